@@ -1,0 +1,15 @@
+// The monotonic clock. Any thread.
+
+#include "base/clock.h"
+
+#include <time.h>
+
+uint64_t clock_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+uint64_t clock_ms(void) {
+  return clock_ns() / 1000000u;
+}

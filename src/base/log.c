@@ -1,0 +1,206 @@
+// The log. Any thread: an entry is put together on its own and written with one call.
+
+#include "base/log.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/buf.h"
+
+enum { ENTRY_MAX = 1 << 20 };
+
+// The only mutable globals of the program (besides metrics): set once before threads start.
+static _Atomic int threshold = LOG_INFO;
+static _Atomic int output_format = LOG_TEXT;
+
+static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error"};
+static const char *const LEVEL_COLOURS[] = {"\33[2m", "", "\33[33m", "\33[31m"};
+
+void log_configure(enum log_level level, enum log_format format) {
+  threshold = level;
+  output_format = format;
+}
+
+bool log_enabled(enum log_level level) {
+  return (int)level >= atomic_load_explicit(&threshold, memory_order_relaxed);
+}
+
+// Length of the UTF-8 character at `p`, 0 when it isn't one. (The ws layer has the full checker;
+// base may not look upwards, and a log line needs only this.)
+static size_t utf8_length(const unsigned char *p, size_t n) {
+  size_t need = p[0] < 0x80                   ? 1
+                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
+                : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
+                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
+                                              : 0;
+  if (need == 0 || need > n) return 0;
+  for (size_t i = 1; i < need; i++) {
+    if ((p[i] & 0xc0) != 0x80) return 0;
+  }
+  if (p[0] == 0xe0 && p[1] < 0xa0) return 0;
+  if (p[0] == 0xed && p[1] > 0x9f) return 0;
+  if (p[0] == 0xf0 && p[1] < 0x90) return 0;
+  if (p[0] == 0xf4 && p[1] > 0x8f) return 0;
+  return need;
+}
+
+// A control character: C0, DEL, or C1 in its UTF-8 form.
+static bool is_control(const unsigned char *p, size_t n) {
+  return p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+static void append_json_string(struct buf *b, const char *text, size_t n) {
+  const unsigned char *p = (const unsigned char *)text;
+  buf_append(b, "\"", 1);
+  for (size_t i = 0; i < n;) {
+    size_t length = utf8_length(p + i, n - i);
+    if (length == 0) {
+      buf_append_str(b, "\xef\xbf\xbd");
+      i++;
+      continue;
+    }
+    if (p[i] == '"' || p[i] == '\\')
+      buf_printf(b, "\\%c", p[i]);
+    else if (p[i] == '\n')
+      buf_append_str(b, "\\n");
+    else if (p[i] == '\t')
+      buf_append_str(b, "\\t");
+    else if (is_control(p + i, length))
+      buf_printf(b, "\\u%04x", length == 1 ? p[i] : p[i + 1]);
+    else
+      buf_append(b, p + i, length);
+    i += length;
+  }
+  buf_append(b, "\"", 1);
+}
+
+// For people: line breaks are kept and indented, other control characters are made visible.
+static void append_text(struct buf *b, const char *text, size_t n) {
+  const unsigned char *p = (const unsigned char *)text;
+  for (size_t i = 0; i < n;) {
+    size_t length = utf8_length(p + i, n - i);
+    if (length == 0) {
+      buf_printf(b, "\\x%02x", p[i++]);
+      continue;
+    }
+    if (p[i] == '\n')
+      buf_append_str(b, "\n  ");
+    else if (p[i] == '\t')
+      buf_append_str(b, "  ");
+    else if (is_control(p + i, length))
+      buf_printf(b, "\\x%02x", p[i + length - 1]);
+    else
+      buf_append(b, p + i, length);
+    i += length;
+  }
+}
+
+static void append_field_value(struct buf *b, const struct log_field *f, bool json) {
+  switch (f->kind) {
+  case LOG_INTEGER: buf_printf(b, "%" PRId64, f->integer); return;
+  case LOG_BOOLEAN: buf_append_str(b, f->integer ? "true" : "false"); return;
+  case LOG_NUMBER:
+    if (json && (f->number != f->number || f->number - f->number != 0))
+      buf_append_str(b, "null");
+    else
+      buf_printf(b, "%.14g", f->number);
+    return;
+  case LOG_STRING: break;
+  }
+  bool plain = !json && f->length > 0;
+  for (size_t i = 0; plain && i < f->length; i++) {
+    unsigned char c = (unsigned char)f->string[i];
+    plain = c > ' ' && c < 0x7f && c != '"' && c != '=' && c != '\\';
+  }
+  if (plain)
+    buf_append(b, f->string, f->length);
+  else
+    append_json_string(b, f->string, f->length);
+}
+
+static void append_time(struct buf *b, bool json) {
+  struct timespec now;
+  struct tm tm;
+  char text[40];
+  clock_gettime(CLOCK_REALTIME, &now);
+  if (json) {
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    buf_printf(b, "{\"time\":\"%s.%03ldZ\"", text, now.tv_nsec / 1000000);
+    return;
+  }
+  localtime_r(&now.tv_sec, &tm);
+  strftime(text, sizeof text, "%H:%M:%S", &tm);
+  buf_printf(b, "%s.%03ld ", text, now.tv_nsec / 1000000);
+}
+
+static void compose_json(struct buf *b, enum log_level level, const char *text, size_t n,
+                         const struct log_field *fields, size_t count) {
+  append_time(b, true);
+  buf_printf(b, ",\"level\":\"%s\",\"message\":", LEVEL_NAMES[level]);
+  append_json_string(b, text, n);
+  for (size_t i = 0; i < count; i++) {
+    buf_append(b, ",", 1);
+    append_json_string(b, fields[i].key, strlen(fields[i].key));
+    buf_append(b, ":", 1);
+    append_field_value(b, &fields[i], true);
+  }
+  buf_append(b, "}\n", 2);
+}
+
+static void compose_text(struct buf *b, enum log_level level, const char *text, size_t n,
+                         const struct log_field *fields, size_t count) {
+  bool colour = isatty(STDERR_FILENO) && LEVEL_COLOURS[level][0] != '\0';
+  append_time(b, false);
+  if (colour) buf_append_str(b, LEVEL_COLOURS[level]);
+  buf_printf(b, "%-5s ", LEVEL_NAMES[level]);
+  append_text(b, text, n);
+  for (size_t i = 0; i < count; i++) {
+    buf_append(b, "  ", 2);
+    append_text(b, fields[i].key, strlen(fields[i].key));
+    buf_append(b, "=", 1);
+    append_field_value(b, &fields[i], false);
+  }
+  if (colour) buf_append_str(b, "\33[0m");
+  buf_append(b, "\n", 1);
+}
+
+void log_write(enum log_level level, const char *text, size_t length,
+               const struct log_field *fields, size_t count) {
+  if (level >= LOG_OFF || !log_enabled(level)) return;
+  struct buf b;
+  buf_init(&b, ENTRY_MAX);
+  if (output_format == LOG_JSON)
+    compose_json(&b, level, text, length, fields, count);
+  else
+    compose_text(&b, level, text, length, fields, count);
+  // Nothing can be done about a log that can't be written.
+  ssize_t written = write(STDERR_FILENO, b.data, b.len);
+  (void)written;
+  buf_deinit(&b);
+}
+
+static void write_formatted(enum log_level level, const char *format, va_list args) {
+  if (!log_enabled(level)) return;
+  char text[1024];
+  int n = vsnprintf(text, sizeof text, format, args);
+  if (n < 0) return;
+  log_write(level, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1, NULL, 0);
+}
+
+#define LOG_FUNCTION(name, level)                                                                  \
+  void name(const char *format, ...) {                                                             \
+    va_list args;                                                                                  \
+    va_start(args, format);                                                                        \
+    write_formatted(level, format, args);                                                          \
+    va_end(args);                                                                                  \
+  }
+
+LOG_FUNCTION(log_debug, LOG_DEBUG)
+LOG_FUNCTION(log_info, LOG_INFO)
+LOG_FUNCTION(log_warn, LOG_WARN)
+LOG_FUNCTION(log_error, LOG_ERROR)

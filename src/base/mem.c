@@ -1,0 +1,47 @@
+// The one place that allocates for the C core, and the one that gives up. Any thread.
+
+#include "base/mem.h"
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// A metric: ordering with other memory does not matter.
+static _Atomic uint64_t allocations;
+
+static void *check(void *p, size_t size) {
+  if (p) return p;
+  fprintf(stderr, "luaws: out of memory (%zu bytes wanted)\n", size);
+  abort();
+}
+
+void *mem_alloc(size_t size) {
+  atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+  return check(malloc(size ? size : 1), size);
+}
+
+void *mem_zalloc(size_t size) {
+  atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+  return check(calloc(1, size ? size : 1), size);
+}
+
+void *mem_realloc(void *p, size_t size) {
+  atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+  return check(realloc(p, size ? size : 1), size);
+}
+
+char *mem_dup(const void *p, size_t size) {
+  char *copy = mem_alloc(size + 1);
+  if (size > 0) memcpy(copy, p, size);
+  copy[size] = '\0';
+  return copy;
+}
+
+void mem_free(void *p) {
+  free(p);
+}
+
+uint64_t mem_count(void) {
+  return atomic_load_explicit(&allocations, memory_order_relaxed);
+}

@@ -1,0 +1,29 @@
+#ifndef BASE_MEM_H
+#define BASE_MEM_H
+
+// Memory: allocate or abort. Every input is bounded by a ceiling, so that running out means a
+// broken machine, and one place to say so beats a thousand untested error paths. Any thread.
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Returns `size` bytes, never NULL (also for 0). The caller frees with mem_free.
+void *mem_alloc(size_t size);
+
+// The same, zeroed.
+void *mem_zalloc(size_t size);
+
+// Grows or shrinks `p` (NULL: allocates). Never NULL.
+void *mem_realloc(void *p, size_t size);
+
+// A copy of `size` bytes at `p` with a NUL behind it.
+char *mem_dup(const void *p, size_t size);
+
+// Frees; NULL is fine.
+void mem_free(void *p);
+
+// How many allocations and reallocations this process has asked for: what specs read to prove
+// that the hot path makes none. Relaxed counter, any thread.
+uint64_t mem_count(void);
+
+#endif
