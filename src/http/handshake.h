@@ -1,0 +1,43 @@
+#ifndef HTTP_HANDSHAKE_H
+#define HTTP_HANDSHAKE_H
+
+// The opening handshake, RFC 6455 section 4: what a server checks and answers. Pure. (The client's
+// side of it comes with the client class, into this file.)
+
+#include <stdbool.h>
+#include "base/buf.h"
+#include "base/span.h"
+#include "http/request.h"
+
+#define HTTP_ACCEPT_SIZE 28 // characters of Sec-WebSocket-Accept
+
+enum http_upgrade {
+  HTTP_UPGRADE_NONE,      // an ordinary request: no "Upgrade: websocket"
+  HTTP_UPGRADE_WEBSOCKET, // a valid WebSocket upgrade
+  HTTP_UPGRADE_BAD,       // one that asks for an upgrade and gets it wrong: answer `failure`
+};
+
+// Decides what a complete request is (section 4.2.1): GET, HTTP/1.1, Upgrade: websocket,
+// Connection: Upgrade, one Sec-WebSocket-Key of 16 bytes in base64, Sec-WebSocket-Version 13.
+// On HTTP_UPGRADE_BAD *failure is filled: 400, 405 (Allow: GET), or 426 for another version
+// (the answer carries Sec-WebSocket-Version: 13).
+enum http_upgrade http_handshake_check(const struct http_request *r, struct http_failure *failure);
+
+// Sec-WebSocket-Accept for a key: SHA-1 of key + GUID, base64 (section 4.2.2). Not terminated.
+void http_handshake_accept(struct span key, char out[HTTP_ACCEPT_SIZE]);
+
+// Goes through the offered subprotocols in order, over repeated headers. `*at` starts at 0.
+// False: no more. A malformed list was refused by http_handshake_check.
+struct http_protocol_iter {
+  size_t header;
+  size_t offset;
+};
+bool http_handshake_next_protocol(const struct http_request *r, struct http_protocol_iter *at,
+                                  struct span *protocol);
+
+// Writes the 101 head. `protocol` may be empty (.n 0). `extra`: further header lines as they stand,
+// each with CR LF, checked by the caller; may be empty. 0 or ERR_TOO_BIG.
+int http_handshake_write(struct buf *out, struct span key, struct span protocol,
+                         struct span extra);
+
+#endif

@@ -1,0 +1,44 @@
+#ifndef HTTP_RESPONSE_H
+#define HTTP_RESPONSE_H
+
+// Heads of HTTP responses, written. Pure.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/span.h"
+
+// The standard phrase for a status; "Unknown" for one that has none.
+const char *http_status_text(int status);
+
+// Whether a name is a token and a value is free of CR, LF, NUL and other control characters
+// (RFC 9110 section 5.5): what a script may put into a header.
+bool http_header_name_is_valid(struct span name);
+bool http_header_value_is_valid(struct span value);
+
+// Headers that luaws writes itself and a script may not set: Content-Length, Transfer-Encoding,
+// Connection, Upgrade, Sec-WebSocket-Accept, -Protocol, -Extensions, -Version.
+bool http_header_is_reserved(struct span name);
+
+// Appends "HTTP/1.1 <status> <text>\r\n".
+int http_response_line(struct buf *out, int status);
+
+// Appends "<name>: <value>\r\n".
+int http_response_header(struct buf *out, struct span name, struct span value);
+
+// Appends Date (IMF-fixdate of `unix_time`), Content-Length (unless `length` is UINT64_MAX),
+// Connection: keep-alive or close, and the empty line.
+int http_response_end(struct buf *out, uint64_t unix_time, uint64_t length, bool keep_alive);
+
+// A whole small response with a one-line text body ("text\n", Content-Type text/plain): how luaws
+// itself refuses. `extra`: further header lines with CR LF, may be empty. `head_only`: for HEAD.
+// Always adds X-Content-Type-Options: nosniff.
+int http_response_text(struct buf *out, int status, const char *text, struct span extra,
+                       uint64_t unix_time, bool keep_alive, bool head_only);
+
+// IMF-fixdate of `unix_time`: 29 characters and a NUL.
+#define HTTP_DATE_SIZE 30
+void http_date(char out[HTTP_DATE_SIZE], uint64_t unix_time);
+
+#endif

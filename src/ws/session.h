@@ -1,0 +1,113 @@
+#ifndef WS_SESSION_H
+#define WS_SESSION_H
+
+// The state of one WebSocket connection after the handshake, RFC 6455 sections 5 to 7: bytes in,
+// events out; both roles. It owns no socket and reads no clock. Feeding it cannot fail: a peer
+// that breaks the protocol is an outcome (WS_EVENT_FAIL with a close code and a cause), after
+// which further input is ignored.
+//
+// Owned by the thread that owns the connection (a reactor; a worker under the test kit's fake wire).
+//
+// How it is driven:
+//
+//   struct ws_input in = {bytes, n};
+//   while (ws_session_next(s, &in, &event)) switch (event.type) { ... }
+//
+// Nothing is copied on the way when a message lies whole in the input: the event announces its
+// length, the caller makes room where it wants the payload, and ws_session_take unmasks it there,
+// the one copy. What is incomplete is kept as it arrives (memory follows the bytes received,
+// never the length that a header announces).
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "base/span.h"
+#include "ws/close.h"
+#include "ws/frame.h"
+#include "ws/utf8.h"
+
+enum ws_role { WS_ROLE_SERVER, WS_ROLE_CLIENT };
+
+// Limits of a session; shared by many and outliving them. Never changed under a session.
+struct ws_limits {
+  uint64_t max_payload;   // bytes of one message, all its frames together; over it: 1009
+  uint32_t max_fragments; // frames of one message; over it: 1008
+};
+
+enum ws_event_type {
+  WS_EVENT_MESSAGE, // a whole message of `length` bytes: take it with ws_session_take, at once
+  WS_EVENT_PING,    // `data`: answer it with a pong of the same payload, unless closing
+  WS_EVENT_PONG,    // `data`
+  WS_EVENT_CLOSE,   // the peer's close frame: `code` and `data`, its reason. The answer, if the
+                    // session has not sent a close frame yet: ws_session_close with the same code
+  WS_EVENT_FAIL,    // the peer broke the protocol or a limit: close with `code`; `cause` says why
+};
+
+struct ws_event {
+  enum ws_event_type type;
+  bool is_binary;    // MESSAGE
+  size_t length;     // MESSAGE
+  unsigned code;     // CLOSE: 1005 when the frame had none; FAIL: 1002, 1007, 1008 or 1009
+  struct span data;  // PING, PONG, CLOSE: good until the session or the input is touched again
+  const char *cause; // FAIL: a sentence without a full stop, for onError and the log; static
+};
+
+struct ws_input {
+  const uint8_t *p;
+  size_t n;
+};
+
+struct ws_session {
+  const struct ws_limits *limits;
+  struct buf partial;         // payload of the message in progress, unmasked and checked
+  uint64_t left;              // payload bytes of the frame in progress still to come
+  uint64_t offset;            // payload bytes of that frame already seen: the mask's phase
+  uint32_t fragments;         // frames of the message in progress
+  struct ws_frame_header frame;            // the frame in progress
+  uint8_t head[WS_FRAME_HEADER_MAX];       // a header that came in pieces
+  uint8_t head_len;
+  uint8_t role;               // enum ws_role
+  uint8_t message_opcode;     // of the message in progress: text or binary; 0: none
+  uint8_t phase;              // the parser's own: header, payload, ended...
+  bool close_sent;
+  bool close_received;
+  struct ws_utf8 utf8;        // of the text message in progress
+  uint16_t control_len;       // of the control frame in progress
+  uint8_t *control;           // its payload, WS_CONTROL_MAX bytes, only while one comes in pieces
+};
+
+// `limits` must outlive the session.
+void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_limits *limits);
+void ws_session_deinit(struct ws_session *s);
+
+// Moves on in the input up to the next event. True: *event is filled. False: all input is used up
+// (or ignored, after a close frame or a failure).
+bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+
+// After WS_EVENT_MESSAGE, before anything else: writes the payload (event.length bytes) to `dst`.
+// Returns true; false when it turns out not to be UTF-8: *event has become a WS_EVENT_FAIL (1007)
+// and what stands in `dst` is worthless.
+bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
+                     struct ws_event *event);
+
+// Writes a control frame into `out` (WS_CONTROL_FRAME_MAX bytes) and returns its size; 0 once a
+// close frame has been sent. `key`: 4 unpredictable bytes in the client role (section 5.3), else
+// NULL. data.n is at most WS_CONTROL_MAX.
+size_t ws_session_ping(struct ws_session *s, uint8_t *out, struct span data, const uint8_t *key);
+size_t ws_session_pong(struct ws_session *s, uint8_t *out, struct span data, const uint8_t *key);
+
+// The same for the close frame; marks it as sent, so that a second call returns 0. `code` 1005
+// writes an empty body. reason.n is at most WS_CLOSE_REASON_MAX.
+size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struct span reason,
+                        const uint8_t *key);
+
+// Whether close frames have gone both ways.
+static inline bool ws_session_is_closed(const struct ws_session *s) {
+  return s->close_sent && s->close_received;
+}
+
+// Whether a message, a control frame or a header has begun and not ended: used by specs.
+bool ws_session_is_midway(const struct ws_session *s);
+
+#endif
