@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct embed_module {
-  const char *name; // as required: "luaws", "luaws.class"
+  const char *name;          // as required: "luaws", "luaws.class"
   const unsigned char *data; // Lua source text; a 0 that size does not count follows it
   size_t size;
 };

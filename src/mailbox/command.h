@@ -1,0 +1,76 @@
+#ifndef MAILBOX_COMMAND_H
+#define MAILBOX_COMMAND_H
+
+// Commands: what a worker tells a reactor. The comment names record.id and the payload. A command
+// for a dead handle is dropped and counted. Any command for a handle may carry record.credit.
+
+#include <stdint.h>
+#include "mailbox/batch.h"
+#include "mailbox/config.h"
+
+enum command_type {
+  COMMAND_WEB_START = 1, // call number: struct command_web. EVENT_REPLY follows: listening or not
+  COMMAND_WEB_UPDATE,    // -: struct command_web: what can change on a running one
+  COMMAND_WEB_STOP,      // web id: stops listening, ends plain HTTP connections
+  COMMAND_SERVER_ADD,    // call number: struct command_server. EVENT_REPLY follows: its path
+                         // answers, or is taken (struct err)
+  COMMAND_SERVER_CLOSE, // server id: struct command_close_server. Closes its connections with 1001;
+                        // EVENT_SERVER_CLOSED follows the last one's CLOSED. Again: only shortens
+  COMMAND_ACCEPT,       // handle: struct command_accept: answers CONNECT with a 101
+  COMMAND_REFUSE,       // handle: struct command_respond: answers CONNECT with something else
+  COMMAND_RESPOND,      // handle: struct command_respond: answers REQUEST
+  COMMAND_PASS,         // handle: REQUEST is left to the static files, else 426 or 404
+  COMMAND_SEND,         // handle: one or more whole frames (server role, unmasked), back to back
+  COMMAND_FANOUT,       // -: struct command_fanout: one frame for many
+  COMMAND_CLOSE,        // handle: struct command_close: starts the closing handshake
+  COMMAND_FAIL,         // handle: struct command_close: fails it; what waits for it is dropped.
+                        // No EVENT_ERROR follows: the worker has told already
+  COMMAND_DESTROY,      // handle: drops the socket at once
+  COMMAND_PING,         // handle: up to 125 bytes of payload
+  COMMAND_CREDIT,       // handle: only record.credit
+  COMMAND_CONSUMED,     // -: record.credit: what the worker has worked off from this reactor, all
+                        // connections together (EVENT_WINDOW_OVERALL)
+  COMMAND_STOP,         // -: from main: no new connections; 1001 to every open one
+};
+
+// Ownership of the reference goes with the command.
+struct command_web {
+  struct web_config *config;
+  struct mailbox *reply_to; // WEB_START
+};
+
+struct command_server {
+  struct server_config *config;
+  struct mailbox *reply_to;
+};
+
+struct command_close_server {
+  uint64_t timeout; // ms; 0: sockets are destroyed at once; CONFIG_NONE: the server's closeTimeout
+};
+
+// Behind it: the subprotocol, then header lines, each with CR LF.
+struct command_accept {
+  uint32_t protocol_length;
+  uint32_t headers_length;
+};
+
+// Behind it: header lines (each with CR LF, without those that luaws writes itself), then the body.
+struct command_respond {
+  uint32_t status;
+  uint32_t headers_length;
+  uint32_t body_length;
+};
+
+struct command_close {
+  uint16_t code;
+  uint8_t reason_length;
+  char reason[123];
+};
+
+// Behind it: the frame, padded to a multiple of 8, then the handles (uint64_t).
+struct command_fanout {
+  uint32_t frame_length;
+  uint32_t count;
+};
+
+#endif

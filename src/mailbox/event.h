@@ -1,0 +1,105 @@
+#ifndef MAILBOX_EVENT_H
+#define MAILBOX_EVENT_H
+
+// Events: what a reactor tells a worker. The comment names record.id and the payload.
+//
+// For one connection they come in this order:
+//   EVENT_CONNECT, then unless it is refused: any MESSAGE, DRAIN and ERROR, then EVENT_CLOSED,
+//   last.
+// A connection whose CONNECT has been told always gets exactly one CLOSED, unless the worker
+// refuses it (after COMMAND_REFUSE its handle is dead).
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/span.h"
+#include "mailbox/batch.h"
+
+enum event_type {
+  EVENT_REPLY = 1,     // call number: struct event_reply. The worker that called waits for it
+  EVENT_CONNECT,       // handle: struct event_request. Answer with COMMAND_ACCEPT or _REFUSE
+  EVENT_ANSWER_LATE,   // handle: answerTimeout is over, the client got 503; CLOSED follows
+  EVENT_REQUEST,       // handle: struct event_request. Answer with COMMAND_RESPOND or _PASS
+  EVENT_REQUEST_LATE,  // handle: request_timeout is over, the client got 503
+  EVENT_MESSAGE,       // handle: the payload; flags EVENT_BINARY
+  EVENT_DRAIN,         // handle: the outbox is empty again
+  EVENT_ERROR,         // handle: struct err; what ends the connection follows as CLOSED
+  EVENT_CLOSED,        // handle: struct event_closed
+  EVENT_SERVER_CLOSED, // server id: its last connection's CLOSED has been told
+  EVENT_STOP,          // -: struct event_stop. From main: shut down cleanly
+};
+
+#define EVENT_BINARY 1 // record.flags of EVENT_MESSAGE
+
+// Flow control. Every message costs its length and a share for its record; a reactor stops reading
+// a connection that owes more than the window, until the worker gives credit back
+// (record.credit of any command for that handle, or COMMAND_CREDIT).
+#define EVENT_WINDOW       (256 * 1024)
+#define EVENT_COST(length) ((uint32_t)(length) + 64)
+// What all connections of one worker may owe to one reactor together.
+#define EVENT_WINDOW_OVERALL (64 * 1024 * 1024)
+
+// A connection's handle: slot (32 bits), generation of the slot (24 bits), reactor (8 bits).
+// Never 0.
+static inline uint32_t event_handle_slot(uint64_t handle) {
+  return (uint32_t)handle;
+}
+static inline uint32_t event_handle_generation(uint64_t handle) {
+  return (uint32_t)(handle >> 32) & 0xffffff;
+}
+static inline unsigned event_handle_reactor(uint64_t handle) {
+  return (unsigned)(handle >> 56);
+}
+
+struct event_reply {
+  bool ok;
+  uint16_t port;  // COMMAND_WEB_START: the real one
+  struct err err; // when not ok
+};
+
+// Offsets count from the start of this struct.
+struct event_slice {
+  uint32_t offset;
+  uint32_t length;
+};
+
+struct event_header {
+  struct event_slice name; // as sent
+  struct event_slice value;
+};
+
+struct event_request {
+  uint64_t connection;     // CONNECT: the public id, unique in this process, counting up
+  uint64_t server;         // CONNECT: the server's id; REQUEST: the web server's
+  _Atomic uint64_t *taken; // CONNECT: framed bytes that the kernel has taken from this slot's
+                           // connections so far; the reactor counts it up (relaxed), the worker
+                           // only reads it. Stays readable until the reactors end
+  uint64_t taken_before;   // CONNECT: its value now, where this connection begins to count
+  struct event_slice method;
+  struct event_slice target;   // "/chat?name=ann", as sent
+  struct event_slice address;  // of the peer, in text; "" for a unix socket
+  struct event_slice protocol; // CONNECT: the subprotocol chosen so far ("" for none)
+  struct event_slice body;
+  uint16_t port; // of the peer; 0 for a unix socket
+  bool secure;
+  uint32_t header_count;
+  struct event_header headers[];
+};
+
+static inline struct span event_slice_span(const struct event_request *r, struct event_slice s) {
+  return (struct span){(const char *)r + s.offset, s.length};
+}
+
+struct event_closed {
+  uint16_t code;
+  bool was_clean;
+  uint8_t reason_length;
+  char reason[123];
+};
+
+struct event_stop {
+  int exit_code;
+};
+
+#endif

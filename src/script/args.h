@@ -1,0 +1,53 @@
+#ifndef SCRIPT_ARGS_H
+#define SCRIPT_ARGS_H
+
+// Arguments and option tables of the Lua API, checked: a misuse raises at the caller's line and
+// says what was expected and what came. Runs in the worker's thread.
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// Raises "<file:line of the Lua caller>: <message>". The level is found by walking up to the
+// first Lua function that is not luaws's own.
+int args_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// What came, for messages: "nil", "number 3.5", "string 'abc...'", "table", "function",
+// "WebSocketConnection". Pushes the string and returns it.
+const char *args_describe(lua_State *L, int index);
+
+enum args_kind {
+  ARGS_SECONDS, // number > 0, or false: off. uint64_t, ms; CONFIG_NONE when off
+  ARGS_SIZE,    // integer > 0, or false: off. uint64_t
+  ARGS_COUNT,   // the same, for counts
+  ARGS_STRING,  // char *, mem_dup'ed (the old one is freed); no NUL in it
+  ARGS_STRINGS, // char **: NULL-terminated array of mem_dup'ed strings; a single string too
+  ARGS_PORT,    // integer 0-65535. uint16_t
+  ARGS_VALUE,   // anything: left to `check`
+};
+
+// One option: its name, kind, where it goes in the struct, whether `false` is allowed, and what
+// else must hold. `check` (may be NULL) sees the value at the top of the stack and raises with
+// args_error, naming the option.
+struct args_option {
+  const char *name;
+  enum args_kind kind;
+  size_t offset;
+  bool may_be_off;
+  void (*check)(lua_State *L, const char *name, void *target);
+};
+
+// Reads the option table at `index` (nil: nothing) into the struct `target` by `options` (ends
+// with a NULL name). An unknown name raises: "unknown option 'dataTyp' (did you mean
+// 'dataType'?)". `what` names the call: "WebSocketServer.new". The caller sees to freeing `target`
+// also when this raises (its owner is a userdata with __gc).
+void args_read_options(lua_State *L, int index, const struct args_option *options, void *target,
+                       const char *what);
+
+// The option name most like `name` (edit distance 2 at most), or NULL.
+const char *args_nearest(const char *name, const struct args_option *options);
+
+// A close code for terminate: 1000 or 3000-4999, integer; else raises.
+unsigned args_close_code(lua_State *L, int index);
+
+#endif
