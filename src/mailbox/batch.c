@@ -38,7 +38,7 @@ struct record *batch_push(struct batch *b, uint16_t type, uint64_t id, size_t le
   r->flags = 0;
   r->credit = 0;
   r->id = id;
-  r->next = NULL;
+  r->scratch = NULL;
   return r;
 }
 

@@ -17,7 +17,7 @@ struct record {
   uint16_t flags;      // by type
   uint32_t credit;     // commands: cost of events whose handling is done (event.h)
   uint64_t id;         // what it is about: a connection's handle, a server's id, ...
-  struct record *next; // the consumer's own: to chain records of one connection
+  void *scratch;       // the consumer's own, NULL at first
   unsigned char payload[];
 };
 

@@ -1,0 +1,170 @@
+// Listening. Loop thread.
+
+#include "net/listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mem.h"
+
+enum {
+  CANDIDATES_MAX = 16,
+  BACKLOG = 4096,
+  ACCEPTS_PER_TURN = 64, // then the other sockets get their turn
+  RETRY_MS = 100,
+  COMPLAIN_MS = 60000,
+};
+
+static void on_poll(uv_poll_t *poll, int status, int events);
+
+static bool is_alive(const struct address *a) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return true;
+  bool alive = connect(fd, (const struct sockaddr *)&a->storage, a->size) == 0 || errno == EAGAIN;
+  close(fd);
+  return alive;
+}
+
+// A socket file that a dead process left behind is in the way of a new one.
+static void remove_stale_socket(const struct address *a) {
+  const char *path = ((const struct sockaddr_un *)&a->storage)->sun_path;
+  struct stat st;
+  if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !is_alive(a)) unlink(path);
+}
+
+// A bound, listening socket, or a negative errno.
+static int listen_on(const struct address *a) {
+  int family = a->storage.ss_family;
+  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  int on = 1;
+  if (family == AF_UNIX)
+    remove_stale_socket(a);
+  else
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (bind(fd, (const struct sockaddr *)&a->storage, a->size) == 0 && listen(fd, BACKLOG) == 0) {
+    return fd;
+  }
+  int result = -errno;
+  close(fd);
+  return result;
+}
+
+static void explain(struct err *err, int result, const char *host, uint16_t port) {
+  const char *path = address_unix_path(host);
+  if (result == -EADDRINUSE && path) {
+    err_set(err, ERR_UV__, result, "%s is in use by another server", path);
+  } else if (result == -EADDRINUSE) {
+    err_set(err, ERR_UV__, result, "port %u is in use (try --port)", port);
+  } else if (result == -EACCES && !path) {
+    err_set(err, ERR_UV__, result, "no permission to listen on port %u (try one above 1023)", port);
+  } else {
+    err_set_errno(err, -result, "can't listen on %s", host);
+  }
+}
+
+static int listen_on_any(const char *host, uint16_t port, struct err *err) {
+  struct address list[CANDIDATES_MAX];
+  int count = address_resolve(host, port, list, CANDIDATES_MAX, err);
+  if (count < 0) return count;
+  int first = 0;
+  for (int i = 0; i < count; i++) {
+    int fd = listen_on(&list[i]);
+    if (fd >= 0) return fd;
+    if (i == 0) first = fd;
+  }
+  explain(err, first, host, port);
+  return first;
+}
+
+static uint16_t port_of(int fd) {
+  struct address a = {.size = sizeof a.storage};
+  char text[ADDRESS_TEXT_MAX];
+  uint16_t port = 0;
+  if (getsockname(fd, (struct sockaddr *)&a.storage, &a.size) == 0) address_text(&a, text, &port);
+  return port;
+}
+
+int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
+                  struct err *err) {
+  int fd = listen_on_any(host, port, err);
+  if (fd < 0) return fd;
+  int status = uv_poll_init(loop, &l->poll, fd);
+  if (status < 0) {
+    err_set_errno(err, -status, "can't listen on %s", host);
+    close(fd);
+    return status;
+  }
+  uv_timer_init(loop, &l->retry);
+  const char *path = address_unix_path(host);
+  l->unix_path = path ? mem_dup(path, strlen(path)) : NULL;
+  l->poll.data = l->retry.data = l;
+  l->fd = fd;
+  l->handles = 2;
+  l->complained = 0;
+  l->port = port_of(fd);
+  uv_poll_start(&l->poll, UV_READABLE, on_poll);
+  return 0;
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+  struct listener *l = handle->data;
+  if (--l->handles == 0) l->on_closed(l);
+}
+
+void listener_close(struct listener *l) {
+  if (l->unix_path) unlink(l->unix_path);
+  mem_free(l->unix_path);
+  l->unix_path = NULL;
+  uv_close((uv_handle_t *)&l->poll, on_handle_closed);
+  uv_close((uv_handle_t *)&l->retry, on_handle_closed);
+  close(l->fd);
+  l->fd = -1;
+}
+
+static void on_retry(uv_timer_t *timer) {
+  struct listener *l = timer->data;
+  uv_poll_start(&l->poll, UV_READABLE, on_poll);
+}
+
+// No descriptor or memory for another connection: those that wait stay in the kernel's queue.
+static void pause_accepting(struct listener *l, int error) {
+  uint64_t now = uv_now(l->poll.loop);
+  if (l->complained == 0 || now - l->complained >= COMPLAIN_MS) {
+    l->complained = now;
+    log_warn("can't accept connections: %s; trying again (raise the limit with ulimit -n)",
+             strerror(error));
+  }
+  uv_poll_stop(&l->poll);
+  uv_timer_start(&l->retry, on_retry, RETRY_MS, 0);
+}
+
+static int accept_one(struct listener *l, struct address *peer) {
+  peer->size = sizeof peer->storage;
+  peer->storage.ss_family = AF_UNSPEC;
+  return accept4(l->fd, (struct sockaddr *)&peer->storage, &peer->size,
+                 SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+  (void)status;
+  (void)events;
+  struct listener *l = poll->data;
+  for (int i = 0; i < ACCEPTS_PER_TURN && l->fd >= 0; i++) {
+    struct address peer;
+    int fd = accept_one(l, &peer);
+    if (fd >= 0) {
+      l->on_accept(l, fd, &peer);
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      return;
+    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      pause_accepting(l, errno);
+      return;
+    } // anything else concerns one client that is already gone
+  }
+}

@@ -1,0 +1,35 @@
+#ifndef NET_LISTENER_H
+#define NET_LISTENER_H
+
+// A listening socket that accepts by itself: libuv's own accept closes clients unseen when the
+// descriptors run out; this one pauses, says so once a minute, and goes on. Loop thread.
+
+#include <stdint.h>
+#include <uv.h>
+#include "base/err.h"
+#include "net/address.h"
+
+struct listener;
+
+struct listener {
+  uv_poll_t poll;
+  uv_timer_t retry; // runs while accepting is paused
+  int fd;
+  int handles;         // of the two above, not yet closed
+  uint64_t complained; // ms of the loop: when the log was last told of missing descriptors, or 0
+  char *unix_path;     // to be removed at the end, or NULL
+  uint16_t port;       // the real one
+  // Gets each accepted socket, non-blocking; it is the callee's now.
+  void (*on_accept)(struct listener *l, int fd, const struct address *peer);
+  void (*on_closed)(struct listener *l);
+};
+
+// Binds and listens. 0; or negative with *err for people: "port 8080 is in use (try --port)",
+// "bad host 'x': ...". Then nothing needs closing. on_accept and on_closed must be set before.
+int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
+                  struct err *err);
+
+// Stops listening at once; on_closed follows from the loop. The memory must stay until then.
+void listener_close(struct listener *l);
+
+#endif
