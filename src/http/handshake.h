@@ -37,7 +37,6 @@ bool http_handshake_next_protocol(const struct http_request *r, struct http_prot
 
 // Writes the 101 head. `protocol` may be empty (.n 0). `extra`: further header lines as they stand,
 // each with CR LF, checked by the caller; may be empty. 0 or ERR_TOO_BIG.
-int http_handshake_write(struct buf *out, struct span key, struct span protocol,
-                         struct span extra);
+int http_handshake_write(struct buf *out, struct span key, struct span protocol, struct span extra);
 
 #endif

@@ -30,9 +30,10 @@ struct http_param {
   struct span value;
 };
 
-// Matches the path of a request (up to "?", still encoded). 1: matches, 0: doesn't, ERR_INVALID: the
-// path has a bad percent-encoding. `values` (may be NULL: only tell) receives the decoded values,
-// `params` up to HTTP_PATTERN_SEGMENTS_MAX of them, *count their number; they point into `values`.
+// Matches the path of a request (up to "?", still encoded). 1: matches, 0: doesn't, ERR_INVALID:
+// the path has a bad percent-encoding. `values` (may be NULL: only tell) receives the decoded
+// values, `params` up to HTTP_PATTERN_SEGMENTS_MAX of them, *count their number; they point into
+// `values`.
 int http_pattern_match(const struct http_pattern *p, struct span path, struct buf *values,
                        struct http_param *params, size_t *count);
 

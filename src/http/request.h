@@ -22,9 +22,8 @@ struct http_header {
 
 enum http_progress {
   HTTP_MORE,     // feed more
-  HTTP_HEAD,     // the head is whole and no body follows, or an upgrade: the request is complete
   HTTP_CONTINUE, // the head is whole and the client waits for a 100 Continue: send one, feed more
-  HTTP_COMPLETE, // head and body are whole
+  HTTP_COMPLETE, // head and body, if there is one, are whole
   HTTP_BAD,      // answer with `status`, then close
 };
 
@@ -39,12 +38,11 @@ void http_request_free(struct http_request *r);
 void http_request_reset(struct http_request *r);
 
 // Takes bytes; *used says how many (all of them unless the request has ended: what follows then
-// belongs to the next request, or to the WebSocket). Not to be called again after HTTP_HEAD,
+// belongs to the next request, or to the WebSocket). Not to be called again after
 // HTTP_COMPLETE or HTTP_BAD without a reset.
-enum http_progress http_request_feed(struct http_request *r, const char *p, size_t n,
-                                     size_t *used);
+enum http_progress http_request_feed(struct http_request *r, const char *p, size_t n, size_t *used);
 
-// What HTTP_BAD means. `status`: 400, 405, 413, 414, 417, 431, 501 or 505. `text`: one line for the
+// What HTTP_BAD means. `status`: 400, 413, 414, 417, 431, 501 or 505. `text`: one line for the
 // body, static, e.g. "two Host headers".
 struct http_failure {
   int status;

@@ -1,13 +1,15 @@
 #ifndef HTTP_RESPONSE_H
 #define HTTP_RESPONSE_H
 
-// Heads of HTTP responses, written. Pure.
+// Heads of HTTP responses, written. Pure. Functions that append return 0, or ERR_TOO_BIG: then
+// nothing has been appended.
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/span.h"
+#include "http/date.h"
 
 // The standard phrase for a status; "Unknown" for one that has none.
 const char *http_status_text(int status);
@@ -18,10 +20,10 @@ bool http_header_name_is_valid(struct span name);
 bool http_header_value_is_valid(struct span value);
 
 // Headers that luaws writes itself and a script may not set: Content-Length, Transfer-Encoding,
-// Connection, Upgrade, Sec-WebSocket-Accept, -Protocol, -Extensions, -Version.
+// Connection, Upgrade, Date, Sec-WebSocket-Accept, -Protocol, -Extensions, -Version.
 bool http_header_is_reserved(struct span name);
 
-// Appends "HTTP/1.1 <status> <text>\r\n".
+// Appends "HTTP/1.1 <status> <text>\r\n". `status`: 100-999.
 int http_response_line(struct buf *out, int status);
 
 // Appends "<name>: <value>\r\n".
@@ -36,9 +38,5 @@ int http_response_end(struct buf *out, uint64_t unix_time, uint64_t length, bool
 // Always adds X-Content-Type-Options: nosniff.
 int http_response_text(struct buf *out, int status, const char *text, struct span extra,
                        uint64_t unix_time, bool keep_alive, bool head_only);
-
-// IMF-fixdate of `unix_time`: 29 characters and a NUL.
-#define HTTP_DATE_SIZE 30
-void http_date(char out[HTTP_DATE_SIZE], uint64_t unix_time);
 
 #endif

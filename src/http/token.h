@@ -1,0 +1,18 @@
+#ifndef HTTP_TOKEN_H
+#define HTTP_TOKEN_H
+
+// The two pieces that most header fields are made of: tokens and comma-separated lists (RFC 9110
+// section 5.6). Pure.
+
+#include <stdbool.h>
+#include "base/span.h"
+
+// One or more of the characters that a token may hold.
+bool http_token_is_valid(struct span s);
+
+// Steps through the elements of a list, trimmed; an empty one is yielded as such ("a,,b" has three,
+// "" has one). Knows no quoted strings. *rest starts as the field's value, .p not NULL; false: no
+// more, *rest has .p NULL.
+bool http_token_next(struct span *rest, struct span *element);
+
+#endif
