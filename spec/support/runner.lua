@@ -1,0 +1,117 @@
+-- Drives busted inside one coroutine over luv's loop, so that specs, hooks and helpers may wait
+-- (see async.lua). Started by runner.c in luaws-spec with the command line's arguments; returns
+-- whether everything passed.
+
+package.path = "./?.lua;./lua/?.lua;./lua/?/init.lua;" .. package.path
+
+local uv = require "luv"
+local runner = require "runner"
+
+local USAGE = [[
+usage: luaws-spec [options] [file or folder...]
+
+  --filter PATTERN   run the tests whose full names match the Lua pattern
+  --repeat N         run everything N times
+  --list             name the tests, run none
+  --lua-gc-stress    keep Lua's collector running
+  --help             this text
+
+Without a file or folder: all of spec. Environment: LUAWS_BIN is the luaws under test (the one of
+the same build), LUAWS_TEST_TIMEOUT_FACTOR scales every time-out (1; under a sanitizer 6).]]
+
+local OPTIONS_WITH_VALUE = { ["--filter"] = true, ["--repeat"] = true }
+
+local function refuse(message)
+  io.stderr:write("luaws-spec: ", message, "\n", USAGE, "\n")
+  os.exit(2)
+end
+
+local function parseArguments(arguments)
+  local parsed = {}
+  local i = 1
+  while i <= #arguments do
+    local argument = arguments[i]
+    if argument == "--lua-gc-stress" then
+      collectgarbage("incremental", 0, 1000)
+    elseif OPTIONS_WITH_VALUE[argument] then
+      i = i + 1
+      parsed[#parsed + 1] = argument .. "=" .. (arguments[i] or "")
+    elseif argument == "--help" then
+      print(USAGE)
+      return nil
+    elseif argument:match("^%-") and argument ~= "--list"
+           and not OPTIONS_WITH_VALUE[argument:match("^(.-)=")] then
+      refuse("unknown option " .. argument)
+    elseif argument:match("^[^%-]") and not uv.fs_stat(argument) then
+      refuse("no such file or folder: " .. argument)
+    else
+      parsed[#parsed + 1] = argument
+    end
+    i = i + 1
+  end
+  return parsed
+end
+
+-- busted keeps its core to itself; the helpers need it to know which element runs.
+local function catchCore(onCore)
+  local newCore = require "busted.core"
+  package.loaded["busted.core"] = function()
+    local core = newCore()
+    onCore(core)
+    return core
+  end
+end
+
+-- busted ends the process by os.exit; here that ends its coroutine alone.
+local EXIT = setmetatable({}, { __tostring = function() return "a spec has called os.exit" end })
+
+local function runBusted()
+  local ok, err = xpcall(require "busted.runner", function(e)
+    return e == EXIT and e or debug.traceback(tostring(e), 2)
+  end, { standalone = false })
+  if not ok and err ~= EXIT then error(err, 0) end
+end
+
+local function runUntilDead(co)
+  local ok, err = coroutine.resume(co)
+  while ok and coroutine.status(co) ~= "dead" do
+    if not uv.run("once") and coroutine.status(co) ~= "dead" then
+      error("the specs wait for something that can't happen: no handle is open", 0)
+    end
+  end
+  if not ok then error(err, 0) end
+end
+
+-- Lua must not be closed while the loop knows its handles.
+local function closeHandles()
+  uv.walk(function(handle)
+    if not handle:is_closing() then handle:close() end
+  end)
+  uv.run()
+end
+
+local arguments = parseArguments({ ... })
+if not arguments then return true end
+arguments[0] = "luaws-spec"
+_G.arg = arguments
+table.insert(arguments, 1, "--output=spec.support.output")
+
+local async = require "spec.support.async"
+local output = require "spec.support.output"
+runner.onCallbackError(async.fail)
+catchCore(async.follow)
+
+local exitProcess = os.exit
+os.exit = function() error(EXIT, 0) end -- luacheck: ignore 122
+
+local failure
+local co = coroutine.create(function()
+  local ok, err = pcall(runBusted)
+  if not ok then failure = err end
+end)
+async.adopt(co)
+runUntilDead(co)
+closeHandles()
+os.exit = exitProcess -- luacheck: ignore 122
+if failure then error(failure, 0) end
+return output.finish()
