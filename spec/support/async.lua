@@ -24,7 +24,7 @@
 -- async.sleep(seconds)     only to see that something does not happen: never to wait for what does.
 -- async.defer(fn, ...)     calls fn when the running test is over (in setup: the describe; in the
 --     body of a file or describe: that), last one first. What a helper opens it closes like that.
---     fn may wait; it runs before after_each and after teardown.
+--     fn may wait; it runs before after_each, and after teardown.
 -- async.fail(err)          makes the running test fail, from a callback. An error that a luv
 --     callback raises comes here by itself.
 -- async.seconds(n)         n seconds, scaled like all time-outs by LUAWS_TEST_TIMEOUT_FACTOR.

@@ -1,0 +1,64 @@
+# What one types. The build itself is CMake's: CMakePresets.json names its variants.
+
+PREFIX  ?= /usr/local
+SECONDS ?= 20
+ARGS    ?=
+
+.PHONY: build run test test-browser bench fuzz install lint format clean help
+.DEFAULT_GOAL := build
+
+build:
+	@tools/packages build
+	@tools/build release
+
+run: build
+	@build/release/luaws examples/chat.lua
+
+test:
+	@tools/packages build test
+	@tools/packages interop || echo "the interop specs that need it are skipped"
+	@tools/node-modules
+	@tools/build debug
+	@tools/lint
+	@build/debug/luaws-spec $(ARGS)
+
+test-browser:
+	@tools/packages build test browser
+	@tools/node-modules
+	@tools/build debug
+	@build/debug/luaws-spec spec/browser
+
+bench: build
+	@bench/run $(ARGS)
+
+fuzz:
+	@tools/packages build fuzz
+	@tools/build fuzz
+	@tools/fuzz $(SECONDS)
+
+install: build
+	@cmake --install build/release --prefix "$(PREFIX)"
+
+lint:
+	@tools/packages test lint
+	@tools/lint
+
+format:
+	@tools/packages lint
+	@git ls-files -z '*.c' '*.h' | xargs -0 clang-format-14 -i
+
+clean:
+	@rm -rf build
+
+help:
+	@echo "make build         the release binary, build/release/luaws (installs what is missing)"
+	@echo "make run           the same, then serves examples/chat.lua"
+	@echo "make test          builds with warnings as errors, checks the style, runs every spec;"
+	@echo "                   ARGS='spec/unit --filter frame' runs some (see luaws-spec --help)"
+	@echo "make test-browser  the chat in two pages of headless Chromium (installs it)"
+	@echo "make bench         echo and memory against other servers, one table"
+	@echo "make fuzz          every fuzz target, SECONDS=20 each"
+	@echo "make install       to PREFIX=/usr/local, below DESTDIR"
+	@echo "make lint          luacheck, clang-format, tidiness"
+	@echo "make format        formats the C sources"
+	@echo "make clean         removes build"
