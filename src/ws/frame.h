@@ -25,15 +25,17 @@ struct ws_frame_header {
   uint64_t length; // of the payload
   uint8_t opcode;  // any of the 16: whether it is a known one is the session's business
   bool fin;
-  uint8_t rsv;     // the three reserved bits: RSV1 is 4, RSV2 2, RSV3 1
+  uint8_t rsv; // the three reserved bits: RSV1 is 4, RSV2 2, RSV3 1
   bool masked;
-  uint8_t key[4];  // when masked
-  uint8_t size;    // bytes of the header itself
+  uint8_t key[4]; // when masked
+  uint8_t size;   // bytes of the header itself
 };
 
 // Reads a header from the first `n` bytes at `p`. Returns 0 when *h is filled, ERR_INVALID when
-// the length isn't minimally encoded or has its highest bit set (section 5.2), or the positive
-// number of bytes that are missing at least.
+// the length isn't minimally encoded or has its highest bit set (section 5.2), as soon as its
+// bytes show that, or the positive number of bytes that are missing at least. *h then holds what
+// can be told already, and zero for the rest: opcode, fin and rsv from the first byte on; masked
+// and size from the second; length when all its bytes are there.
 int ws_frame_parse(const uint8_t *p, size_t n, struct ws_frame_header *h);
 
 // Writes a header for `length` payload bytes; returns its size, at most WS_FRAME_HEADER_MAX.
