@@ -6,7 +6,8 @@
 // that breaks the protocol is an outcome (WS_EVENT_FAIL with a close code and a cause), after
 // which further input is ignored.
 //
-// Owned by the thread that owns the connection (a reactor; a worker under the test kit's fake wire).
+// Owned by the thread that owns the connection (a reactor; a worker under the test kit's fake
+// wire).
 //
 // How it is driven:
 //
@@ -47,10 +48,12 @@ enum ws_event_type {
 struct ws_event {
   enum ws_event_type type;
   bool is_binary;    // MESSAGE
-  size_t length;     // MESSAGE
   unsigned code;     // CLOSE: 1005 when the frame had none; FAIL: 1002, 1007, 1008 or 1009
-  struct span data;  // PING, PONG, CLOSE: good until the session or the input is touched again
+  size_t length;     // MESSAGE
+  struct span data;  // PING, PONG, CLOSE: it lies in `control`, so it is good as long as this event
+                     // is neither filled anew nor copied
   const char *cause; // FAIL: a sentence without a full stop, for onError and the log; static
+  uint8_t control[WS_CONTROL_MAX];
 };
 
 struct ws_input {
@@ -60,21 +63,23 @@ struct ws_input {
 
 struct ws_session {
   const struct ws_limits *limits;
-  struct buf partial;         // payload of the message in progress, unmasked and checked
-  uint64_t left;              // payload bytes of the frame in progress still to come
-  uint64_t offset;            // payload bytes of that frame already seen: the mask's phase
-  uint32_t fragments;         // frames of the message in progress
-  struct ws_frame_header frame;            // the frame in progress
-  uint8_t head[WS_FRAME_HEADER_MAX];       // a header that came in pieces
-  uint8_t head_len;
-  uint8_t role;               // enum ws_role
-  uint8_t message_opcode;     // of the message in progress: text or binary; 0: none
-  uint8_t phase;              // the parser's own: header, payload, ended...
+  struct buf partial;     // payload of the message in progress, unmasked and checked
+  uint8_t *control;       // payload of a control frame that comes in pieces, else NULL
+  uint64_t left;          // payload bytes of the frame in progress still to come
+  uint32_t fragments;     // frames of the message in progress
+  uint8_t key[4];         // of the frame in progress
+  uint8_t opcode;         // of the frame in progress
+  bool fin;               // of the frame in progress
+  uint8_t turn;           // where its payload's next byte stands in the key: 0 to 3
+  uint8_t control_len;    // bytes in `control`
+  uint8_t message_opcode; // of the message in progress: text or binary; 0: none
+  struct ws_utf8 utf8;    // of the text message in progress
+  uint8_t role;           // enum ws_role
+  uint8_t phase;          // what the input's next byte is: session.c
   bool close_sent;
   bool close_received;
-  struct ws_utf8 utf8;        // of the text message in progress
-  uint16_t control_len;       // of the control frame in progress
-  uint8_t *control;           // its payload, WS_CONTROL_MAX bytes, only while one comes in pieces
+  uint8_t head_len;                  // bytes in `head`
+  uint8_t head[WS_FRAME_HEADER_MAX]; // a header that comes in pieces
 };
 
 // `limits` must outlive the session.
@@ -90,6 +95,10 @@ bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event 
 // and what stands in `dst` is worthless.
 bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
                      struct ws_event *event);
+
+// Instead of ws_session_take: drops the message unread (and, of what was still in the input,
+// unchecked), as who is closing does.
+void ws_session_skip(struct ws_session *s, struct ws_input *in);
 
 // Writes a control frame into `out` (WS_CONTROL_FRAME_MAX bytes) and returns its size; 0 once a
 // close frame has been sent. `key`: 4 unpredictable bytes in the client role (section 5.3), else

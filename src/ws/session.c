@@ -1,0 +1,331 @@
+// The frame reader of both roles, and the writer of control frames. Runs on the thread that owns
+// the connection.
+//
+// A frame's header is gathered and judged, then its payload goes one of two ways: data frames
+// into the message in progress, control frames straight into an event. Payload bytes leave the
+// input in one place, read_payload; what the reserved bits may say is decided in one place,
+// judge_first_byte.
+
+#include "ws/session.h"
+
+#include <assert.h>
+#include <string.h>
+#include "base/mem.h"
+#include "ws/mask.h"
+
+// What the next byte of input is.
+enum phase {
+  PHASE_HEADER,
+  PHASE_DATA,    // of a data frame's payload
+  PHASE_CONTROL, // of a control frame's payload
+  PHASE_MESSAGE, // of the payload whose message was announced and not taken yet
+  PHASE_ENDED,   // of nothing: a close frame or a failure came before it
+};
+
+// A way to break the protocol or a limit.
+struct fault {
+  unsigned code;
+  const char *cause;
+};
+
+#define FAULT(name, code, cause) static const struct fault name = {code, cause}
+
+FAULT(bad_reserved_bits, WS_CLOSE_PROTOCOL_ERROR, "reserved bits are set in a frame");
+FAULT(bad_opcode, WS_CLOSE_PROTOCOL_ERROR, "a frame has a reserved opcode");
+FAULT(bad_control_fin, WS_CLOSE_PROTOCOL_ERROR, "a control frame is fragmented");
+FAULT(bad_control_length, WS_CLOSE_PROTOCOL_ERROR, "a control frame has more than 125 bytes");
+FAULT(bad_continuation, WS_CLOSE_PROTOCOL_ERROR, "a continuation frame has nothing to continue");
+FAULT(bad_interruption, WS_CLOSE_PROTOCOL_ERROR, "a message begins inside a fragmented message");
+FAULT(bad_unmasked, WS_CLOSE_PROTOCOL_ERROR, "a client's frame is not masked");
+FAULT(bad_masked, WS_CLOSE_PROTOCOL_ERROR, "a server's frame is masked");
+FAULT(bad_length, WS_CLOSE_PROTOCOL_ERROR, "a frame's length is not minimal or over 63 bits");
+FAULT(bad_close_body, WS_CLOSE_PROTOCOL_ERROR, "a close frame has no valid code");
+FAULT(bad_close_reason, WS_CLOSE_INVALID_PAYLOAD, "a close frame's reason is not UTF-8");
+FAULT(bad_text, WS_CLOSE_INVALID_PAYLOAD, "a text message is not UTF-8");
+FAULT(too_many_fragments, WS_CLOSE_POLICY, "a message has too many fragments");
+FAULT(too_big, WS_CLOSE_TOO_BIG, "a message is too big");
+
+static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h);
+static const struct fault *judge_header(const struct ws_session *s, const struct ws_frame_header *h,
+                                        int parsed);
+static const struct fault *judge_first_byte(const struct ws_session *s,
+                                            const struct ws_frame_header *h);
+static void start_frame(struct ws_session *s, const struct ws_frame_header *h);
+static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static bool continue_control(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static bool announce_control(struct ws_session *s, struct ws_event *event, size_t length);
+static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n);
+static void finish_message(struct ws_session *s);
+static void end(struct ws_session *s);
+static void fail(struct ws_session *s, struct ws_event *event, const struct fault *fault);
+static size_t write_control(const struct ws_session *s, uint8_t *out, enum ws_opcode opcode,
+                            struct span data, const uint8_t *key);
+
+static bool is_control(uint8_t opcode) {
+  return (opcode & 8) != 0;
+}
+
+static void consume(struct ws_input *in, size_t n) {
+  in->p += n;
+  in->n -= n;
+}
+
+void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_limits *limits) {
+  *s = (struct ws_session){.limits = limits, .role = (uint8_t)role, .phase = PHASE_HEADER};
+  buf_init(&s->partial, limits->max_payload < SIZE_MAX ? (size_t)limits->max_payload : SIZE_MAX);
+}
+
+void ws_session_deinit(struct ws_session *s) {
+  end(s);
+}
+
+bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+  assert(s->phase != PHASE_MESSAGE);
+  while (in->n > 0) {
+    bool happened = false;
+    switch ((enum phase)s->phase) {
+    case PHASE_HEADER: happened = next_frame(s, in, event); break;
+    case PHASE_DATA: happened = continue_data(s, in, event); break;
+    case PHASE_CONTROL: happened = continue_control(s, in, event); break;
+    case PHASE_MESSAGE:
+    case PHASE_ENDED: consume(in, in->n); break;
+    }
+    if (happened) return true;
+  }
+  return false;
+}
+
+bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
+                     struct ws_event *event) {
+  assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
+  size_t kept = s->partial.len;
+  if (kept > 0) memcpy(dst, s->partial.data, kept);
+  bool is_good = read_payload(s, in, s->left > 0 ? dst + kept : NULL, (size_t)s->left);
+  if (!is_good || !ws_utf8_is_complete(&s->utf8)) {
+    fail(s, event, &bad_text);
+    return false;
+  }
+  finish_message(s);
+  return true;
+}
+
+void ws_session_skip(struct ws_session *s, struct ws_input *in) {
+  assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
+  if (s->left > 0) consume(in, (size_t)s->left);
+  finish_message(s);
+}
+
+size_t ws_session_ping(struct ws_session *s, uint8_t *out, struct span data, const uint8_t *key) {
+  return write_control(s, out, WS_OPCODE_PING, data, key);
+}
+
+size_t ws_session_pong(struct ws_session *s, uint8_t *out, struct span data, const uint8_t *key) {
+  return write_control(s, out, WS_OPCODE_PONG, data, key);
+}
+
+size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struct span reason,
+                        const uint8_t *key) {
+  uint8_t body[WS_CONTROL_MAX];
+  size_t n = ws_close_write(body, code, reason);
+  size_t size = write_control(s, out, WS_OPCODE_CLOSE, (struct span){(char *)body, n}, key);
+  s->close_sent = true;
+  return size;
+}
+
+bool ws_session_is_midway(const struct ws_session *s) {
+  if (s->phase == PHASE_ENDED) return false;
+  return s->phase != PHASE_HEADER || s->head_len > 0 || s->message_opcode != 0;
+}
+
+// Reads a header, and as much of the payload as there is: a frame without payload must not wait
+// for the input to go on.
+static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+  struct ws_frame_header h;
+  int parsed = gather_header(s, in, &h);
+  const struct fault *fault = judge_header(s, &h, parsed);
+  if (fault != NULL) {
+    fail(s, event, fault);
+    return true;
+  }
+  if (parsed != 0) return false;
+  start_frame(s, &h);
+  return is_control(h.opcode) ? continue_control(s, in, event) : continue_data(s, in, event);
+}
+
+// Takes a header out of the input, or what there is of it into `head`. Returns what
+// ws_frame_parse says of all the bytes that have come.
+static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h) {
+  if (s->head_len == 0) {
+    int parsed = ws_frame_parse(in->p, in->n, h);
+    if (parsed == 0) consume(in, h->size);
+    if (parsed <= 0) return parsed;
+  }
+  int parsed;
+  while ((parsed = ws_frame_parse(s->head, s->head_len, h)) > 0 && in->n > 0) {
+    size_t n = in->n < (size_t)parsed ? in->n : (size_t)parsed;
+    memcpy(s->head + s->head_len, in->p, n);
+    s->head_len = (uint8_t)(s->head_len + n);
+    consume(in, n);
+  }
+  if (parsed <= 0) s->head_len = 0;
+  return parsed;
+}
+
+// Judges what is known of a header in the order of its bytes, so that the outcome does not depend
+// on how the input was cut.
+static const struct fault *judge_header(const struct ws_session *s, const struct ws_frame_header *h,
+                                        int parsed) {
+  const struct fault *fault = judge_first_byte(s, h);
+  if (fault != NULL || h->size == 0) return fault;
+  if (s->role == WS_ROLE_SERVER && !h->masked) return &bad_unmasked;
+  if (s->role == WS_ROLE_CLIENT && h->masked) return &bad_masked;
+  bool has_long_length = h->size != ws_frame_header_size(0, h->masked);
+  if (is_control(h->opcode)) return has_long_length ? &bad_control_length : NULL;
+  if (parsed < 0) return &bad_length;
+  // While bytes of the length are missing it reads as 0.
+  return h->length > s->limits->max_payload - s->partial.len ? &too_big : NULL;
+}
+
+static const struct fault *judge_first_byte(const struct ws_session *s,
+                                            const struct ws_frame_header *h) {
+  if (h->rsv != 0) return &bad_reserved_bits;
+  if (is_control(h->opcode)) {
+    if (h->opcode > WS_OPCODE_PONG) return &bad_opcode;
+    return h->fin ? NULL : &bad_control_fin;
+  }
+  if (h->opcode > WS_OPCODE_BINARY) return &bad_opcode;
+  bool is_continuation = h->opcode == WS_OPCODE_CONTINUATION;
+  if (is_continuation && s->message_opcode == 0) return &bad_continuation;
+  if (!is_continuation && s->message_opcode != 0) return &bad_interruption;
+  return s->fragments >= s->limits->max_fragments ? &too_many_fragments : NULL;
+}
+
+static void start_frame(struct ws_session *s, const struct ws_frame_header *h) {
+  s->left = h->length;
+  s->opcode = h->opcode;
+  s->fin = h->fin;
+  s->turn = 0;
+  memcpy(s->key, h->key, sizeof s->key);
+  if (is_control(h->opcode)) {
+    s->phase = PHASE_CONTROL;
+    return;
+  }
+  s->phase = PHASE_DATA;
+  s->fragments++;
+  if (h->opcode != WS_OPCODE_CONTINUATION) s->message_opcode = h->opcode;
+}
+
+// The bytes that end a message stay in the input until it is taken: what never was incomplete is
+// never kept.
+static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+  if (s->fin && in->n >= s->left) {
+    event->type = WS_EVENT_MESSAGE;
+    event->is_binary = s->message_opcode == WS_OPCODE_BINARY;
+    event->length = s->partial.len + (size_t)s->left;
+    s->phase = PHASE_MESSAGE;
+    return true;
+  }
+  size_t n = in->n < s->left ? in->n : (size_t)s->left;
+  if (n > 0) {
+    // The header was judged by the same ceiling.
+    char *to = buf_reserve(&s->partial, n);
+    assert(to != NULL);
+    s->partial.len += n;
+    if (!read_payload(s, in, (uint8_t *)to, n)) {
+      fail(s, event, &bad_text);
+      return true;
+    }
+  }
+  if (s->left == 0) s->phase = PHASE_HEADER;
+  return false;
+}
+
+static bool continue_control(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+  if (in->n < s->left) {
+    if (in->n == 0) return false;
+    if (s->control == NULL) s->control = mem_alloc(WS_CONTROL_MAX);
+    size_t n = in->n;
+    read_payload(s, in, s->control + s->control_len, n);
+    s->control_len = (uint8_t)(s->control_len + n);
+    return false;
+  }
+  size_t length = s->control_len + (size_t)s->left;
+  if (s->control_len > 0) memcpy(event->control, s->control, s->control_len);
+  read_payload(s, in, event->control + s->control_len, (size_t)s->left);
+  mem_free(s->control);
+  s->control = NULL;
+  s->control_len = 0;
+  s->phase = PHASE_HEADER;
+  return announce_control(s, event, length);
+}
+
+// event->control holds the payload. Always true: something has happened.
+static bool announce_control(struct ws_session *s, struct ws_event *event, size_t length) {
+  event->data = (struct span){(const char *)event->control, length};
+  if (s->opcode != WS_OPCODE_CLOSE) {
+    event->type = s->opcode == WS_OPCODE_PING ? WS_EVENT_PING : WS_EVENT_PONG;
+    return true;
+  }
+  int result = ws_close_parse(event->control, length, &event->code, &event->data);
+  if (result != 0) {
+    fail(s, event, result == ERR_CLOSE_REASON_UTF8 ? &bad_close_reason : &bad_close_body);
+    return true;
+  }
+  event->type = WS_EVENT_CLOSE;
+  s->close_received = true;
+  end(s);
+  return true;
+}
+
+// Moves the next `n` payload bytes from the input to `dst`, unmasked. False when they make the
+// text in progress invalid.
+static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n) {
+  if (n == 0) return true;
+  if (s->role == WS_ROLE_SERVER) {
+    ws_mask_copy(dst, in->p, n, s->key, s->turn);
+    s->turn = (s->turn + n) & 3;
+  } else {
+    memcpy(dst, in->p, n);
+  }
+  consume(in, n);
+  s->left -= n;
+  if (is_control(s->opcode) || s->message_opcode != WS_OPCODE_TEXT) return true;
+  return ws_utf8_feed(&s->utf8, dst, n);
+}
+
+static void finish_message(struct ws_session *s) {
+  buf_deinit(&s->partial);
+  s->message_opcode = 0;
+  s->fragments = 0;
+  s->utf8 = (struct ws_utf8){0};
+  s->phase = PHASE_HEADER;
+}
+
+static void end(struct ws_session *s) {
+  buf_deinit(&s->partial);
+  mem_free(s->control);
+  s->control = NULL;
+  s->phase = PHASE_ENDED;
+}
+
+static void fail(struct ws_session *s, struct ws_event *event, const struct fault *fault) {
+  event->type = WS_EVENT_FAIL;
+  event->code = fault->code;
+  event->cause = fault->cause;
+  end(s);
+}
+
+static size_t write_control(const struct ws_session *s, uint8_t *out, enum ws_opcode opcode,
+                            struct span data, const uint8_t *key) {
+  assert(data.n <= WS_CONTROL_MAX && (key != NULL) == (s->role == WS_ROLE_CLIENT));
+  if (s->close_sent) return 0;
+  size_t size = ws_frame_write(out, opcode, true, false, data.n, key);
+  if (data.n == 0) return size;
+  if (key != NULL) {
+    ws_mask_copy(out + size, (const uint8_t *)data.p, data.n, key, 0);
+  } else {
+    memcpy(out + size, data.p, data.n);
+  }
+  return size + data.n;
+}
