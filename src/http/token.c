@@ -1,0 +1,28 @@
+// Tokens and lists. Pure.
+
+#include "http/token.h"
+
+static bool is_token_char(unsigned char c) {
+  if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
+  return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
+}
+
+bool http_token_is_valid(struct span s) {
+  for (size_t i = 0; i < s.n; i++)
+    if (!is_token_char((unsigned char)s.p[i])) return false;
+  return s.n > 0;
+}
+
+bool http_token_next(struct span *rest, struct span *element) {
+  if (!rest->p) return false;
+  const char *comma = rest->n > 0 ? memchr(rest->p, ',', rest->n) : NULL;
+  if (!comma) {
+    *element = span_trim(*rest);
+    *rest = (struct span){NULL, 0};
+    return true;
+  }
+  size_t n = (size_t)(comma - rest->p);
+  *element = span_trim((struct span){rest->p, n});
+  *rest = (struct span){comma + 1, rest->n - n - 1};
+  return true;
+}
