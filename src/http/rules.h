@@ -9,14 +9,17 @@
 #include "base/span.h"
 #include "http/request.h"
 
+// The text of the 501 for a body that cannot be read.
+#define HTTP_UNKNOWN_CODING "only the transfer coding \"chunked\" is supported"
+
 struct http_request_line {
   struct span method;
   struct span target;
   bool http10;
 };
 
-// Takes a request line (without its line end) apart: a method in capital letters but CONNECT, a
-// target of printable ASCII without a fragment, HTTP/1.0 or 1.1.
+// Takes a request line (without its line end) apart: a method in capital letters (but not
+// CONNECT), a target of printable ASCII without a fragment, HTTP/1.0 or 1.1.
 struct http_failure http_rules_split_line(struct span line, struct http_request_line *parts);
 
 // Takes an absolute-form target ("http://host:port/path?query") apart. *origin is what follows the
