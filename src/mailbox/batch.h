@@ -11,13 +11,13 @@
 
 // One event or command. Its payload follows in line.
 struct record {
-  uint32_t size;       // of the whole record, header included, a multiple of 8
-  uint32_t length;     // payload bytes in use
-  uint16_t type;       // enum event_type or enum command_type
-  uint16_t flags;      // by type
-  uint32_t credit;     // commands: cost of events whose handling is done (event.h)
-  uint64_t id;         // what it is about: a connection's handle, a server's id, ...
-  void *scratch;       // the consumer's own, NULL at first
+  uint32_t size;   // of the whole record, header included, a multiple of 8
+  uint32_t length; // payload bytes in use
+  uint16_t type;   // enum event_type or enum command_type
+  uint16_t flags;  // by type
+  uint32_t credit; // commands: cost of events whose handling is done (event.h)
+  uint64_t id;     // what it is about: a connection's handle, a server's id, ...
+  void *scratch;   // the consumer's own, NULL at first
   unsigned char payload[];
 };
 

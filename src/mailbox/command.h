@@ -10,7 +10,8 @@
 
 enum command_type {
   COMMAND_WEB_START = 1, // call number: struct command_web. EVENT_REPLY follows: listening or not
-  COMMAND_WEB_UPDATE,    // -: struct command_web: what can change on a running one
+  COMMAND_WEB_UPDATE,    // call number: struct command_web: what can change on a running one (not
+                         // host and port). EVENT_REPLY follows when reply_to is set
   COMMAND_WEB_STOP,      // web id: stops listening, ends plain HTTP connections
   COMMAND_SERVER_ADD,    // call number: struct command_server. EVENT_REPLY follows: its path
                          // answers, or is taken (struct err)
@@ -31,17 +32,22 @@ enum command_type {
   COMMAND_CONSUMED,     // -: record.credit: what the worker has worked off from this reactor, all
                         // connections together (EVENT_WINDOW_OVERALL)
   COMMAND_STOP,         // -: from main: no new connections; 1001 to every open one
+  COMMAND_QUIT,         // -: from main, last: destroys every socket and ends the thread
 };
 
 // Ownership of the reference goes with the command.
 struct command_web {
   struct web_config *config;
-  struct mailbox *reply_to; // WEB_START
+  struct mailbox *reply_to; // WEB_UPDATE: may be NULL
 };
 
 struct command_server {
   struct server_config *config;
   struct mailbox *reply_to;
+};
+
+struct command_consumed {
+  struct mailbox *owner; // whose connections these are: the worker's own mailbox
 };
 
 struct command_close_server {

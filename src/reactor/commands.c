@@ -1,0 +1,160 @@
+// Commands, decoded and handed to those who carry them out. Loop thread.
+
+#include "reactor/commands.h"
+
+#include "mailbox/command.h"
+#include "mailbox/event.h"
+#include "reactor/conn.h"
+#include "reactor/conn_http.h"
+#include "reactor/conn_ws.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+#include "reactor/web.h"
+
+static void reply(struct reactor *r, struct mailbox *to, uint64_t call, int result, uint16_t port,
+                  const struct err *err) {
+  if (!to) return;
+  struct lane *lane = lane_find(&r->lanes, to);
+  struct record *record = batch_push(&lane->batch, EVENT_REPLY, call, sizeof(struct event_reply));
+  struct event_reply *answer = (struct event_reply *)record->payload;
+  *answer = (struct event_reply){.ok = result == 0, .port = port};
+  if (result != 0) answer->err = *err;
+}
+
+static void run_web(struct reactor *r, const struct record *record) {
+  const struct command_web *command = (const struct command_web *)record->payload;
+  struct err err = {0};
+  uint16_t port = 0;
+  int result = record->type == COMMAND_WEB_START ? web_start(r, command->config, &port, &err)
+                                                 : web_update(r, command->config, &err);
+  reply(r, command->reply_to, record->id, result, port, &err);
+}
+
+static void run_server_add(struct reactor *r, const struct record *record) {
+  const struct command_server *command = (const struct command_server *)record->payload;
+  struct err err = {0};
+  int result = server_add(r, command->config, &err);
+  reply(r, command->reply_to, record->id, result, 0, &err);
+}
+
+static void run_web_stop(struct reactor *r, uint64_t id) {
+  struct web *w = web_find(r, id);
+  if (w) web_stop(w);
+}
+
+static void run_server_close(struct reactor *r, const struct record *record) {
+  const struct command_close_server *command = (const struct command_close_server *)record->payload;
+  struct server *s = server_find(r, record->id);
+  if (s) server_close(s, command->timeout);
+}
+
+static void stop(struct reactor *r) {
+  for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
+    next = i->next;
+    struct web *w = LIST_ENTRY(i, struct web, node);
+    for (struct list *j = w->servers.next, *after; j != &w->servers; j = after) {
+      after = j->next;
+      server_close(LIST_ENTRY(j, struct server, node), CONFIG_NONE);
+    }
+    if (!w->is_stopped) web_stop(w);
+  }
+}
+
+static void run_consumed(struct reactor *r, const struct record *record) {
+  const struct command_consumed *command = (const struct command_consumed *)record->payload;
+  struct lane *lane = lane_find(&r->lanes, command->owner);
+  lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
+  if (lane->owed > EVENT_WINDOW_OVERALL / 2) return;
+  while (!list_empty(&lane->paused)) {
+    conn_resume(LIST_ENTRY(lane->paused.next, struct conn, lane_node), CONN_PAUSE_LANE);
+  }
+}
+
+static void run_fanout(struct reactor *r, struct record *record) {
+  const struct command_fanout *command = (const struct command_fanout *)record->payload;
+  const unsigned char *frame = (const unsigned char *)(command + 1);
+  const uint64_t *handles =
+      (const uint64_t *)(frame + (((size_t)command->frame_length + 7) & ~(size_t)7));
+  for (uint32_t i = 0; i < command->count; i++) {
+    struct conn *c = registry_find(&r->registry, handles[i]);
+    if (c && c->state == CONN_OPEN)
+      conn_queue(c, frame, command->frame_length, record);
+    else
+      r->dropped_commands++;
+  }
+}
+
+static void run_accept(struct conn *c, const struct record *record) {
+  const struct command_accept *command = (const struct command_accept *)record->payload;
+  const char *text = (const char *)(command + 1);
+  struct span protocol = {text, command->protocol_length};
+  struct span headers = {text + command->protocol_length, command->headers_length};
+  if (c->state == CONN_ANSWERING) conn_ws_accept(c, protocol, headers);
+}
+
+static void run_close(struct conn *c, const struct record *record) {
+  const struct command_close *command = (const struct command_close *)record->payload;
+  struct span reason = {command->reason, command->reason_length};
+  if (record->type == COMMAND_FAIL) {
+    if (c->state == CONN_OPEN) conn_ws_fail(c, command->code, reason, true);
+    return;
+  }
+  if (c->state != CONN_OPEN) return;
+  uint64_t timeout = c->server->config->close_timeout;
+  uint64_t due = timeout == CONFIG_NONE ? UINT64_MAX : reactor_now(c->reactor) + timeout;
+  conn_ws_close(c, command->code, reason, due);
+}
+
+static void run_send(struct conn *c, struct record *record) {
+  if (c->state == CONN_OPEN) conn_queue(c, record->payload, record->length, NULL);
+}
+
+// Commands for one connection.
+static void run_for_conn(struct reactor *r, struct record *record) {
+  struct conn *c = registry_find(&r->registry, record->id);
+  if (!c) {
+    r->dropped_commands++;
+    return;
+  }
+  if (record->credit > 0) conn_ws_credit(c, record->credit);
+  switch ((enum command_type)record->type) {
+  case COMMAND_SEND: run_send(c, record); return;
+  case COMMAND_ACCEPT: run_accept(c, record); return;
+  case COMMAND_REFUSE:
+  case COMMAND_RESPOND:
+    if (c->state == CONN_ANSWERING || c->state == CONN_HANDLING) {
+      conn_http_respond(c, (const struct command_respond *)record->payload);
+    }
+    return;
+  case COMMAND_PASS:
+    if (c->state == CONN_HANDLING) conn_http_pass(c);
+    return;
+  case COMMAND_CLOSE:
+  case COMMAND_FAIL: run_close(c, record); return;
+  case COMMAND_DESTROY: conn_end(c, CONN_EXIT_DESTROY, "destroyed by the script"); return;
+  case COMMAND_PING:
+    conn_ws_ping(c, (struct span){(const char *)record->payload, record->length});
+    return;
+  default: return; // COMMAND_CREDIT: done above
+  }
+}
+
+static void run(struct reactor *r, struct record *record) {
+  switch ((enum command_type)record->type) {
+  case COMMAND_WEB_START:
+  case COMMAND_WEB_UPDATE: run_web(r, record); return;
+  case COMMAND_WEB_STOP: run_web_stop(r, record->id); return;
+  case COMMAND_SERVER_ADD: run_server_add(r, record); return;
+  case COMMAND_SERVER_CLOSE: run_server_close(r, record); return;
+  case COMMAND_FANOUT: run_fanout(r, record); return;
+  case COMMAND_CONSUMED: run_consumed(r, record); return;
+  case COMMAND_STOP: stop(r); return;
+  case COMMAND_QUIT: r->quitting = true; return;
+  default: run_for_conn(r, record);
+  }
+}
+
+void commands_run(struct reactor *r, struct block *block) {
+  for (struct record *i = record_first(block); i; i = record_next(block, i))
+    run(r, i);
+}

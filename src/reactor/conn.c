@@ -1,0 +1,384 @@
+// One socket's life: reading, writing, deadlines, the ending. What the bytes mean is conn_http's
+// and conn_ws's business. Loop thread.
+
+#include "reactor/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailbox/event.h"
+#include "reactor/conn_http.h"
+#include "reactor/conn_ws.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+#include "reactor/web.h"
+
+enum {
+  IOV_COUNT = 64,         // runs of bytes in one call
+  HTTP_READ_SIZE = 16384, // as much as a request's head may have
+  LINGER_MS = 5000,       // for the peer's FIN after a plain response
+};
+
+static void on_ready(struct transport *t, bool readable, bool writable);
+static void on_closed(struct transport *t);
+
+static struct conn *conn_of(struct transport *t) {
+  return LIST_ENTRY(t, struct conn, tcp.transport);
+}
+
+static bool is_http(const struct conn *c) {
+  return c->state <= CONN_ANSWERING;
+}
+
+static bool is_websocket(const struct conn *c) {
+  return c->state == CONN_OPEN || c->state == CONN_CLOSING;
+}
+
+static void update_watch(struct conn *c) {
+  if (c->state == CONN_CLOSED) return;
+  bool writable = !outbox_is_empty(&c->outbox) || c->state == CONN_SENDING;
+  c->transport->ops->watch(c->transport, c->paused == 0, writable);
+}
+
+void conn_accept(struct web *w, int fd, const struct address *peer) {
+  struct conn *c = mem_zalloc(sizeof *c);
+  if (tcp_open(&c->tcp, &w->reactor->loop, fd) < 0) {
+    mem_free(c);
+    return;
+  }
+  // Fails for unix sockets, which have no such delay.
+  int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  c->transport = &c->tcp.transport;
+  c->transport->on_ready = on_ready;
+  c->transport->on_closed = on_closed;
+  c->reactor = w->reactor;
+  c->web = w;
+  c->state = CONN_REQUEST;
+  list_init(&c->dirty);
+  list_init(&c->lane_node);
+  list_push(&w->conns, &c->member);
+  wheel_timer_init(&c->deadline);
+  outbox_init(&c->outbox);
+  c->exchange = exchange_new(w->config->max_body, peer);
+  c->received_at = reactor_now(c->reactor);
+  uint64_t timeout = w->config->handshake_timeout;
+  conn_set_deadline(c, timeout == CONFIG_NONE ? UINT64_MAX : c->received_at + timeout);
+  c->reactor->accepted++;
+  update_watch(c);
+}
+
+void conn_set_deadline(struct conn *c, uint64_t due) {
+  if (due == UINT64_MAX)
+    wheel_stop(&c->deadline);
+  else
+    wheel_start(&c->reactor->wheel, &c->deadline, due);
+}
+
+void conn_pause(struct conn *c, enum conn_pause why) {
+  c->paused |= (uint8_t)why;
+  update_watch(c);
+}
+
+void conn_resume(struct conn *c, enum conn_pause why) {
+  if (!(c->paused & why)) return;
+  c->paused &= (uint8_t)~why;
+  if (why == CONN_PAUSE_LANE) list_remove(&c->lane_node);
+  if (c->paused == 0 && is_websocket(c)) conn_ws_restart_clock(c);
+  update_watch(c);
+}
+
+// Writing -----------------------------------------------------------------------------------------
+
+// The worker's bufferedAmount goes down.
+static void count_taken(struct conn *c, size_t n) {
+  if (n == 0 || c->handle == 0) return;
+  _Atomic uint64_t *taken = registry_taken(&c->reactor->registry, c->handle);
+  // Only this thread writes it, so that no read-modify-write is needed.
+  uint64_t before = atomic_load_explicit(taken, memory_order_relaxed);
+  atomic_store_explicit(taken, before + n, memory_order_relaxed);
+}
+
+static void on_outbox_empty(struct conn *c) {
+  switch ((enum conn_state)c->state) {
+  case CONN_SENDING: conn_http_drained(c); return;
+  case CONN_OPEN:
+  case CONN_CLOSING: conn_ws_drained(c); return;
+  case CONN_LINGERING: c->transport->ops->finish(c->transport); return;
+  case CONN_REQUEST:
+  case CONN_HANDLING:
+  case CONN_ANSWERING:
+  case CONN_CLOSED: return;
+  }
+}
+
+static void drain_outbox(struct conn *c) {
+  while (!outbox_is_empty(&c->outbox)) {
+    struct iovec iov[IOV_COUNT];
+    int count = outbox_peek(&c->outbox, iov, IOV_COUNT);
+    ssize_t n = c->transport->ops->send(c->transport, iov, count);
+    if (n == TRANSPORT_AGAIN) return;
+    if (n < 0) {
+      conn_lost(c, (int)n);
+      return;
+    }
+    count_taken(c, outbox_consume(&c->outbox, (size_t)n));
+  }
+  on_outbox_empty(c);
+}
+
+void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
+  conn_flush(c);
+  if (c->state == CONN_CLOSED) return;
+  size_t taken = 0;
+  if (outbox_is_empty(&c->outbox)) {
+    struct iovec iov = {(void *)data, size};
+    ssize_t n = c->transport->ops->send(c->transport, &iov, 1);
+    if (n < 0 && n != TRANSPORT_AGAIN) {
+      conn_lost(c, (int)n);
+      return;
+    }
+    taken = n > 0 ? (size_t)n : 0;
+  }
+  if (counted) count_taken(c, taken);
+  if (taken == size) return;
+  outbox_push(&c->outbox, (const char *)data + taken, size - taken, counted);
+  update_watch(c);
+}
+
+void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout) {
+  struct reactor *r = c->reactor;
+  if (r->piece_count == r->piece_capacity) {
+    r->piece_capacity = r->piece_capacity ? r->piece_capacity * 2 : 256;
+    r->pieces = mem_realloc(r->pieces, r->piece_capacity * sizeof *r->pieces);
+    if (r->piece_count == 0) r->piece_count = 1; // index 0 means none
+  }
+  uint32_t index = (uint32_t)r->piece_count++;
+  r->pieces[index] = (struct piece){.data = data, .length = length, .fanout = fanout};
+  if (c->last_piece)
+    r->pieces[c->last_piece].next = index;
+  else {
+    c->first_piece = index;
+    list_push(&r->dirty, &c->dirty);
+  }
+  c->last_piece = index;
+}
+
+// Keeps what the kernel did not take of a piece. A frame that many wait for is kept once.
+static void keep_piece(struct conn *c, const struct piece *piece, size_t offset) {
+  struct reactor *r = c->reactor;
+  if (!piece->fanout) {
+    outbox_push(&c->outbox, piece->data + offset, piece->length - offset, true);
+    return;
+  }
+  if (!piece->fanout->scratch) {
+    if (r->shared_count == r->shared_capacity) {
+      r->shared_capacity = r->shared_capacity ? r->shared_capacity * 2 : 16;
+      r->shared = mem_realloc(r->shared, r->shared_capacity * sizeof *r->shared);
+    }
+    piece->fanout->scratch = shared_new(piece->data, piece->length);
+    r->shared[r->shared_count++] = piece->fanout->scratch;
+  }
+  outbox_push_shared(&c->outbox, piece->fanout->scratch, offset);
+}
+
+static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
+  for (; at; at = c->reactor->pieces[at].next, offset = 0) {
+    keep_piece(c, &c->reactor->pieces[at], offset);
+  }
+  c->was_refused = true;
+  update_watch(c);
+}
+
+// Sends the pieces from *at on. Leaves *at, *offset where the kernel stopped (0: all taken).
+// Returns 0 or a negative errno.
+static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
+  const struct piece *pieces = c->reactor->pieces;
+  while (*at) {
+    struct iovec iov[IOV_COUNT];
+    int count = 0;
+    size_t total = 0;
+    for (uint32_t i = *at; i && count < IOV_COUNT; i = pieces[i].next) {
+      iov[count++] = (struct iovec){(void *)pieces[i].data, pieces[i].length};
+      total += pieces[i].length;
+    }
+    ssize_t n = c->transport->ops->send(c->transport, iov, count);
+    if (n < 0) return n == TRANSPORT_AGAIN ? 0 : (int)n;
+    count_taken(c, (size_t)n);
+    size_t sent = (size_t)n;
+    for (; *at && sent >= pieces[*at].length; *at = pieces[*at].next)
+      sent -= pieces[*at].length;
+    *offset = sent;
+    if ((size_t)n < total) return 0;
+  }
+  return 0;
+}
+
+void conn_flush(struct conn *c) {
+  uint32_t at = c->first_piece;
+  if (at == 0) return;
+  c->first_piece = c->last_piece = 0;
+  list_remove(&c->dirty);
+  if (c->state == CONN_CLOSED) return;
+  size_t offset = 0;
+  if (outbox_is_empty(&c->outbox)) {
+    int result = send_pieces(c, &at, &offset);
+    if (result < 0) {
+      conn_lost(c, result);
+      return;
+    }
+  }
+  if (at) keep_pieces(c, at, offset);
+}
+
+void conn_flush_dirty(struct reactor *r) {
+  while (!list_empty(&r->dirty))
+    conn_flush(LIST_ENTRY(r->dirty.next, struct conn, dirty));
+  r->piece_count = 0;
+  while (r->shared_count > 0)
+    shared_unref(r->shared[--r->shared_count]);
+}
+
+// Reading -----------------------------------------------------------------------------------------
+
+static size_t allowance(const struct conn *c) {
+  size_t size = is_websocket(c) ? conn_ws_allowance(c) : HTTP_READ_SIZE;
+  return size < REACTOR_READ_SIZE ? size : REACTOR_READ_SIZE;
+}
+
+static void on_eof(struct conn *c) {
+  if (is_http(c)) {
+    conn_http_eof(c);
+  } else if (c->state == CONN_LINGERING && !outbox_is_empty(&c->outbox)) {
+    conn_pause(c, CONN_PAUSE_HTTP); // what waits still goes out; the deadline stands
+  } else {
+    conn_lost(c, 0);
+  }
+}
+
+static void read_socket(struct conn *c) {
+  struct reactor *r = c->reactor;
+  ssize_t n = c->transport->ops->recv(c->transport, r->read_buffer, allowance(c));
+  if (n == TRANSPORT_AGAIN) return;
+  if (n < 0) {
+    conn_lost(c, (int)n);
+    return;
+  }
+  if (n == 0) {
+    on_eof(c);
+    return;
+  }
+  c->received_at = reactor_now(r);
+  c->ping_sent = false;
+  if (is_http(c)) {
+    conn_http_feed(c, (const char *)r->read_buffer, (size_t)n);
+  } else if (is_websocket(c)) {
+    conn_ws_feed(c, r->read_buffer, (size_t)n);
+  } // a lingering connection's bytes are nobody's any more
+}
+
+static void on_ready(struct transport *t, bool readable, bool writable) {
+  struct conn *c = conn_of(t);
+  if (writable) {
+    drain_outbox(c);
+    update_watch(c);
+  }
+  if (readable && c->state != CONN_CLOSED) read_socket(c);
+}
+
+// Ending ------------------------------------------------------------------------------------------
+
+static void tell_closed(struct conn *c) {
+  struct record *r =
+      batch_push(&c->server->lane->batch, EVENT_CLOSED, c->handle, sizeof(struct event_closed));
+  struct event_closed *closed = (struct event_closed *)r->payload;
+  size_t length = c->close_reason ? strlen(c->close_reason) : 0;
+  assert(length <= sizeof closed->reason);
+  closed->code = c->close_code ? c->close_code : WS_CLOSE_ABNORMAL;
+  closed->was_clean =
+      is_websocket(c) && ws_session_is_closed(&c->session) && outbox_is_empty(&c->outbox);
+  closed->reason_length = (uint8_t)length;
+  if (length > 0) memcpy(closed->reason, c->close_reason, length);
+}
+
+void conn_detach(struct conn *c, bool tell) {
+  if (c->handle != 0) {
+    if (tell && c->server) tell_closed(c);
+    registry_remove(&c->reactor->registry, c->handle);
+    c->handle = 0;
+  }
+  if (!c->server) return;
+  struct server *s = c->server;
+  c->server = NULL;
+  server_leave(s, c);
+  list_push(&c->web->conns, &c->member);
+}
+
+static void close_socket(struct conn *c, bool reset) {
+  c->state = CONN_CLOSED;
+  wheel_stop(&c->deadline);
+  outbox_deinit(&c->outbox);
+  c->transport->ops->close(c->transport, reset);
+}
+
+// A closing handshake's deadline holds for what follows it, too.
+static void linger(struct conn *c) {
+  if (c->state != CONN_CLOSING) conn_set_deadline(c, reactor_now(c->reactor) + LINGER_MS);
+  c->state = CONN_LINGERING;
+  c->paused = 0;
+  list_remove(&c->lane_node);
+  if (outbox_is_empty(&c->outbox)) c->transport->ops->finish(c->transport);
+  update_watch(c);
+}
+
+static void log_ending(const struct conn *c, const char *why) {
+  if (!log_enabled(LOG_DEBUG)) return;
+  if (c->id) {
+    log_debug("connection %" PRIu64 " ended: %s, code %u, %zu bytes waiting", c->id, why,
+              c->close_code ? c->close_code : WS_CLOSE_ABNORMAL, c->outbox.bytes);
+  } else {
+    log_debug("HTTP connection ended: %s", why);
+  }
+}
+
+void conn_end(struct conn *c, enum conn_exit how, const char *why) {
+  if (c->state == CONN_CLOSED) return;
+  if (how == CONN_EXIT_LINGER) conn_flush(c);
+  if (c->state == CONN_CLOSED) return; // the flush has found the socket dead
+  if (c->state != CONN_LINGERING) {
+    log_ending(c, why);
+    conn_detach(c, true);
+    ws_session_deinit(&c->session);
+    exchange_free(c->exchange);
+    c->exchange = NULL;
+    mem_free(c->pong);
+    c->pong = NULL;
+    if (how == CONN_EXIT_LINGER) {
+      linger(c);
+      return;
+    }
+  }
+  if (how == CONN_EXIT_LINGER) return;
+  c->first_piece = c->last_piece = 0;
+  list_remove(&c->dirty);
+  list_remove(&c->lane_node);
+  close_socket(c, how == CONN_EXIT_DESTROY);
+}
+
+void conn_lost(struct conn *c, int error) {
+  conn_end(c, CONN_EXIT_CLOSE, error == 0 ? "the peer has left" : strerror(-error));
+}
+
+static void on_closed(struct transport *t) {
+  struct conn *c = conn_of(t);
+  struct web *w = c->web;
+  list_remove(&c->member);
+  mem_free(c->close_reason);
+  mem_free(c);
+  web_release(w);
+}

@@ -1,0 +1,132 @@
+#ifndef REACTOR_CONN_H
+#define REACTOR_CONN_H
+
+// One socket's life, from accept to the loop's last word about it. Loop thread.
+//
+//   accepted -> REQUEST <-> HANDLING, SENDING        plain HTTP (conn_http)
+//                  |
+//              ANSWERING -> OPEN -> CLOSING          a WebSocket (conn_ws)
+//                  |          |        |
+//                  +----------+--------+-> LINGERING -> CLOSED -> freed
+//
+// Every state but OPEN has a deadline on the reactor's wheel, and OPEN has its pings. Every way to
+// end passes conn_end.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "base/list.h"
+#include "base/wheel.h"
+#include "mailbox/batch.h"
+#include "net/tcp.h"
+#include "reactor/outbox.h"
+#include "ws/session.h"
+
+struct address;
+struct addresses_entry;
+struct exchange;
+struct reactor;
+struct server;
+struct web;
+
+enum conn_state {
+  CONN_REQUEST,   // reads a request, or waits for one
+  CONN_HANDLING,  // a plain request is at the worker's onRequest
+  CONN_SENDING,   // a response goes out
+  CONN_ANSWERING, // an upgrade is at the worker's onConnection
+  CONN_OPEN,
+  CONN_CLOSING,   // a close frame has been sent, or waits to be
+  CONN_LINGERING, // told as closed: FIN when the outbox is empty, then the peer's is awaited
+  CONN_CLOSED,    // the loop is closing the handle
+};
+
+// Why a connection is not read at the moment: bits.
+enum conn_pause {
+  CONN_PAUSE_CREDIT = 1, // the worker owes it too much
+  CONN_PAUSE_LANE = 2,   // the worker owes everybody too much
+  CONN_PAUSE_RATE = 4,   // maxMessageRate
+  CONN_PAUSE_HTTP = 8,   // a request must be answered first
+};
+
+// A run of bytes to be sent this turn. It lies in a block of commands, which stays until the turn
+// is over. From the reactor's pool, linked by index (the pool may move): 0 is none.
+struct piece {
+  const unsigned char *data;
+  uint32_t length;
+  uint32_t next;
+  struct record *fanout; // the record whose frame this is, or NULL: it is this connection's alone
+};
+
+struct conn {
+  struct tcp tcp;
+  struct transport *transport;
+  struct reactor *reactor;
+  struct web *web;
+  struct server *server; // from ANSWERING to its end; NULL otherwise
+  struct list member;    // on server.conns or web.conns
+  struct list dirty;     // on reactor.dirty while it has pieces
+  struct list lane_node; // on lane.paused with CONN_PAUSE_LANE
+  struct wheel_timer deadline;
+  struct exchange *exchange; // its HTTP part; NULL from OPEN on
+  struct ws_session session; // from OPEN on
+  struct outbox outbox;
+  uint64_t handle;                 // 0: no worker knows it
+  uint64_t id;                     // public; 0: not yet a WebSocket
+  uint64_t received_at;            // ms: when the peer was last heard of
+  uint64_t keepalive_due;          // ms: when the next ping goes out, or its answer must have come
+  struct addresses_entry *address; // with maxConnectionsPerAddress, else NULL
+  char *close_reason;              // NULL: none
+  unsigned char *pong;             // the latest of too many pongs: length, payload; NULL: none
+  uint32_t first_piece;
+  uint32_t last_piece;
+  uint32_t owed;       // cost of messages that the worker has not given credit for
+  int64_t rate_tokens; // with maxMessageRate: thousandths of a message that may still come
+  uint64_t rate_at;    // ms: when they were last counted
+  uint16_t close_code; // of the close begun first; 0: nobody has begun one
+  uint8_t state;       // enum conn_state
+  uint8_t paused;      // enum conn_pause bits
+  uint8_t pongs;       // in the outbox
+  bool was_refused;    // the kernel has refused part of a write: onDrain when empty again
+  bool ping_sent;      // and nothing heard since
+};
+
+// Takes over a socket that was accepted for `w`.
+void conn_accept(struct web *w, int fd, const struct address *peer);
+
+// Writes bytes, or keeps what the kernel doesn't take. `counted`: see outbox_push.
+void conn_write(struct conn *c, const void *data, size_t size, bool counted);
+
+// Adds bytes that lie in a block of commands; conn_flush_dirty sends them, in one call for all of
+// this turn's.
+void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout);
+
+// Sends what this turn has queued, for one connection or for all.
+void conn_flush(struct conn *c);
+void conn_flush_dirty(struct reactor *r);
+
+// Stops or resumes reading for one reason.
+void conn_pause(struct conn *c, enum conn_pause why);
+void conn_resume(struct conn *c, enum conn_pause why);
+
+// Moves the deadline. UINT64_MAX: none.
+void conn_set_deadline(struct conn *c, uint64_t due);
+
+enum conn_exit {
+  CONN_EXIT_LINGER,  // what waits still goes out, then FIN, then the peer's FIN or the deadline
+  CONN_EXIT_CLOSE,   // the socket is closed now
+  CONN_EXIT_DESTROY, // and with RST
+};
+
+// The one way out: tells the worker (once), logs, leaves the lists and counters, and lets go of
+// the socket as `how` says. `why` is for the log: "closed by the peer", "no pong", ... A connection
+// that lingers already is only closed, if `how` says so.
+void conn_end(struct conn *c, enum conn_exit how, const char *why);
+
+// The worker forgets the connection: its handle is dead, it leaves its server. `tell`: with an
+// EVENT_CLOSED. A part of conn_end; by itself for an upgrade that is refused.
+void conn_detach(struct conn *c, bool tell);
+
+// conn_end for a socket that has failed: `error` is a negative errno, or 0 for an EOF.
+void conn_lost(struct conn *c, int error);
+
+#endif

@@ -1,0 +1,442 @@
+// A connection's HTTP part. Loop thread.
+
+#include "reactor/conn_http.h"
+
+#include <limits.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "base/mem.h"
+#include "http/handshake.h"
+#include "http/response.h"
+#include "http/static.h"
+#include "http/url.h"
+#include "mailbox/event.h"
+#include "reactor/conn.h"
+#include "reactor/conn_ws.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+#include "reactor/web.h"
+
+enum {
+  INPUT_MAX = 64 * 1024,   // kept behind a request that is being answered; then reading stops
+  HEAD_MAX = 1024 * 1024,  // of a response; the worker bounds what a script adds
+  FILE_PIECE = 64 * 1024,  // read from a file at once
+  FILE_TURN = 1024 * 1024, // sent of a file before the others get their turn
+  STALL_MS = 60000,        // a response of which nothing more is taken for so long is given up
+};
+
+static uint64_t now_of(const struct conn *c) {
+  return reactor_now(c->reactor);
+}
+
+static uint64_t unix_time(void) {
+  return (uint64_t)time(NULL);
+}
+
+static void start_deadline(struct conn *c, uint64_t span) {
+  conn_set_deadline(c, span == CONFIG_NONE ? UINT64_MAX : now_of(c) + span);
+}
+
+struct exchange *exchange_new(size_t max_body, const struct address *peer) {
+  struct exchange *x = mem_zalloc(sizeof *x);
+  x->request = http_request_new(max_body);
+  buf_init(&x->in, INPUT_MAX);
+  address_text(peer, x->address, &x->port);
+  x->file = -1;
+  return x;
+}
+
+static void close_file(struct exchange *x) {
+  if (x->file >= 0) close(x->file);
+  x->file = -1;
+  x->file_left = 0;
+}
+
+void exchange_free(struct exchange *x) {
+  if (!x) return;
+  close_file(x);
+  http_request_free(x->request);
+  buf_deinit(&x->in);
+  mem_free(x);
+}
+
+// Answers -----------------------------------------------------------------------------------------
+
+static bool is_head(const struct exchange *x) {
+  return span_eq(http_request_method(x->request), SPAN("HEAD"));
+}
+
+static bool goes_on(const struct conn *c) {
+  return c->exchange->keep_alive && !c->exchange->has_ended && !c->web->is_stopped;
+}
+
+static void next_request(struct conn *c) {
+  struct exchange *x = c->exchange;
+  http_request_reset(x->request);
+  c->state = CONN_REQUEST;
+  start_deadline(c, c->web->config->keep_alive_timeout);
+  conn_resume(c, CONN_PAUSE_HTTP);
+  if (x->is_feeding || x->in.len == 0) return;
+  size_t n;
+  char *in = buf_take(&x->in, &n);
+  conn_http_feed(c, in, n);
+  mem_free(in);
+}
+
+// The response is written as far as it could be: goes on with it, or with what follows it.
+static void continue_response(struct conn *c) {
+  if (c->state == CONN_CLOSED) return;
+  c->state = CONN_SENDING;
+  conn_set_deadline(c, now_of(c) + STALL_MS);
+  conn_http_drained(c);
+}
+
+// Sends the next pieces of a file. True: there is no more of it to be read.
+static bool send_file(struct conn *c) {
+  struct exchange *x = c->exchange;
+  char piece[FILE_PIECE];
+  for (size_t turn = 0; x->file_left > 0 && turn < FILE_TURN && outbox_is_empty(&c->outbox);) {
+    size_t want = x->file_left < sizeof piece ? (size_t)x->file_left : sizeof piece;
+    ssize_t n = pread(x->file, piece, want, (off_t)x->file_offset);
+    if (n <= 0) {
+      conn_end(c, CONN_EXIT_DESTROY, "the file changed while it was sent");
+      return false;
+    }
+    x->file_offset += (uint64_t)n;
+    x->file_left -= (uint64_t)n;
+    turn += (size_t)n;
+    conn_write(c, piece, (size_t)n, false);
+    if (c->state == CONN_CLOSED) return false;
+  }
+  return x->file_left == 0;
+}
+
+void conn_http_drained(struct conn *c) {
+  conn_set_deadline(c, now_of(c) + STALL_MS);
+  if (!outbox_is_empty(&c->outbox)) return;
+  if (!send_file(c) || !outbox_is_empty(&c->outbox)) return;
+  close_file(c->exchange);
+  if (goes_on(c))
+    next_request(c);
+  else
+    conn_end(c, CONN_EXIT_LINGER, "request answered");
+}
+
+static void respond_text(struct conn *c, int status, const char *text, struct span extra) {
+  struct exchange *x = c->exchange;
+  struct buf out;
+  buf_init(&out, HEAD_MAX);
+  http_response_text(&out, status, text, extra, unix_time(), goes_on(c), is_head(x));
+  conn_write(c, out.data, out.len, false);
+  buf_deinit(&out);
+  continue_response(c);
+}
+
+static struct span extra_of(int status) {
+  if (status == 405) return SPAN("Allow: GET\r\n");
+  if (status == 426) {
+    return SPAN("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
+  }
+  return (struct span){NULL, 0};
+}
+
+void conn_http_refuse(struct conn *c, int status, const char *text) {
+  conn_detach(c, true);
+  c->exchange->keep_alive = false;
+  respond_text(c, status, text, extra_of(status));
+}
+
+// Bytes behind the command's struct: header lines, body.
+void conn_http_respond(struct conn *c, const struct command_respond *answer) {
+  struct exchange *x = c->exchange;
+  if (c->state == CONN_ANSWERING) x->keep_alive = false;
+  conn_detach(c, false);
+  const char *headers = (const char *)(answer + 1);
+  int status = (int)answer->status;
+  bool has_body = status != 204 && status != 304;
+  struct buf out;
+  buf_init(&out, SIZE_MAX); // both parts lie in memory already
+  http_response_line(&out, status);
+  buf_append(&out, headers, answer->headers_length);
+  http_response_end(&out, unix_time(), has_body ? answer->body_length : UINT64_MAX, goes_on(c));
+  if (has_body && !is_head(x)) {
+    buf_append(&out, headers + answer->headers_length, answer->body_length);
+  }
+  conn_write(c, out.data, out.len, false);
+  buf_deinit(&out);
+  continue_response(c);
+}
+
+// Static files ------------------------------------------------------------------------------------
+
+static void redirect_to_folder(struct conn *c, struct span path, struct span query) {
+  // The path has passed http_static_path: it holds no byte that could end the line. A second "/"
+  // at its start would make it another host's.
+  struct buf extra;
+  buf_init(&extra, HTTP_LINE_MAX + 64);
+  while (path.n > 1 && path.p[1] == '/')
+    path.p++, path.n--;
+  buf_printf(&extra, "Location: %.*s/%s%.*s\r\n", (int)path.n, path.p, query.n ? "?" : "",
+             (int)query.n, query.p ? query.p : "");
+  respond_text(c, 301, "this folder's address ends in /", buf_span(&extra));
+  buf_deinit(&extra);
+}
+
+static void send_head_of_file(struct conn *c, int fd, const struct http_file *file,
+                              const char *name) {
+  struct exchange *x = c->exchange;
+  struct buf head;
+  buf_init(&head, HEAD_MAX);
+  x->file = fd;
+  http_static_respond(&head, x->request, file, http_static_type(name), unix_time(), goes_on(c),
+                      &x->file_offset, &x->file_left);
+  conn_write(c, head.data, head.len, false);
+  buf_deinit(&head);
+  continue_response(c);
+}
+
+// Answers with a static file, if there is one. False: there is none.
+static bool serve_file(struct conn *c, struct span path, struct span query) {
+  struct exchange *x = c->exchange;
+  struct span method = http_request_method(x->request);
+  struct buf name;
+  struct http_file file;
+  bool is_folder;
+  buf_init(&name, PATH_MAX);
+  int fd = http_static_path(&name, path, &is_folder);
+  if (fd == 0) fd = files_open(&c->web->root, name.data, is_folder, &file);
+  bool served = fd >= 0 || fd == FILES_FOLDER || fd == ERR_INVALID;
+  if (fd == ERR_INVALID) {
+    respond_text(c, 400, "bad percent-encoding in the path", (struct span){NULL, 0});
+  } else if (fd == FILES_FOLDER) {
+    redirect_to_folder(c, path, query);
+  } else if (fd >= 0 && !span_eq(method, SPAN("GET")) && !is_head(x)) {
+    close(fd);
+    respond_text(c, 405, "a file answers GET and HEAD", SPAN("Allow: GET, HEAD\r\n"));
+  } else if (fd >= 0) {
+    send_head_of_file(c, fd, &file, is_folder ? "index.html" : name.data);
+  }
+  buf_deinit(&name);
+  return served;
+}
+
+void conn_http_pass(struct conn *c) {
+  struct span path, query;
+  conn_detach(c, false);
+  http_url_split(http_request_target(c->exchange->request), &path, &query);
+  if (c->web->root.fd >= 0 && serve_file(c, path, query)) return;
+  if (server_route(c->web, path)) {
+    respond_text(c, 426, "this address speaks WebSocket", extra_of(426));
+  } else {
+    respond_text(c, 404, "not found", (struct span){NULL, 0});
+  }
+}
+
+// Telling the worker ------------------------------------------------------------------------------
+
+// Copies bytes behind the struct and says where.
+static struct event_slice put(struct event_request *e, uint32_t *at, struct span s) {
+  struct event_slice slice = {*at, (uint32_t)s.n};
+  if (s.n > 0) memcpy((char *)e + *at, s.p, s.n);
+  *at += (uint32_t)s.n;
+  return slice;
+}
+
+static size_t event_size(const struct http_request *r, struct span address, struct span protocol) {
+  size_t count = http_request_header_count(r);
+  const struct http_header *headers = http_request_headers(r);
+  size_t size = sizeof(struct event_request) + count * sizeof(struct event_header);
+  for (size_t i = 0; i < count; i++)
+    size += headers[i].name.n + headers[i].value.n;
+  return size + http_request_method(r).n + http_request_target(r).n + address.n + protocol.n +
+         http_request_body(r).n;
+}
+
+static void tell_request(struct conn *c, enum event_type type, struct lane *lane, uint64_t server,
+                         struct span protocol) {
+  const struct exchange *x = c->exchange;
+  const struct http_request *request = x->request;
+  struct span address = span_of(x->address);
+  c->handle = registry_add(&c->reactor->registry, c);
+  _Atomic uint64_t *taken = registry_taken(&c->reactor->registry, c->handle);
+
+  struct record *r =
+      batch_push(&lane->batch, type, c->handle, event_size(request, address, protocol));
+  struct event_request *e = (struct event_request *)r->payload;
+  uint32_t count = (uint32_t)http_request_header_count(request);
+  const struct http_header *headers = http_request_headers(request);
+  uint32_t at = (uint32_t)(sizeof *e + count * sizeof(struct event_header));
+  *e = (struct event_request){.connection = c->id,
+                              .server = server,
+                              .taken = taken,
+                              .taken_before = atomic_load_explicit(taken, memory_order_relaxed),
+                              .port = x->port,
+                              .header_count = count};
+  e->method = put(e, &at, http_request_method(request));
+  e->target = put(e, &at, http_request_target(request));
+  e->address = put(e, &at, address);
+  e->protocol = put(e, &at, protocol);
+  e->body = put(e, &at, http_request_body(request));
+  for (uint32_t i = 0; i < count; i++) {
+    e->headers[i].name = put(e, &at, headers[i].name);
+    e->headers[i].value = put(e, &at, headers[i].value);
+  }
+}
+
+// The first of the server's subprotocols that the client offers.
+static struct span choose_protocol(const struct server *s, const struct http_request *r) {
+  for (char **own = s->config->protocols; own && *own; own++) {
+    struct http_protocol_iter at = {0};
+    struct span offered;
+    while (http_handshake_next_protocol(r, &at, &offered)) {
+      if (span_eq(offered, span_of(*own))) return offered;
+    }
+  }
+  return (struct span){NULL, 0};
+}
+
+// Requests ----------------------------------------------------------------------------------------
+
+static const char *refusal_text(int status) {
+  if (status == 403) return "connections from this origin are not allowed";
+  if (status == 429) return "too many connections from this address";
+  return "too many connections";
+}
+
+static void on_upgrade(struct conn *c) {
+  struct exchange *x = c->exchange;
+  struct span path, query;
+  http_url_split(http_request_target(x->request), &path, &query);
+  struct buf decoded;
+  buf_init(&decoded, HTTP_LINE_MAX);
+  bool is_bad = http_url_decode(&decoded, path, false) == ERR_INVALID;
+  buf_deinit(&decoded);
+  if (is_bad) {
+    conn_http_refuse(c, 400, "bad percent-encoding in the path");
+    return;
+  }
+  struct server *s = server_route(c->web, path);
+  if (!s) {
+    conn_http_refuse(c, 404, "no WebSocket server answers at this path");
+    return;
+  }
+  int status = server_enter(s, c, x->address);
+  if (status != 0) {
+    conn_http_refuse(c, status, refusal_text(status));
+    return;
+  }
+  struct reactor *r = c->reactor;
+  c->id = r->next_connection;
+  r->next_connection += r->count;
+  c->state = CONN_ANSWERING;
+  start_deadline(c, s->config->answer_timeout);
+  tell_request(c, EVENT_CONNECT, s->lane, s->config->id, choose_protocol(s, x->request));
+}
+
+static void on_plain(struct conn *c) {
+  struct web *w = c->web;
+  if (!w->config->has_handler) {
+    conn_http_pass(c);
+    return;
+  }
+  c->state = CONN_HANDLING;
+  start_deadline(c, w->config->request_timeout);
+  tell_request(c, EVENT_REQUEST, w->lane, w->config->id, (struct span){NULL, 0});
+}
+
+static void on_request(struct conn *c) {
+  struct exchange *x = c->exchange;
+  struct http_failure failure;
+  x->keep_alive = http_request_keep_alive(x->request);
+  switch (http_handshake_check(x->request, &failure)) {
+  case HTTP_UPGRADE_NONE: on_plain(c); return;
+  case HTTP_UPGRADE_WEBSOCKET: on_upgrade(c); return;
+  case HTTP_UPGRADE_BAD: conn_http_refuse(c, failure.status, failure.text); return;
+  }
+}
+
+static void on_progress(struct conn *c, enum http_progress progress) {
+  struct exchange *x = c->exchange;
+  struct http_failure failure;
+  switch (progress) {
+  case HTTP_MORE: return;
+  case HTTP_CONTINUE:
+    conn_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25, false);
+    start_deadline(c, c->web->config->request_timeout);
+    return;
+  case HTTP_COMPLETE: on_request(c); return;
+  case HTTP_BAD:
+    failure = http_request_failure(x->request);
+    conn_http_refuse(c, failure.status, failure.text);
+    return;
+  }
+}
+
+// Takes requests from the input, as long as each is answered at once. Returns the bytes used.
+static size_t take_requests(struct conn *c, const char *p, size_t n) {
+  struct exchange *x = c->exchange;
+  size_t done = 0;
+  x->is_feeding = true;
+  while (done < n && c->state == CONN_REQUEST) {
+    size_t used;
+    bool begins = !http_request_has_begun(x->request) && x->keep_alive;
+    enum http_progress progress = http_request_feed(x->request, p + done, n - done, &used);
+    done += used;
+    // A further request on the same connection: from here on its own clock runs.
+    if (begins) start_deadline(c, c->web->config->handshake_timeout);
+    on_progress(c, progress);
+    if (c->exchange != x) return n;
+  }
+  x->is_feeding = false;
+  return done;
+}
+
+void conn_http_feed(struct conn *c, const char *p, size_t n) {
+  struct exchange *x = c->exchange;
+  size_t done = 0;
+  if (c->state == CONN_REQUEST && !x->is_feeding) done = take_requests(c, p, n);
+  if (done == n || c->exchange != x) return;
+  if (buf_append(&x->in, p + done, n - done) != 0) {
+    conn_end(c, CONN_EXIT_DESTROY, "too many requests at once");
+    return;
+  }
+  if (x->in.len >= INPUT_MAX / 2) conn_pause(c, CONN_PAUSE_HTTP);
+}
+
+void conn_http_eof(struct conn *c) {
+  struct exchange *x = c->exchange;
+  x->has_ended = true;
+  if (c->state == CONN_HANDLING || c->state == CONN_SENDING) {
+    conn_pause(c, CONN_PAUSE_HTTP);
+    return;
+  }
+  conn_lost(c, 0);
+}
+
+void conn_http_timeout(struct conn *c) {
+  struct exchange *x = c->exchange;
+  switch ((enum conn_state)c->state) {
+  case CONN_REQUEST:
+    if (!http_request_has_begun(x->request)) {
+      conn_end(c, CONN_EXIT_CLOSE, "no request came");
+    } else {
+      conn_http_refuse(c, 408, "the request took too long");
+    }
+    return;
+  case CONN_HANDLING:
+    batch_push(&c->web->lane->batch, EVENT_REQUEST_LATE, c->handle, 0);
+    conn_http_refuse(c, 503, "the server took too long to answer");
+    return;
+  case CONN_ANSWERING:
+    batch_push(&c->server->lane->batch, EVENT_ANSWER_LATE, c->handle, 0);
+    conn_http_refuse(c, 503, "the server took too long to answer");
+    return;
+  case CONN_SENDING: conn_end(c, CONN_EXIT_DESTROY, "the response was not read"); return;
+  case CONN_OPEN:
+  case CONN_CLOSING:
+  case CONN_LINGERING:
+  case CONN_CLOSED: return;
+  }
+}

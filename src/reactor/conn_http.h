@@ -1,0 +1,50 @@
+#ifndef REACTOR_CONN_HTTP_H
+#define REACTOR_CONN_HTTP_H
+
+// A connection's HTTP part: requests one after the other, their answers, the upgrade. Loop thread.
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/buf.h"
+#include "http/request.h"
+#include "mailbox/command.h"
+#include "net/address.h"
+
+struct conn;
+
+struct exchange {
+  struct http_request *request;
+  struct buf in; // what came behind the current request
+  char address[ADDRESS_TEXT_MAX];
+  uint16_t port;
+  bool keep_alive; // of the current request
+  bool has_ended;  // the peer has sent FIN; its request is still answered
+  bool is_feeding; // conn_http_feed is running: the next request is its business
+  int file;        // the static file going out, -1: none
+  uint64_t file_offset;
+  uint64_t file_left;
+};
+
+struct exchange *exchange_new(size_t max_body, const struct address *peer);
+void exchange_free(struct exchange *x);
+
+// Bytes have come (state REQUEST to ANSWERING).
+void conn_http_feed(struct conn *c, const char *p, size_t n);
+
+// The peer has sent FIN (the same states).
+void conn_http_eof(struct conn *c);
+
+// The outbox is empty (state SENDING).
+void conn_http_drained(struct conn *c);
+
+// The deadline is over (the same states).
+void conn_http_timeout(struct conn *c);
+
+// Answers of the worker: COMMAND_RESPOND, _REFUSE, _PASS.
+void conn_http_respond(struct conn *c, const struct command_respond *answer);
+void conn_http_pass(struct conn *c);
+
+// A one-line answer of our own; the connection goes on if it can.
+void conn_http_refuse(struct conn *c, int status, const char *text);
+
+#endif

@@ -1,0 +1,291 @@
+// A connection's WebSocket part. Loop thread.
+
+#include "reactor/conn_ws.h"
+
+#include <string.h>
+#include "base/mem.h"
+#include "http/handshake.h"
+#include "mailbox/event.h"
+#include "reactor/conn.h"
+#include "reactor/conn_http.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+
+enum {
+  HEAD_MAX = 1024 * 1024, // of the 101; the worker bounds what a script adds
+  READ_MIN = 16384,       // read at least so much, however little credit is left
+  PONGS_MAX = 16,         // waiting at once; beyond, only the latest ping is answered
+};
+
+static uint64_t now_of(const struct conn *c) {
+  return reactor_now(c->reactor);
+}
+
+static uint64_t later(uint64_t now, uint64_t span) {
+  return span == CONFIG_NONE ? UINT64_MAX : now + span;
+}
+
+// Keepalive ---------------------------------------------------------------------------------------
+
+static uint64_t rate_due(const struct conn *c) {
+  if (!(c->paused & CONN_PAUSE_RATE)) return UINT64_MAX;
+  uint64_t rate = c->server->config->max_message_rate; // thousandths a millisecond
+  return c->rate_at + (uint64_t)-c->rate_tokens / rate + 1;
+}
+
+static void arm(struct conn *c) {
+  uint64_t rate = rate_due(c);
+  conn_set_deadline(c, rate < c->keepalive_due ? rate : c->keepalive_due);
+}
+
+void conn_ws_restart_clock(struct conn *c) {
+  c->received_at = now_of(c);
+  c->ping_sent = false;
+}
+
+static void write_control(struct conn *c, const uint8_t *frame, size_t size) {
+  if (size > 0) conn_write(c, frame, size, false);
+}
+
+static void send_ping(struct conn *c, struct span data) {
+  uint8_t frame[WS_CONTROL_FRAME_MAX];
+  write_control(c, frame, ws_session_ping(&c->session, frame, data, NULL));
+}
+
+static void keep_alive(struct conn *c) {
+  const struct server_config *config = c->server->config;
+  uint64_t now = now_of(c);
+  if (c->paused) conn_ws_restart_clock(c); // the silence is ours
+  if (c->ping_sent && config->pong_timeout != CONFIG_NONE) {
+    conn_end(c, CONN_EXIT_DESTROY, "no pong");
+    return;
+  }
+  uint64_t silent = now - c->received_at;
+  if (silent < config->ping_interval) {
+    c->keepalive_due = c->received_at + config->ping_interval;
+    return;
+  }
+  c->ping_sent = true;
+  bool drops = config->pong_timeout != CONFIG_NONE;
+  c->keepalive_due = now + (drops ? config->pong_timeout : config->ping_interval);
+  send_ping(c, (struct span){NULL, 0});
+}
+
+// Rate --------------------------------------------------------------------------------------------
+
+// Tokens come in at the rate, up to a second's worth.
+static void refill(struct conn *c) {
+  int64_t rate = (int64_t)c->server->config->max_message_rate;
+  uint64_t now = now_of(c);
+  int64_t gained = (int64_t)(now - c->rate_at) * rate;
+  c->rate_at = now;
+  c->rate_tokens += gained;
+  if (c->rate_tokens > rate * 1000) c->rate_tokens = rate * 1000;
+}
+
+static void on_rate_due(struct conn *c) {
+  refill(c);
+  if (c->rate_tokens >= 0) conn_resume(c, CONN_PAUSE_RATE);
+}
+
+void conn_ws_timeout(struct conn *c) {
+  if (c->state == CONN_CLOSING) {
+    conn_end(c, CONN_EXIT_CLOSE, "the closing handshake took too long");
+    return;
+  }
+  uint64_t now = now_of(c);
+  if (now >= rate_due(c)) on_rate_due(c);
+  if (now >= c->keepalive_due) keep_alive(c);
+  if (c->state == CONN_OPEN) arm(c);
+}
+
+// Opening -----------------------------------------------------------------------------------------
+
+void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
+  struct exchange *x = c->exchange;
+  struct buf head;
+  buf_init(&head, HEAD_MAX);
+  struct span key = http_request_header(x->request, "sec-websocket-key");
+  if (http_handshake_write(&head, key, protocol, headers) != 0) {
+    buf_deinit(&head);
+    conn_http_refuse(c, 500, "the response headers are too long");
+    return;
+  }
+  const struct server_config *config = c->server->config;
+  ws_session_init(&c->session, WS_ROLE_SERVER, &c->server->limits);
+  c->state = CONN_OPEN;
+  c->exchange = NULL;
+  conn_ws_restart_clock(c);
+  c->keepalive_due = later(c->received_at, config->ping_interval);
+  c->rate_at = c->received_at;
+  if (config->max_message_rate != CONFIG_NONE) {
+    c->rate_tokens = (int64_t)config->max_message_rate * 1000;
+  }
+  arm(c);
+  conn_write(c, head.data, head.len, false);
+  buf_deinit(&head);
+  // Frames may have come right behind the request.
+  if (c->state == CONN_OPEN) conn_resume(c, CONN_PAUSE_HTTP);
+  if (x->in.len > 0) conn_ws_feed(c, (const unsigned char *)x->in.data, x->in.len);
+  if (c->state == CONN_OPEN) conn_ws_throttle(c);
+  exchange_free(x);
+}
+
+// Receiving ---------------------------------------------------------------------------------------
+
+size_t conn_ws_allowance(const struct conn *c) {
+  size_t left = c->owed < EVENT_WINDOW ? EVENT_WINDOW - c->owed : 0;
+  return left > READ_MIN ? left : READ_MIN;
+}
+
+static void tell_error(struct conn *c, unsigned code, const char *cause) {
+  struct record *r =
+      batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
+  err_set((struct err *)r->payload, ERR_LUAW, (int)code, "%s", cause);
+}
+
+static void fail_on(struct conn *c, const struct ws_event *e) {
+  tell_error(c, e->code, e->cause);
+  conn_ws_fail(c, e->code, (struct span){NULL, 0}, false);
+}
+
+static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) {
+  if (c->state == CONN_CLOSING) {
+    ws_session_skip(&c->session, in);
+    return;
+  }
+  struct lane *lane = c->server->lane;
+  struct record *r = batch_push(&lane->batch, EVENT_MESSAGE, c->handle, e->length);
+  if (!ws_session_take(&c->session, in, r->payload, e)) {
+    batch_cancel(&lane->batch);
+    fail_on(c, e);
+    return;
+  }
+  if (e->is_binary) r->flags = EVENT_BINARY;
+  c->owed += EVENT_COST(e->length);
+  lane->owed += EVENT_COST(e->length);
+  c->rate_tokens -= 1000;
+}
+
+// A peer that pings without reading must not fill the outbox: beyond a few, only its latest ping
+// is answered, which RFC 6455 section 5.5.3 allows.
+static void on_ping(struct conn *c, struct span data) {
+  if (outbox_is_empty(&c->outbox) || c->pongs < PONGS_MAX) {
+    uint8_t frame[WS_CONTROL_FRAME_MAX];
+    if (!outbox_is_empty(&c->outbox)) c->pongs++;
+    write_control(c, frame, ws_session_pong(&c->session, frame, data, NULL));
+    return;
+  }
+  if (!c->pong) c->pong = mem_alloc(1 + WS_CONTROL_MAX);
+  c->pong[0] = (unsigned char)data.n;
+  if (data.n > 0) memcpy(c->pong + 1, data.p, data.n);
+}
+
+static void end_cleanly(struct conn *c) {
+  conn_end(c, CONN_EXIT_LINGER, "closing handshake done");
+}
+
+static void note_close(struct conn *c, unsigned code, struct span reason) {
+  if (c->close_code != 0) return; // the one that was begun first counts
+  c->close_code = (uint16_t)code;
+  if (reason.n > 0) c->close_reason = mem_dup(reason.p, reason.n);
+}
+
+static void send_close(struct conn *c, unsigned code, struct span reason) {
+  uint8_t frame[WS_CONTROL_FRAME_MAX];
+  write_control(c, frame, ws_session_close(&c->session, frame, code, reason, NULL));
+}
+
+static void on_close(struct conn *c, const struct ws_event *e) {
+  note_close(c, e->code, e->data);
+  if (c->state == CONN_OPEN) {
+    c->state = CONN_CLOSING;
+    conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
+    send_close(c, e->code, (struct span){NULL, 0});
+  }
+  if (c->state == CONN_CLOSING && outbox_is_empty(&c->outbox)) end_cleanly(c);
+}
+
+void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n) {
+  struct ws_input in = {p, n};
+  struct ws_event e;
+  while ((c->state == CONN_OPEN || c->state == CONN_CLOSING) &&
+         ws_session_next(&c->session, &in, &e)) {
+    switch (e.type) {
+    case WS_EVENT_MESSAGE: on_message(c, &in, &e); break;
+    case WS_EVENT_PING: on_ping(c, e.data); break;
+    case WS_EVENT_PONG: break;
+    case WS_EVENT_CLOSE: on_close(c, &e); break;
+    case WS_EVENT_FAIL: fail_on(c, &e); break;
+    }
+  }
+  if (c->state == CONN_OPEN) conn_ws_throttle(c);
+}
+
+void conn_ws_throttle(struct conn *c) {
+  struct lane *lane = c->server->lane;
+  if (c->owed >= EVENT_WINDOW) conn_pause(c, CONN_PAUSE_CREDIT);
+  if (lane->owed >= EVENT_WINDOW_OVERALL && !(c->paused & CONN_PAUSE_LANE)) {
+    list_push(&lane->paused, &c->lane_node);
+    conn_pause(c, CONN_PAUSE_LANE);
+  }
+  if (c->server->config->max_message_rate == CONFIG_NONE || c->rate_tokens >= 0) return;
+  refill(c);
+  if (c->rate_tokens >= 0) return;
+  conn_pause(c, CONN_PAUSE_RATE);
+  arm(c);
+}
+
+void conn_ws_credit(struct conn *c, uint32_t cost) {
+  c->owed -= cost < c->owed ? cost : c->owed;
+  if (c->owed <= EVENT_WINDOW / 2) conn_resume(c, CONN_PAUSE_CREDIT);
+}
+
+// Sending and closing -----------------------------------------------------------------------------
+
+void conn_ws_drained(struct conn *c) {
+  c->pongs = 0;
+  if (c->pong) {
+    unsigned char *pong = c->pong;
+    c->pong = NULL;
+    on_ping(c, (struct span){(const char *)pong + 1, pong[0]});
+    mem_free(pong);
+    if (c->state == CONN_CLOSED || !outbox_is_empty(&c->outbox)) return;
+  }
+  if (c->was_refused) {
+    c->was_refused = false;
+    if (c->state == CONN_OPEN) batch_push(&c->server->lane->batch, EVENT_DRAIN, c->handle, 0);
+  }
+  if (c->state == CONN_CLOSING && ws_session_is_closed(&c->session)) end_cleanly(c);
+}
+
+void conn_ws_ping(struct conn *c, struct span data) {
+  if (c->state == CONN_OPEN) send_ping(c, data);
+}
+
+void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t due) {
+  if (c->state == CONN_CLOSING) {
+    if (!wheel_is_running(&c->deadline) || due < c->deadline.due) conn_set_deadline(c, due);
+    return;
+  }
+  note_close(c, code, reason);
+  conn_flush(c); // what was sent before the close goes out before it
+  if (c->state != CONN_OPEN) return;
+  c->state = CONN_CLOSING;
+  conn_set_deadline(c, due);
+  // While it closes it is read whatever it owes: its messages are dropped.
+  conn_resume(c, CONN_PAUSE_CREDIT);
+  conn_resume(c, CONN_PAUSE_LANE);
+  conn_resume(c, CONN_PAUSE_RATE);
+  send_close(c, code, reason);
+}
+
+void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) {
+  bool torn = false;
+  note_close(c, code, reason);
+  conn_flush(c);
+  if (c->state == CONN_CLOSED) return;
+  if (drop) outbox_clear(&c->outbox, &torn);
+  if (!torn) send_close(c, code, reason);
+  conn_end(c, CONN_EXIT_LINGER, drop ? "slow consumer" : "the peer broke the protocol or a limit");
+}

@@ -1,0 +1,47 @@
+#ifndef REACTOR_CONN_WS_H
+#define REACTOR_CONN_WS_H
+
+// A connection's WebSocket part: session, flow control, keepalive, closing. Loop thread.
+
+#include <stddef.h>
+#include <stdint.h>
+#include "base/span.h"
+
+struct conn;
+
+// COMMAND_ACCEPT: writes the 101 and opens. `headers`: further header lines.
+void conn_ws_accept(struct conn *c, struct span protocol, struct span headers);
+
+// Bytes have come (state OPEN or CLOSING).
+void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n);
+
+// How many bytes may be read at once, by the credit that is left.
+size_t conn_ws_allowance(const struct conn *c);
+
+// After a read: pauses the connection if it has used up its credit.
+void conn_ws_throttle(struct conn *c);
+
+// The worker has worked off messages of this cost.
+void conn_ws_credit(struct conn *c, uint32_t cost);
+
+// The outbox is empty.
+void conn_ws_drained(struct conn *c);
+
+// The deadline is over.
+void conn_ws_timeout(struct conn *c);
+
+// Begins the closing handshake (state OPEN); `due`: when it is over at the latest (ms). In state
+// CLOSING it can only shorten that.
+void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t due);
+
+// Fails the connection: close frame if the socket takes it, FIN, CLOSED at once. `drop`: what waits
+// for the peer is dropped first.
+void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop);
+
+// COMMAND_PING.
+void conn_ws_ping(struct conn *c, struct span data);
+
+// Starts the keepalive clock anew: after a pause of our own, the silence was not the peer's.
+void conn_ws_restart_clock(struct conn *c);
+
+#endif

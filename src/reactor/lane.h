@@ -1,0 +1,29 @@
+#ifndef REACTOR_LANE_H
+#define REACTOR_LANE_H
+
+// The way from this reactor to one worker: the batch of events being filled, and how much the
+// worker still owes. Loop thread.
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/list.h"
+#include "mailbox/batch.h"
+
+struct lane {
+  struct list node; // on the reactor's list
+  struct batch batch;
+  uint64_t owed;      // cost of what the worker has not worked off yet
+  struct list paused; // connections that are not read until it has (conn.lane_node)
+};
+
+// Appends a new lane to `lanes`.
+struct lane *lane_new(struct list *lanes, struct mailbox *to);
+void lane_free(struct lane *l);
+
+// The lane to that mailbox, made when there is none.
+struct lane *lane_find(struct list *lanes, struct mailbox *to);
+
+// Hands every batch over.
+void lanes_flush(struct list *lanes);
+
+#endif

@@ -1,0 +1,64 @@
+#ifndef REACTOR_LOOP_H
+#define REACTOR_LOOP_H
+
+// What the files of this folder share: the reactor's own state. Loop thread, all of it, but for
+// `mailbox`, which is any thread's door.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/list.h"
+#include "base/wheel.h"
+#include "mailbox/mailbox.h"
+#include "reactor/lane.h"
+#include "reactor/registry.h"
+
+// One read buffer for all connections: it is empty again when a read has been dealt with.
+#ifdef LUAWS_TINY
+#define REACTOR_READ_SIZE 3
+#else
+#define REACTOR_READ_SIZE (512 * 1024)
+#endif
+
+struct reactor {
+  unsigned index;
+  unsigned count;
+  struct mailbox *mailbox;
+  struct block *inbox; // taken from it and not yet carried out
+  uv_thread_t thread;
+  bool quitting;
+
+  uv_loop_t loop;
+  uv_poll_t mail;       // mailbox_fd
+  uv_prepare_t prepare; // before the loop waits: commands, hand-over, sleep
+  uv_check_t check;     // after the poll: hand-over
+  uv_timer_t timer;     // the wheel's next deadline
+  struct wheel wheel;
+
+  struct registry registry;
+  struct list lanes;     // struct lane
+  struct list webs;      // struct web
+  unsigned webs_closing; // stopped ones that are still on `webs`
+  struct list dirty;     // struct conn with pieces to send this turn
+  struct piece *pieces;  // the turn's pool of them
+  size_t piece_count;
+  size_t piece_capacity;
+  struct shared **shared; // fan-out frames that had to be kept, this turn's references
+  size_t shared_count;
+  size_t shared_capacity;
+
+  uint64_t next_connection; // public ids: index + 1, + count, ...
+  uint64_t accepted;        // counters, for the log
+  uint64_t dropped_commands;
+  uint64_t origin_complained; // ms: when the log was last told of a refused Origin
+
+  unsigned char read_buffer[REACTOR_READ_SIZE];
+};
+
+// Milliseconds of the loop's clock.
+static inline uint64_t reactor_now(const struct reactor *r) {
+  return uv_now(&r->loop);
+}
+
+#endif

@@ -1,0 +1,224 @@
+// The I/O thread: its loop, its turns, its end. Loop thread but for what reactor.h lists.
+//
+// A turn: timers -> prepare (commands, hand-over, sleep) -> poll -> check (commands, hand-over).
+// Events go out once per turn and worker, whatever the number of connections that were heard.
+
+#include "reactor/reactor.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailbox/command.h"
+#include "reactor/commands.h"
+#include "reactor/conn.h"
+#include "reactor/conn_http.h"
+#include "reactor/conn_ws.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+#include "reactor/web.h"
+
+enum { ROUNDS_MAX = 8 }; // of commands in one turn, so that sockets get theirs
+
+static void on_prepare(uv_prepare_t *handle);
+static void on_check(uv_check_t *handle);
+static void on_mail(uv_poll_t *handle, int status, int events);
+static void on_timer(uv_timer_t *handle);
+
+static int init_loop(struct reactor *r) {
+  int status = uv_loop_init(&r->loop);
+  if (status < 0) return status;
+  r->loop.data = r;
+  uv_poll_init(&r->loop, &r->mail, mailbox_fd(r->mailbox));
+  uv_prepare_init(&r->loop, &r->prepare);
+  uv_check_init(&r->loop, &r->check);
+  uv_timer_init(&r->loop, &r->timer);
+  uv_poll_start(&r->mail, UV_READABLE, on_mail);
+  uv_prepare_start(&r->prepare, on_prepare);
+  uv_check_start(&r->check, on_check);
+  return 0;
+}
+
+struct reactor *reactor_new(unsigned index, unsigned count, struct err *err) {
+  struct reactor *r = mem_zalloc(sizeof *r);
+  r->index = index;
+  r->count = count;
+  r->next_connection = index + 1;
+  registry_init(&r->registry, index);
+  list_init(&r->lanes);
+  list_init(&r->webs);
+  list_init(&r->dirty);
+  r->mailbox = mailbox_new();
+  int status = r->mailbox ? init_loop(r) : -errno;
+  if (status < 0) {
+    err_set_errno(err, -status, "can't start an I/O thread");
+    mailbox_free(r->mailbox, NULL);
+    mem_free(r);
+    return NULL;
+  }
+  wheel_init(&r->wheel, uv_now(&r->loop));
+  return r;
+}
+
+struct mailbox *reactor_mailbox(struct reactor *r) {
+  return r->mailbox;
+}
+
+// Turns -------------------------------------------------------------------------------------------
+
+// Carries out what has come. What is sent lies in the blocks, so that they are given back only
+// after the flush. r->inbox keeps what is left after some rounds.
+static void run_commands(struct reactor *r) {
+  if (!r->inbox) r->inbox = mailbox_take(r->mailbox, NULL);
+  for (int round = 0; r->inbox && round < ROUNDS_MAX; round++) {
+    for (struct block *b = r->inbox; b; b = b->next)
+      commands_run(r, b);
+    conn_flush_dirty(r);
+    lanes_flush(&r->lanes);
+    r->inbox = mailbox_take(r->mailbox, r->inbox);
+  }
+}
+
+static void start_timer(struct reactor *r, bool at_once) {
+  uint64_t wait = at_once ? 0 : wheel_timeout(&r->wheel);
+  if (wait == UINT64_MAX) {
+    uv_timer_stop(&r->timer);
+    return;
+  }
+  uint64_t due = r->wheel.now + wait;
+  uint64_t now = reactor_now(r);
+  uv_timer_start(&r->timer, on_timer, due > now ? due - now : 0, 0);
+}
+
+static void on_prepare(uv_prepare_t *handle) {
+  struct reactor *r = handle->loop->data;
+  run_commands(r);
+  lanes_flush(&r->lanes);
+  // Asleep: what is posted from here on makes mailbox_fd readable, so that the poll ends.
+  bool has_more = r->inbox || r->quitting || !mailbox_sleep(r->mailbox);
+  start_timer(r, has_more);
+}
+
+static void on_check(uv_check_t *handle) {
+  struct reactor *r = handle->loop->data;
+  lanes_flush(&r->lanes);
+  run_commands(r);
+}
+
+// The commands are taken in the check that follows; taking resets the descriptor.
+static void on_mail(uv_poll_t *handle, int status, int events) {
+  (void)handle;
+  (void)status;
+  (void)events;
+}
+
+static void on_deadline(struct conn *c) {
+  switch ((enum conn_state)c->state) {
+  case CONN_REQUEST:
+  case CONN_HANDLING:
+  case CONN_SENDING:
+  case CONN_ANSWERING: conn_http_timeout(c); return;
+  case CONN_OPEN:
+  case CONN_CLOSING: conn_ws_timeout(c); return;
+  case CONN_LINGERING: conn_end(c, CONN_EXIT_CLOSE, "the peer kept its side open"); return;
+  case CONN_CLOSED: return;
+  }
+}
+
+static void on_timer(uv_timer_t *handle) {
+  struct reactor *r = handle->loop->data;
+  struct list expired;
+  list_init(&expired);
+  wheel_advance(&r->wheel, reactor_now(r), &expired);
+  for (struct list *node; (node = list_pop(&expired));) {
+    on_deadline(LIST_ENTRY(node, struct conn, deadline.node));
+  }
+}
+
+// Start and end -----------------------------------------------------------------------------------
+
+static void destroy_conns(struct list *conns) {
+  struct list all;
+  list_init(&all);
+  list_splice(&all, conns);
+  while (!list_empty(&all)) {
+    struct conn *c = LIST_ENTRY(all.next, struct conn, member);
+    list_remove(&c->member);
+    list_push(conns, &c->member);
+    conn_end(c, CONN_EXIT_CLOSE, "shutdown");
+  }
+}
+
+static void close_everything(struct reactor *r) {
+  for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
+    next = i->next;
+    struct web *w = LIST_ENTRY(i, struct web, node);
+    for (struct list *j = w->servers.next, *after; j != &w->servers; j = after) {
+      after = j->next;
+      server_close(LIST_ENTRY(j, struct server, node), 0);
+    }
+    if (!w->is_stopped) web_stop(w);
+    destroy_conns(&w->conns);
+  }
+  uv_close((uv_handle_t *)&r->mail, NULL);
+  uv_close((uv_handle_t *)&r->prepare, NULL);
+  uv_close((uv_handle_t *)&r->check, NULL);
+  uv_close((uv_handle_t *)&r->timer, NULL);
+}
+
+static void run_thread(void *context) {
+  struct reactor *r = context;
+  while (!r->quitting)
+    uv_run(&r->loop, UV_RUN_ONCE);
+  close_everything(r);
+  uv_run(&r->loop, UV_RUN_DEFAULT);
+  assert(list_empty(&r->webs));
+}
+
+int reactor_start(struct reactor *r) {
+  return uv_thread_create(&r->thread, run_thread, r);
+}
+
+void reactor_join(struct reactor *r) {
+  struct batch batch;
+  batch_init(&batch, r->mailbox);
+  batch_push(&batch, COMMAND_QUIT, 0, 0);
+  batch_flush(&batch);
+  uv_thread_join(&r->thread);
+  batch_deinit(&batch);
+}
+
+static void log_counters(const struct reactor *r) {
+  struct mailbox_stats commands = mailbox_stats(r->mailbox);
+  log_debug("reactor %u: %" PRIu64 " connections accepted, %" PRIu64 " commands dropped, mailbox: "
+            "%" PRIu64 " blocks, %" PRIu64 " records, %" PRIu64 " wake-ups",
+            r->index, r->accepted, r->dropped_commands, commands.blocks, commands.records,
+            commands.wakeups);
+}
+
+// What a command owns must not be lost with it.
+static void drop_block(struct block *block) {
+  for (struct record *i = record_first(block); i; i = record_next(block, i)) {
+    if (i->type == COMMAND_WEB_START || i->type == COMMAND_WEB_UPDATE) {
+      web_config_unref(((struct command_web *)i->payload)->config);
+    } else if (i->type == COMMAND_SERVER_ADD) {
+      server_config_unref(((struct command_server *)i->payload)->config);
+    }
+  }
+}
+
+void reactor_free(struct reactor *r) {
+  if (!r) return;
+  log_counters(r);
+  while (!list_empty(&r->lanes))
+    lane_free(LIST_ENTRY(r->lanes.next, struct lane, node));
+  int status = uv_loop_close(&r->loop);
+  assert(status == 0);
+  registry_deinit(&r->registry);
+  mailbox_free(r->mailbox, drop_block);
+  mem_free(r->pieces);
+  mem_free(r->shared);
+  mem_free(r);
+}
