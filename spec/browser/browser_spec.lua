@@ -1,7 +1,7 @@
 -- Runs the chat in headless Chromium (run.mjs) where there is one; make test-browser installs it.
 
 local uv = require "luv"
-local async = require "spec.support.async"
+local process = require "spec.support.process"
 
 local CHROMIUM = "/usr/bin/chromium"
 
@@ -21,38 +21,12 @@ local function missing()
   return nil
 end
 
--- The exit code of node, and what it printed.
-local function runNode(script)
-  local pipe, chunks = uv.new_pipe(false), {}
-  local code = async.await(function(done)
-    local exitCode, ended
-    local function finish()
-      if exitCode and ended then done(exitCode) end
-    end
-    local process
-    process = assert(uv.spawn("node", { args = { script }, stdio = { nil, pipe, pipe } },
-      function(status)
-        process:close()
-        exitCode = status
-        finish()
-      end))
-    pipe:read_start(function(_, chunk)
-      chunks[#chunks + 1] = chunk
-      if chunk then return end
-      pipe:close()
-      ended = true
-      finish()
-    end)
-  end, 100, "the browser")
-  return code, table.concat(chunks)
-end
-
 describe("the chat in a browser", function()
   it("passes run.mjs", function()
     local reason = missing()
     if reason then pending(reason) end
-    local code, output = runNode("spec/browser/run.mjs")
-    assert(code == 0, output)
-    io.write(output)
+    local run = process.run("node", { "spec/browser/run.mjs" }, 100)
+    assert(run.code == 0, run.stdout .. run.stderr)
+    io.write(run.stdout)
   end)
 end)

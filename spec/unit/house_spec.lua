@@ -1,6 +1,7 @@
 -- The rules of the house that a machine can check: which layer may include what, how files open.
 
 local uv = require "luv"
+local process = require "spec.support.process"
 
 -- layer -> the layers it may include, and the libraries from outside
 local LAYERS = {
@@ -200,5 +201,33 @@ describe("a source file", function()
     end
     local long = "int f(void) {\n" .. ("  g();\n"):rep(LONG_FUNCTION + 1) .. "}\n"
     assert.same({ ("f (%d lines)"):format(LONG_FUNCTION + 2) }, longFunctions(long))
+  end)
+end)
+
+describe("the binary", function()
+  local BIN = os.getenv("LUAWS_BIN")
+
+  it("holds every Lua module of luaws but the one for editors", function()
+    local scan = assert(uv.fs_scandir("lua/luaws"))
+    for file in function() return uv.fs_scandir_next(scan) end do
+      local name = file:match("^(.*)%.lua$")
+      if name and name ~= "meta" then
+        local module = name == "init" and "luaws" or "luaws." .. name
+        local run = process.run(BIN, { "-e", ("package.path = '' require %q"):format(module) })
+        assert(run.code == 0, run.stderr)
+      end
+    end
+  end)
+
+  it("has in its manual every option of --help", function()
+    local manual = readFile("man/luaws.1"):gsub("\\", "")
+    local run = process.run(BIN, { "--help" })
+    assert.equal(0, run.code)
+    local count = 0
+    for option in run.stdout:gmatch("%f[-]%-%-[%a-]+") do
+      count = count + 1
+      assert.is_truthy(manual:find(option, 1, true), option)
+    end
+    assert.is_true(count >= 5, run.stdout)
   end)
 end)

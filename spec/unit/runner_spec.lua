@@ -2,6 +2,7 @@
 
 local uv = require "luv"
 local async = require "spec.support.async"
+local process = require "spec.support.process"
 
 local function writeSpec(text)
   local folder = assert(uv.fs_mkdtemp(uv.os_tmpdir() .. "/luaws-spec-XXXXXX"))
@@ -16,42 +17,14 @@ local function writeSpec(text)
   return path
 end
 
-local function readAll(pipe, chunks, done)
-  pipe:read_start(function(_, chunk)
-    if chunk then
-      chunks[#chunks + 1] = chunk
-    else
-      pipe:close()
-      done()
-    end
-  end)
-end
-
 -- Runs luaws-spec: what it printed, the last line, the exit code.
 local function runSpec(...)
-  local arguments = { ... }
-  local stdout, stderr = uv.new_pipe(false), uv.new_pipe(false)
-  local output, errors = {}, {}
-  local code = async.await(function(done)
-    local waiting, exitCode = 3, nil
-    local function part()
-      waiting = waiting - 1
-      if waiting == 0 then done(exitCode) end
-    end
-    local process
-    process = assert(uv.spawn(uv.exepath(), {
-      args = arguments,
-      stdio = { nil, stdout, stderr },
-    }, function(status)
-      exitCode = status
-      process:close()
-      part()
-    end))
-    readAll(stdout, output, part)
-    readAll(stderr, errors, part)
-  end, 30, "luaws-spec's end")
-  local text = table.concat(output)
-  return { code = code, text = text .. table.concat(errors), last = text:match("([^\n]*)\n$") }
+  local run = process.run(uv.exepath(), { ... }, 30)
+  return {
+    code = run.code,
+    text = run.stdout .. run.stderr,
+    last = run.stdout:match("([^\n]*)\n$"),
+  }
 end
 
 local function runText(text, ...)
