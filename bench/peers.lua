@@ -1,0 +1,52 @@
+-- The servers that are compared, luaws first: how each is started, and how its version is found.
+-- `command`: in a shell, in the repository's root, with the mode as one more argument; it prints
+-- a line that `port` matches once it listens on a port of its own choice. `modes`: what it can do.
+-- `missing`: a shell test that fails where the server can't run, and the notice that says so.
+
+local function luaws(name, binary)
+  return {
+    name = name,
+    command = binary .. " --host 127.0.0.1 --port 0 bench/peers/luaws_peer.lua",
+    port = "ws://127%.0%.0%.1:(%d+)",
+    modes = { echo = true, broadcast = true, foreach = true },
+    test = "test -x " .. binary,
+    missing = binary .. " isn't built",
+    version = binary .. " --version | head -n 1",
+  }
+end
+
+local peers = {
+  luaws("luaws", os.getenv "LUAWS" or "build/release/luaws"),
+  {
+    name = "ws",
+    command = "node bench/peers/ws.mjs",
+    modes = { echo = true, broadcast = true, foreach = true },
+    test = "command -v node && test -d bench/node_modules/ws",
+    missing = "npm's ws isn't installed (npm and the registry are needed)",
+    version = [[node -p '"ws " + require("./bench/node_modules/ws/package.json").version
+      + ", node " + process.version']],
+  },
+  {
+    name = "bun",
+    command = "bench/node_modules/.bin/bun bench/peers/bun.mjs",
+    modes = { echo = true, broadcast = true, foreach = true },
+    test = "bench/node_modules/.bin/bun --version",
+    missing = "npm's bun isn't installed or doesn't run here",
+    version = "echo bun $(bench/node_modules/.bin/bun --version)",
+  },
+  {
+    name = "floor",
+    command = "build/bench/floor",
+    modes = { echo = true },
+    test = "test -x build/bench/floor",
+    missing = "bench/peers/floor.c doesn't compile here (libssl-dev is needed)",
+    version = "echo floor: bare epoll, bench/peers/floor.c",
+  },
+}
+
+-- Another build of luaws, to compare the one at hand with.
+if os.getenv "BASE" then
+  table.insert(peers, 2, luaws("base", os.getenv "BASE"))
+end
+
+return peers
