@@ -153,10 +153,9 @@ void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
 
 void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout) {
   struct reactor *r = c->reactor;
-  if (r->piece_count == r->piece_capacity) {
+  if (r->piece_count >= r->piece_capacity) {
     r->piece_capacity = r->piece_capacity ? r->piece_capacity * 2 : 256;
     r->pieces = mem_realloc(r->pieces, r->piece_capacity * sizeof *r->pieces);
-    if (r->piece_count == 0) r->piece_count = 1; // index 0 means none
   }
   uint32_t index = (uint32_t)r->piece_count++;
   r->pieces[index] = (struct piece){.data = data, .length = length, .fanout = fanout};
@@ -239,7 +238,7 @@ void conn_flush(struct conn *c) {
 void conn_flush_dirty(struct reactor *r) {
   while (!list_empty(&r->dirty))
     conn_flush(LIST_ENTRY(r->dirty.next, struct conn, dirty));
-  r->piece_count = 0;
+  r->piece_count = 1; // index 0 means none
   while (r->shared_count > 0)
     shared_unref(r->shared[--r->shared_count]);
 }

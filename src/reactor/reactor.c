@@ -46,6 +46,7 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct err *err) {
   r->index = index;
   r->count = count;
   r->next_connection = index + 1;
+  r->piece_count = 1; // index 0 means none
   registry_init(&r->registry, index);
   list_init(&r->lanes);
   list_init(&r->webs);

@@ -1,0 +1,176 @@
+// The command line. Main thread.
+
+#include "cli/options.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+const char *const OPTIONS_HELP_TEXT =
+    "usage: luaws [options] script.lua [args...]\n"
+    "\n"
+    "Serves WebSockets with handlers written in Lua. '-' reads the script from stdin.\n"
+    "\n"
+    "  --host HOST          where to listen: an address, a name, or unix:/path (127.0.0.1)\n"
+    "  --port PORT          port to listen on; 0 takes a free one (8080)\n"
+    "  --root FOLDER        folder of static files to serve (none)\n"
+    "  --log-level LEVEL    debug, info, warn, error or off (info)\n"
+    "  --log-format FORMAT  text or json (text)\n"
+    "  -e CODE              runs CODE before the script, or alone\n"
+    "  --version            prints versions\n"
+    "  --help               prints this\n"
+    "\n"
+    "Host, port and root override what the script sets for luaws.webServer.\n";
+
+static const char *const LEVELS[] = {"debug", "info", "warn", "error", "off", NULL};
+static const char *const FORMATS[] = {"text", "json", NULL};
+
+static int find(const char *const *names, const char *name) {
+  for (int i = 0; names[i]; i++) {
+    if (strcmp(names[i], name) == 0) return i;
+  }
+  return -1;
+}
+
+static int set_host(struct options *o, const char *value, struct err *err) {
+  (void)err;
+  o->host = value;
+  return 0;
+}
+
+static int set_root(struct options *o, const char *value, struct err *err) {
+  (void)err;
+  o->root = value;
+  return 0;
+}
+
+static int set_port(struct options *o, const char *value, struct err *err) {
+  char *end;
+  long port = strtol(value, &end, 10);
+  if (*value < '0' || *value > '9' || *end != '\0' || port > 65535) {
+    err_set(err, ERR_LUAW, 2, "--port wants a number from 0 to 65535, got '%s'", value);
+    return ERR_INVALID;
+  }
+  o->port = (int)port;
+  return 0;
+}
+
+static int set_level(struct options *o, const char *value, struct err *err) {
+  int level = find(LEVELS, value);
+  if (level < 0) {
+    err_set(err, ERR_LUAW, 2, "--log-level is debug, info, warn, error or off, not '%s'", value);
+    return ERR_INVALID;
+  }
+  o->log_level = (enum log_level)level;
+  return 0;
+}
+
+static int set_format(struct options *o, const char *value, struct err *err) {
+  int format = find(FORMATS, value);
+  if (format < 0) {
+    err_set(err, ERR_LUAW, 2, "--log-format is text or json, not '%s'", value);
+    return ERR_INVALID;
+  }
+  o->log_format = (enum log_format)format;
+  return 0;
+}
+
+// Several -e are one chunk, a line each.
+static int add_code(struct options *o, const char *value, struct err *err) {
+  (void)err;
+  size_t before = o->code ? strlen(o->code) : 0;
+  size_t length = strlen(value);
+  o->code = mem_realloc(o->code, before + 1 + length + 1);
+  if (before > 0) o->code[before++] = '\n';
+  memcpy(o->code + before, value, length + 1);
+  return 0;
+}
+
+static int set_version(struct options *o, const char *value, struct err *err) {
+  (void)value;
+  (void)err;
+  o->action = OPTIONS_VERSION;
+  return 0;
+}
+
+static int set_help(struct options *o, const char *value, struct err *err) {
+  (void)value;
+  (void)err;
+  o->action = OPTIONS_HELP;
+  return 0;
+}
+
+static const struct option {
+  const char *name;
+  bool has_value;
+  int (*set)(struct options *o, const char *value, struct err *err);
+} OPTIONS[] = {
+    {"--host", true, set_host},
+    {"--port", true, set_port},
+    {"--root", true, set_root},
+    {"--log-level", true, set_level},
+    {"--log-format", true, set_format},
+    {"-e", true, add_code},
+    {"--version", false, set_version},
+    {"--help", false, set_help},
+    {"-h", false, set_help},
+    {"-v", false, set_version},
+};
+
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
+
+// The option that `word` names: whole, or up to "=" where a value follows it.
+static const struct option *find_option(const char *word, const char **value) {
+  *value = NULL;
+  for (int i = 0; i < OPTION_COUNT; i++) {
+    size_t n = strlen(OPTIONS[i].name);
+    if (strncmp(word, OPTIONS[i].name, n) != 0) continue;
+    if (word[n] == '\0') return &OPTIONS[i];
+    if (word[n] != '=' || word[1] != '-') continue;
+    *value = word + n + 1;
+    return &OPTIONS[i];
+  }
+  return NULL;
+}
+
+// Takes the option at *at and moves past it.
+static int take_option(struct options *o, char ***at, struct err *err) {
+  const char *word = *(*at)++;
+  const char *value;
+  const struct option *option = find_option(word, &value);
+  if (!option) {
+    err_set(err, ERR_LUAW, 2, "unknown option '%s' (see luaws --help)", word);
+    return ERR_INVALID;
+  }
+  if (option->has_value && !value) value = *(*at) ? *(*at)++ : NULL;
+  if (option->has_value != (value != NULL)) {
+    err_set(err, ERR_LUAW, 2, "option '%s' %s", option->name,
+            option->has_value ? "wants a value" : "takes no value");
+    return ERR_INVALID;
+  }
+  return option->set(o, value, err);
+}
+
+int options_parse(struct options *o, char **argv, struct err *err) {
+  *o = (struct options){.port = -1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
+  char **at = argv + 1;
+  while (*at && (*at)[0] == '-' && (*at)[1] != '\0') {
+    if (strcmp(*at, "--") == 0) {
+      at++;
+      break;
+    }
+    if (take_option(o, &at, err) != 0) return ERR_INVALID;
+    if (o->action != OPTIONS_RUN) return 0;
+  }
+  if (*at) o->script = *at++;
+  o->args = at;
+  if (o->script || o->code) return 0;
+  err_set(err, ERR_LUAW, 2, "a script is missing: luaws script.lua (see luaws --help)");
+  return ERR_INVALID;
+}
+
+void options_deinit(struct options *o) {
+  mem_free(o->code);
+  o->code = NULL;
+}
