@@ -1,7 +1,8 @@
 -- What is measured, one entry a line of the bench. `load`: the generator's arguments; `mode`: what
 -- the servers are asked to do (their first argument); `costs`: which of the generator's figures are
 -- compared, each with a title and a unit; `fresh`: a server takes part once and is started anew for
--- each round; `rounds`: instead of ROUNDS; `default = false`: runs only when LINES names it.
+-- each round; `rounds`: at most so many; `paced`: the generator sets the rate; `default = false`: runs
+-- only when LINES names it.
 
 local function cpu(title, what)
   return { { field = "server_us", title = title, unit = "us/" .. (what or "message") } }
@@ -56,6 +57,7 @@ return {
     mode = "echo",
     load = "rate --rate 1000 --connections 100 --size 64",
     costs = cpu "echo 64 B, 100 connections, 1,000 messages/s",
+    paced = true,
     default = false,
   },
   {
@@ -63,6 +65,7 @@ return {
     mode = "echo",
     load = "rate --rate 20000 --connections 100 --size 64",
     costs = cpu "echo 64 B, 100 connections, 20,000 messages/s",
+    paced = true,
     default = false,
   },
   {

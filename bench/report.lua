@@ -34,7 +34,7 @@ local function percent(share)
   return share and ("%.0f %%"):format(100 * share) or ""
 end
 
-local function row(cost, peer, results, reference)
+local function row(line, cost, peer, results, reference)
   local costs = pick(results, cost.field)
   local function typical(field, format)
     local value = stats.median(pick(results, field))
@@ -45,7 +45,8 @@ local function row(cost, peer, results, reference)
   end
   local spread = stats.spread(costs)
   local share = typical("server_cpu", percent)
-  local isWaiting = share ~= "" and stats.median(pick(results, "server_cpu")) < BUSY
+  local isWaiting = share ~= "" and not line.paced
+    and stats.median(pick(results, "server_cpu")) < BUSY
   local ratio = reference and stats.ratio(reference, costs)
   local unsure = spread and spread > SPREAD_MAX and " ?" or ""
   return {
@@ -102,7 +103,7 @@ local function printHead(about)
   end
   print(os.date "!%Y-%m-%d %H:%M UTC; " .. about.machine .. ".")
   print(table.concat(versions, "; ") .. ".")
-  print(("%g rounds of %g s.\n"):format(about.rounds, about.duration))
+  print(("ROUNDS=%g DURATION=%g.\n"):format(about.rounds, about.duration))
 end
 
 local function printNotes(rows)
@@ -131,7 +132,7 @@ function report.print(sections, about)
       local costs = report.failures(ours) == 0 and pick(ours, cost.field) or {}
       for _, peer in ipairs(section.peers) do
         local reference = peer.name ~= "luaws" and #costs > 0 and costs
-        rows[#rows + 1] = row(cost, peer, section.results[peer.name], reference)
+        rows[#rows + 1] = row(section.line, cost, peer, section.results[peer.name], reference)
       end
     end
   end

@@ -1,5 +1,6 @@
 // npm's ws, as its documentation says it is fastest: without compression, with its native addon
-// for masks (bufferutil, used when it is installed). Argument: echo (the default) or broadcast.
+// for masks (bufferutil, used when it is installed). Argument: echo (the default), or broadcast or
+// foreach: it knows only the loop.
 
 import { WebSocket, WebSocketServer } from "ws";
 
@@ -17,7 +18,7 @@ function broadcast(data, isBinary) {
 }
 
 server.on("connection", (ws) => {
-  ws.on("message", mode === "broadcast" ? broadcast : echo);
+  ws.on("message", mode === "echo" ? echo : broadcast);
   ws.on("error", (error) => console.error(error.message));
 });
 server.on("listening", () => console.log(`port ${server.address().port}`));
