@@ -168,7 +168,7 @@ static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_fr
     s->head_len = (uint8_t)(s->head_len + n);
     consume(in, n);
   }
-  if (parsed <= 0) s->head_len = 0;
+  if (parsed == 0) s->head_len = 0;
   return parsed;
 }
 
