@@ -1,0 +1,319 @@
+-- Runs luaws as a child of the specs, on a port of its own choice.
+--
+--   local server = require "spec.support.server"
+--
+--   local s = server.start [[
+--     serve({ onMessage = function(_, ws, event) ws:send(event.data) end }, { path = "/chat" })
+--   ]]
+--   s.port, s.pid          where it listens; its process
+--   s:line()               the next line that the script printed; waits for it
+--   s:awaitLog("text")     waits until the log (stderr) holds the text; s.stderr is all of it so far
+--   s:stop()               SIGTERM; awaits the end, which must be clean. Comes by itself when the test is over
+--
+-- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`
+--     and serve(connection, options, server), see PRELUDE. Returns when its main chunk has ended.
+-- server.startFile(path [, options]) a script's file; returns when it has told its address.
+-- server.run(script [, options])     runs a program that ends by itself (no prelude): a finished child, with
+--     .code, .signal, .stdout, .stderr.
+-- server.folder(files)               a new temporary folder with these files ({ ["a/b.txt"] = "text" }); its path
+--
+-- Options: `args` (before the script), `scriptArgs` (behind it), `env`, `cwd`, `input` (for stdin), `lines`
+-- (startFile: how many start lines there are), `exitCode` (what stop expects; 0), `noPort` (no --port 0),
+-- `closeStdout` (nobody reads it); run: `program` (all arguments instead of a script), `timeout`.
+--
+-- When a test fails, the log of each server that runs is printed. A report by a sanitizer always fails.
+
+local uv = require "luv"
+local assert = require "luassert"
+local busted = require "busted"
+local async = require "spec.support.async"
+
+local server = {}
+local Server = {}
+Server.__index = Server
+
+local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
+local STOP_TIMEOUT = 15
+local READY = "spec: ready "
+
+-- One line, so that the line numbers of a script stay its own.
+local PRELUDE = ([[
+local luaws = require "luaws"
+local function say(...)
+  local words = table.pack(...)
+  for i = 1, words.n do words[i] = tostring(words[i]) end
+  print(table.concat(words, " "))
+end
+local function serve(connection, options, handler)
+  handler = handler or {}
+  handler.onConnection = handler.onConnection or function() return connection end
+  return luaws.WebSocketServer.new(handler, options)
+end
+]]):gsub("\n%s*", " ")
+
+local ENDING = "\nio.stderr:write('" .. READY .. "', luaws.webServer.port or 0, '\\n')\n"
+
+local SANITIZER_REPORTS = { "Sanitizer: ", "runtime error: ", "Sanitizer:DEADLYSIGNAL" }
+
+local running = {} -- in the order of their start
+
+-- Files
+
+local function removeTree(path)
+  local scan = uv.fs_scandir(path)
+  while scan do
+    local name, kind = uv.fs_scandir_next(scan)
+    if not name then break end
+    local child = path .. "/" .. name
+    if kind == "directory" then removeTree(child) else uv.fs_unlink(child) end
+  end
+  uv.fs_rmdir(path)
+end
+
+local function writeFile(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+function server.folder(files)
+  local root = assert(uv.fs_mkdtemp(uv.os_tmpdir() .. "/luaws-spec-XXXXXX"))
+  async.defer(removeTree, root)
+  for name, text in pairs(files or {}) do
+    local path = root
+    for part in name:gmatch("([^/]+)/") do
+      path = path .. "/" .. part
+      uv.fs_mkdir(path, 493) -- 0755
+    end
+    writeFile(root .. "/" .. name, text)
+  end
+  return root
+end
+
+-- Children
+
+local function environment(extra)
+  local env = {}
+  local names = uv.os_environ()
+  for name, value in pairs(extra or {}) do names[name] = value or nil end
+  for name, value in pairs(names) do env[#env + 1] = name .. "=" .. value end
+  return env
+end
+
+-- Calls waiting functions again whenever something has happened to the child.
+local function notify(self)
+  local waiting = self.waiting
+  self.waiting = {}
+  for _, check in ipairs(waiting) do check() end
+end
+
+-- Waits until condition() holds; it is asked again at each output and at the end of the process.
+local function waitFor(self, condition, timeout, what)
+  return async.await(function(done)
+    local function check()
+      local result = condition()
+      if result then done(result) else table.insert(self.waiting, check) end
+    end
+    check()
+  end, timeout, what)
+end
+
+local function closeOnce(handle)
+  if not handle:is_closing() then handle:close() end
+end
+
+local function collect(self, pipe, field, onText)
+  self.open = self.open + 1
+  pipe:read_start(function(_, text)
+    if text then
+      self[field] = self[field] .. text
+      if onText then onText(self, text) end
+    else
+      closeOnce(pipe)
+      self.open = self.open - 1
+    end
+    notify(self)
+  end)
+end
+
+-- Whole lines of the script's output go into a queue.
+local function splitLines(self, text)
+  self.partial = self.partial .. text
+  for line in self.partial:gmatch("([^\n]*)\n") do self.lines:push(line) end
+  self.partial = self.partial:match("[^\n]*$")
+end
+
+local function spawn(args, options)
+  local self = setmetatable({
+    stdout = "", stderr = "", partial = "", lines = async.queue(), waiting = {}, open = 1,
+    exitCode = options.exitCode or 0,
+  }, Server)
+  local stdin, stdout, stderr = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
+  local pid
+  self.handle, pid = uv.spawn(BIN, {
+    args = args, cwd = options.cwd, env = environment(options.env), stdio = { stdin, stdout, stderr },
+  }, function(code, signal)
+    self.code, self.signal = code, signal
+    self.handle:close()
+    self.open = self.open - 1
+    notify(self)
+  end)
+  if not self.handle then
+    for _, pipe in ipairs({ stdin, stdout, stderr }) do pipe:close() end
+    error(("can't start %s: %s"):format(BIN, pid), 0)
+  end
+  self.pid = pid
+  collect(self, stderr, "stderr")
+  if options.closeStdout then stdout:close() else collect(self, stdout, "stdout", splitLines) end
+  if options.input then stdin:write(options.input) end
+  stdin:shutdown(function() closeOnce(stdin) end)
+  running[#running + 1] = self
+  async.defer(function() self:finish() end)
+  return self
+end
+
+local function hasEnded(self)
+  return self.open == 0
+end
+
+local function sanitizerReport(self)
+  for _, text in ipairs(SANITIZER_REPORTS) do
+    if self.stderr:find(text, 1, true) then return true end
+  end
+end
+
+-- The process is gone and all its output is read.
+local function settle(self)
+  for i, other in ipairs(running) do
+    if other == self then table.remove(running, i) break end
+  end
+  self.settled = true
+  if sanitizerReport(self) then error("a sanitizer reports:\n" .. self.stderr, 0) end
+end
+
+function Server:signalProcess(name)
+  if self.code == nil then self.handle:kill(name) end
+end
+
+-- Waits for the end; returns the exit code and the signal that ended it.
+function Server:awaitExit(timeout)
+  waitFor(self, function() return hasEnded(self) end, timeout or STOP_TIMEOUT, "the end of luaws")
+  settle(self)
+  return self.code, self.signal
+end
+
+function Server:stop()
+  self:signalProcess("sigterm")
+  local code, signal = self:awaitExit()
+  if code ~= self.exitCode or signal ~= 0 then
+    error(("luaws ended with code %d, signal %d; its log:\n%s"):format(code, signal, self.stderr), 0)
+  end
+end
+
+function Server:kill()
+  self:signalProcess("sigkill")
+  self:awaitExit()
+end
+
+-- At the end of the test: what the test itself has ended needs nothing more.
+function Server:finish()
+  if self.settled then return end
+  local ok, err = pcall(self.stop, self)
+  if not hasEnded(self) then
+    self:signalProcess("sigkill")
+    waitFor(self, function() return hasEnded(self) end, STOP_TIMEOUT, "the end of a killed luaws")
+  end
+  if not self.settled then pcall(settle, self) end
+  if not ok then error(err .. "\n" .. self.stderr, 0) end
+end
+
+function Server:line(timeout)
+  return self.lines:pop(timeout, "a line from the script")
+end
+
+-- Asserts that the script prints exactly these lines next.
+function Server:expectLines(...)
+  for _, expected in ipairs({ ... }) do assert.equal(expected, (self:line())) end
+end
+
+function Server:awaitLog(text, timeout)
+  waitFor(self, function() return self.stderr:find(text, 1, true) or hasEnded(self) end, timeout,
+    "the log to hold: " .. text)
+  if not self.stderr:find(text, 1, true) then
+    error(("luaws has ended without logging %q"):format(text), 2)
+  end
+end
+
+-- Start
+
+local function arguments(script, options)
+  local args = {}
+  if not options.noPort then args = { "--port", "0" } end
+  for _, argument in ipairs(options.args or {}) do args[#args + 1] = argument end
+  args[#args + 1] = script
+  for _, argument in ipairs(options.scriptArgs or {}) do args[#args + 1] = argument end
+  return args
+end
+
+local function failStart(self)
+  self:awaitExit()
+  error(("luaws has not started, code %d:\n%s"):format(self.code, self.stderr), 0)
+end
+
+function server.start(script, options)
+  options = options or {}
+  local folder = server.folder({ ["script.lua"] = PRELUDE .. script .. ENDING })
+  local self = spawn(arguments(folder .. "/script.lua", options), options)
+  self.folder = folder
+  local port = waitFor(self, function()
+    return self.stderr:match(READY .. "(%d+)\n") or (hasEnded(self) and "ended")
+  end, nil, "luaws to start")
+  if port == "ended" then failStart(self) end
+  self.port = math.tointeger(tonumber(port))
+  return self
+end
+
+local function countStartLines(text)
+  return select(2, text:gsub("luaws: %l+ %l+://", ""))
+end
+
+function server.startFile(path, options)
+  options = options or {}
+  local self = spawn(arguments(path, options), options)
+  local lines = options.lines or 1
+  waitFor(self, function() return countStartLines(self.stderr) >= lines or hasEnded(self) end, nil,
+    "luaws to tell its address")
+  if hasEnded(self) then failStart(self) end
+  self.port = math.tointeger(tonumber(self.stderr:match("luaws: %l+ %l+://[^/\n]*:(%d+)")))
+  return self
+end
+
+function server.run(script, options)
+  options = options or {}
+  local args = options.program
+  if not args then
+    local folder = server.folder({ ["script.lua"] = script })
+    args = arguments(folder .. "/script.lua", options)
+  end
+  local self = spawn(args, options)
+  self:awaitExit(options.timeout)
+  return self
+end
+
+-- The log of a test that fails
+
+local function showLogs()
+  for _, self in ipairs(running) do
+    if self.stderr ~= "" then
+      io.write("  log of luaws, process ", self.pid, ":\n", (self.stderr:gsub("[^\n]+", "    %0")), "\n")
+    end
+  end
+  return nil, true
+end
+
+for _, channel in ipairs({ "failure", "error" }) do
+  local subscription = busted.subscribe({ channel }, showLogs)
+  async.defer(busted.unsubscribe, subscription.id, { channel })
+end
+
+return server
