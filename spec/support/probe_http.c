@@ -48,8 +48,9 @@ static int push_error(lua_State *L, int rc) {
   return 2;
 }
 
-// The bytes, or nil and the error; frees the buffer.
+// The bytes, or nil and the error; frees the buffer. What fails must have appended nothing.
 static int push_result(lua_State *L, struct buf *b, int rc) {
+  if (rc != 0 && b->len > 0) return luaL_error(L, "%d bytes left behind", (int)b->len);
   if (rc == 0)
     lua_pushlstring(L, b->len > 0 ? b->data : "", b->len);
   else
@@ -290,6 +291,7 @@ static int response_head(lua_State *L) {
   }
   if (rc == 0)
     rc = http_response_end(&out, (uint64_t)luaL_checkinteger(L, 3), length, lua_toboolean(L, 5));
+  if (rc != 0) out.len = 0; // made of several calls
   return push_result(L, &out, rc);
 }
 

@@ -231,10 +231,14 @@ describe("http/request", function()
       for _, bytes in ipairs {
         "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\n\r\n",
         "GET / HTTP/1.1\r\nHost: a\r\n\n", "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      } do
+        assertBad(bytes, 400, "line feed without carriage return")
+      end
+      for _, bytes in ipairs {
         "GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n",
         "GET / HTTP/1.1\r\r\nHost: a\r\n\r\n", "\rGET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\r\r",
       } do
-        assertBad(bytes, 400)
+        assertBad(bytes, 400, "carriage return without line feed")
       end
     end)
   end)

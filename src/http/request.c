@@ -396,9 +396,8 @@ static enum http_progress take_header_line(struct http_request *r, struct span *
   if (is_blank(line)) return end_head(r);
   if (line.p[0] == ' ' || line.p[0] == '\t')
     return fail(r, 400, "header line that begins with a blank");
-  if (line.p[0] == ':') return fail(r, 400, "header without a name");
   if (!parse(r, line.p, line.n)) return fail_header_line(r);
-  // llhttp sees to that in its strict mode, which is how it was compiled, not how it is called.
+  // llhttp takes an empty name; other names it checks, when it was compiled to be strict.
   if (!http_token_is_valid(span_of_part(r, r->lines[r->line_count].name)))
     return fail(r, 400, "malformed header");
   r->line_count++;
