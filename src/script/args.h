@@ -6,6 +6,7 @@
 
 #include <lua.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // Raises "<file:line of the Lua caller>: <message>". The level is found by walking up to the
@@ -13,38 +14,44 @@
 int args_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 // What came, for messages: "nil", "number 3.5", "string 'abc...'", "table", "function",
-// "WebSocketConnection". Pushes the string and returns it.
+// "WebSocketConnection". One line of valid UTF-8. Pushes the string and returns it.
 const char *args_describe(lua_State *L, int index);
 
 enum args_kind {
-  ARGS_SECONDS, // number > 0, or false: off. uint64_t, ms; CONFIG_NONE when off
-  ARGS_SIZE,    // integer > 0, or false: off. uint64_t
+  ARGS_SECONDS, // number > 0. uint64_t, ms (at least 1); CONFIG_NONE when off
+  ARGS_SIZE,    // integer > 0 (1e6 counts as one). uint64_t; CONFIG_NONE when off
   ARGS_COUNT,   // the same, for counts
-  ARGS_STRING,  // char *, mem_dup'ed (the old one is freed); no NUL in it
-  ARGS_STRINGS, // char **: NULL-terminated array of mem_dup'ed strings; a single string too
+  ARGS_STRING,  // char *, mem_dup'ed (the old one is freed); no NUL in it. NULL when off
+  ARGS_STRINGS, // char **: NULL-terminated array of mem_dup'ed strings, in one owner's hands: freed
+                // with args_free_strings; a single string too. NULL when off
   ARGS_PORT,    // integer 0-65535. uint16_t
-  ARGS_VALUE,   // anything: left to `check`
+  ARGS_VALUE,   // anything, also `false`: left to `check`
 };
 
-// One option: its name, kind, where it goes in the struct, whether `false` is allowed, and what
-// else must hold. `check` (may be NULL) sees the value at the top of the stack and raises with
-// args_error, naming the option.
+// One option: its name, kind, where it goes in the struct, whether `false` is allowed ("off"), and
+// what else must hold. `check` (may be NULL) sees the value at the top of the stack, after the
+// struct has got it, and raises with args_error(L, "%s must ...", label): `label` is how messages
+// call the option ("WebSocketServer.new: option 'path'"). It isn't called for nil, nor for "off".
 struct args_option {
   const char *name;
   enum args_kind kind;
   size_t offset;
   bool may_be_off;
-  void (*check)(lua_State *L, const char *name, void *target);
+  void (*check)(lua_State *L, const char *label, void *target);
 };
 
 // Reads the option table at `index` (nil: nothing) into the struct `target` by `options` (ends
-// with a NULL name). An unknown name raises: "unknown option 'dataTyp' (did you mean
-// 'dataType'?)". `what` names the call: "WebSocketServer.new". The caller sees to freeing `target`
-// also when this raises (its owner is a userdata with __gc).
+// with a NULL name), in their order. Values are read through metatables, names are checked raw. An
+// unknown name raises: "WebSocketServer.new: unknown option 'dataTyp' (did you mean 'dataType'?)".
+// `what` names the call: "WebSocketServer.new". The caller sees to freeing `target` also when this
+// raises (its owner is a userdata with __gc).
 void args_read_options(lua_State *L, int index, const struct args_option *options, void *target,
                        const char *what);
 
-// The option name most like `name` (edit distance 2 at most), or NULL.
+// Frees what ARGS_STRINGS has made; NULL is fine.
+void args_free_strings(char **strings);
+
+// The option name most like `name` (edit distance 2 at most, case aside), or NULL.
 const char *args_nearest(const char *name, const struct args_option *options);
 
 // A close code for terminate: 1000 or 3000-4999, integer; else raises.
