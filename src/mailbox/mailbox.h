@@ -40,9 +40,9 @@ struct mailbox_stats {
 // NULL when the system has no descriptor left; errno says why.
 struct mailbox *mailbox_new(void);
 
-// Frees it with all its blocks. No producer may be left. What was posted and never taken is
-// lost: `drop` (may be NULL) sees each such block first, to free what its records own.
-void mailbox_free(struct mailbox *mb, void (*drop)(struct block *block));
+// Frees it with all its blocks. No producer may be left, and the consumer must have taken
+// what its records own.
+void mailbox_free(struct mailbox *mb);
 
 // Producer: a block with room for at least `size` bytes of records, recycled or new.
 struct block *mailbox_block(struct mailbox *mb, size_t size);

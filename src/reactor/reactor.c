@@ -55,7 +55,7 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct err *err) {
   int status = r->mailbox ? init_loop(r) : -errno;
   if (status < 0) {
     err_set_errno(err, -status, "can't start an I/O thread");
-    mailbox_free(r->mailbox, NULL);
+    mailbox_free(r->mailbox);
     mem_free(r);
     return NULL;
   }
@@ -210,15 +210,25 @@ static void drop_block(struct block *block) {
   }
 }
 
+// Gives everything back that was never carried out.
+static void drop_inbox(struct reactor *r) {
+  struct block *blocks = r->inbox ? r->inbox : mailbox_take(r->mailbox, NULL);
+  while (blocks) {
+    for (struct block *b = blocks; b; b = b->next) drop_block(b);
+    blocks = mailbox_take(r->mailbox, blocks);
+  }
+}
+
 void reactor_free(struct reactor *r) {
   if (!r) return;
   log_counters(r);
+  drop_inbox(r);
   while (!list_empty(&r->lanes))
     lane_free(LIST_ENTRY(r->lanes.next, struct lane, node));
   int status = uv_loop_close(&r->loop);
   assert(status == 0);
   registry_deinit(&r->registry);
-  mailbox_free(r->mailbox, drop_block);
+  mailbox_free(r->mailbox);
   mem_free(r->pieces);
   mem_free(r->shared);
   mem_free(r);

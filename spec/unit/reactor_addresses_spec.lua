@@ -1,0 +1,25 @@
+-- src/reactor/addresses.c: connections counted by address.
+
+local reactor = require("probe").reactor
+
+describe("the addresses", function()
+  it("let each address in up to the limit", function()
+    local a = reactor.addresses()
+    local first = a:enter("127.0.0.1", 2)
+    assert.is_truthy(first)
+    assert.equal(first, a:enter("127.0.0.1", 2))
+    assert.is_nil(a:enter("127.0.0.1", 2))
+    assert.is_truthy(a:enter("::1", 2))
+    a:leave(first)
+    assert.is_truthy(a:enter("127.0.0.1", 2))
+  end)
+
+  it("forget an address with its last connection", function()
+    local a, entries = reactor.addresses(), {}
+    for i = 1, 1000 do entries[i] = a:enter("10.0." .. i // 256 .. "." .. i % 256, 1) end
+    assert.equal(1000, a:used())
+    for i = 1, 1000 do assert.is_nil(a:enter("10.0." .. i // 256 .. "." .. i % 256, 1)) end
+    for i = 1, 1000 do a:leave(entries[i]) end
+    assert.equal(0, a:used())
+  end)
+end)

@@ -1,0 +1,56 @@
+-- src/reactor/outbox.c: bytes that the kernel has not taken yet.
+
+local reactor = require("probe").reactor
+
+describe("an outbox", function()
+  local outbox
+  before_each(function() outbox = reactor.outbox() end)
+
+  it("gives the bytes back in order, in as few runs as there were pushes", function()
+    outbox:push("one ", true)
+    outbox:push("two ", false)
+    outbox:pushShared("xthree", 1)
+    assert.equal(13, outbox:size())
+    local bytes, runs = outbox:peek()
+    assert.equal("one two three", bytes)
+    assert.equal(3, runs)
+    assert.equal("one two ", (outbox:peek(2)))
+  end)
+
+  it("drops what was taken and tells how much of it counts", function()
+    outbox:push("counted", true)
+    outbox:push("control", false)
+    outbox:push("counted too", true)
+    assert.equal(3, outbox:consume(3))
+    assert.equal("ntedcontrolcounted too", (outbox:peek()))
+    assert.equal(4, outbox:consume(4 + 5))
+    assert.equal("olcounted too", (outbox:peek()))
+    assert.equal(11, outbox:consume(13))
+    assert.equal(0, outbox:size())
+    assert.equal("", (outbox:peek()))
+  end)
+
+  it("is cleared, and tells whether that tore a frame", function()
+    outbox:push("first", true)
+    outbox:push("second", true)
+    outbox:consume(5)
+    local counted, torn = outbox:clear()
+    assert.equal(6, counted)
+    assert.is_false(torn)
+    outbox:push("third", true)
+    outbox:consume(1)
+    counted, torn = outbox:clear()
+    assert.equal(4, counted)
+    assert.is_true(torn)
+    outbox:pushShared("shared", 2) -- two bytes of it are with the peer already
+    counted, torn = outbox:clear()
+    assert.equal(4, counted)
+    assert.is_true(torn)
+  end)
+
+  it("takes no empty chunk", function()
+    outbox:push("", true)
+    assert.equal(0, outbox:size())
+    assert.same({ "", 0 }, { outbox:peek() })
+  end)
+end)
