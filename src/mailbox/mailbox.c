@@ -61,7 +61,7 @@ struct mailbox *mailbox_new(void) {
   return mb;
 }
 
-void mailbox_free(struct mailbox *mb, void (*drop)(struct block *block)) {
+void mailbox_free(struct mailbox *mb) {
   if (!mb) return;
   for (struct block *b = mb->first; b && drop; b = b->next)
     drop(b);
