@@ -63,8 +63,6 @@ struct mailbox *mailbox_new(void) {
 
 void mailbox_free(struct mailbox *mb) {
   if (!mb) return;
-  for (struct block *b = mb->first; b && drop; b = b->next)
-    drop(b);
   free_chain(mb->first);
   free_chain(mb->spare);
   close(mb->wake_fd);
