@@ -19,6 +19,8 @@ enum {
   CHUNK_EXTENSIONS_MAX = HTTP_HEAD_MAX // ...what all of a body's chunk extensions may take
 };
 
+#define AMBIGUOUS_LENGTH "two Content-Lengths, or one with a Transfer-Encoding"
+
 enum stage {
   AT_REQUEST_LINE,
   AT_HEADERS,
@@ -339,10 +341,11 @@ static struct http_failure too_many_headers(const struct http_request *r) {
 // Why llhttp refuses a header line.
 static enum http_progress fail_header_line(struct http_request *r) {
   switch (llhttp_get_errno(&r->parser)) {
-  case HPE_UNEXPECTED_CONTENT_LENGTH:
-    return fail(r, 400, "two Content-Lengths, or one with a Transfer-Encoding");
+  case HPE_UNEXPECTED_CONTENT_LENGTH: return fail(r, 400, AMBIGUOUS_LENGTH);
   case HPE_INVALID_CONTENT_LENGTH: return fail(r, 400, "malformed Content-Length");
-  case HPE_INVALID_TRANSFER_ENCODING: return fail(r, 501, HTTP_UNKNOWN_CODING);
+  case HPE_INVALID_TRANSFER_ENCODING: // version 9 also says this of one behind a Content-Length
+    if ((r->parser.flags & F_CONTENT_LENGTH) != 0) return fail(r, 400, AMBIGUOUS_LENGTH);
+    return fail(r, 501, HTTP_UNKNOWN_CODING);
   default: return fail(r, 400, "malformed header");
   }
 }
