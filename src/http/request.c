@@ -153,6 +153,10 @@ bool http_request_has_begun(const struct http_request *r) {
   return r->stage != AT_REQUEST_LINE || r->head.len > 0;
 }
 
+bool http_request_has_head(const struct http_request *r) {
+  return r->stage > AT_HEADERS;
+}
+
 struct span http_request_method(const struct http_request *r) {
   return span_of_part(r, r->method);
 }

@@ -53,6 +53,9 @@ struct http_failure http_request_failure(const struct http_request *r);
 // Whether anything of a request has arrived (false between two requests: an idle keep-alive).
 bool http_request_has_begun(const struct http_request *r);
 
+// Whether the head is whole (and a body may be on its way).
+bool http_request_has_head(const struct http_request *r);
+
 // The parts; good once the head is whole, until reset or free. Spans point into the request.
 struct span http_request_method(const struct http_request *r); // "GET"
 struct span http_request_target(const struct http_request *r); // origin form: "/chat?x=1" (an

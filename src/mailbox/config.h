@@ -24,7 +24,7 @@ struct web_config {
   bool has_handler;      // onRequest is asked first
   uint64_t handshake_timeout;
   uint64_t keep_alive_timeout;
-  uint64_t request_timeout; // how long onRequest may take: then 503
+  uint64_t request_timeout; // for a request's body (then 408), and for onRequest (then 503)
   size_t max_body;
 };
 

@@ -362,10 +362,7 @@ static void on_progress(struct conn *c, enum http_progress progress) {
   struct http_failure failure;
   switch (progress) {
   case HTTP_MORE: return;
-  case HTTP_CONTINUE:
-    conn_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25, false);
-    start_deadline(c, c->web->config->request_timeout);
-    return;
+  case HTTP_CONTINUE: conn_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25, false); return;
   case HTTP_COMPLETE: on_request(c); return;
   case HTTP_BAD:
     failure = http_request_failure(x->request);
@@ -382,10 +379,15 @@ static size_t take_requests(struct conn *c, const char *p, size_t n) {
   while (done < n && c->state == CONN_REQUEST) {
     size_t used;
     bool begins = !http_request_has_begun(x->request) && x->keep_alive;
+    bool had_head = http_request_has_head(x->request);
     enum http_progress progress = http_request_feed(x->request, p + done, n - done, &used);
     done += used;
-    // A further request on the same connection: from here on its own clock runs.
+    // A further request on the same connection: from here on its own clock runs. The head has one,
+    // the body another.
     if (begins) start_deadline(c, c->web->config->handshake_timeout);
+    if (!had_head && http_request_has_head(x->request)) {
+      start_deadline(c, c->web->config->request_timeout);
+    }
     on_progress(c, progress);
     if (c->exchange != x) return n;
   }
