@@ -44,19 +44,21 @@ int buf_append_str(struct buf *b, const char *s) {
 }
 
 int buf_printf(struct buf *b, const char *format, ...) {
+  // Formatted aside: vsnprintf's NUL is no content and needs no room under the ceiling.
+  char small[256], *text = small;
   va_list args, again;
   va_start(args, format);
   va_copy(again, args);
-  int n = vsnprintf(NULL, 0, format, args);
-  // One byte more for the NUL that vsnprintf insists on; it does not count as content.
-  char *to = n < 0 ? NULL : buf_reserve(b, (size_t)n + 1);
-  if (to) {
-    vsnprintf(to, (size_t)n + 1, format, again);
-    b->len += (size_t)n;
+  int n = vsnprintf(small, sizeof small, format, args);
+  if (n >= (int)sizeof small) {
+    text = mem_alloc((size_t)n + 1);
+    vsnprintf(text, (size_t)n + 1, format, again);
   }
   va_end(again);
   va_end(args);
-  return to ? 0 : ERR_TOO_BIG;
+  int result = n < 0 ? ERR_TOO_BIG : buf_append(b, text, (size_t)n);
+  if (text != small) mem_free(text);
+  return result;
 }
 
 void buf_consume(struct buf *b, size_t n) {

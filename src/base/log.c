@@ -11,7 +11,11 @@
 #include <unistd.h>
 #include "base/buf.h"
 
-enum { ENTRY_MAX = 1 << 20 };
+enum {
+  ENTRY_MAX = 1 << 20,
+  WIDEST = 6, // bytes that one byte may become: \u001b
+  TAIL = 64,  // what is kept free for quotes, braces and the end of the line
+};
 
 // The only mutable globals of the program (besides metrics): set once before threads start.
 static _Atomic int threshold = LOG_INFO;
@@ -53,8 +57,16 @@ static bool is_control(const unsigned char *p, size_t n) {
   return p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
+// How much of a text of `n` bytes surely fits, whatever its bytes become.
+static size_t fit(const struct buf *b, size_t n) {
+  size_t room = b->max - b->len;
+  room = room > TAIL ? (room - TAIL) / WIDEST : 0;
+  return n < room ? n : room;
+}
+
 static void append_json_string(struct buf *b, const char *text, size_t n) {
   const unsigned char *p = (const unsigned char *)text;
+  n = fit(b, n);
   buf_append(b, "\"", 1);
   for (size_t i = 0; i < n;) {
     size_t length = utf8_length(p + i, n - i);
@@ -81,6 +93,7 @@ static void append_json_string(struct buf *b, const char *text, size_t n) {
 // For people: line breaks are kept and indented, other control characters are made visible.
 static void append_text(struct buf *b, const char *text, size_t n) {
   const unsigned char *p = (const unsigned char *)text;
+  n = fit(b, n);
   for (size_t i = 0; i < n;) {
     size_t length = utf8_length(p + i, n - i);
     if (length == 0) {
@@ -143,7 +156,7 @@ static void compose_json(struct buf *b, enum log_level level, const char *text, 
   append_time(b, true);
   buf_printf(b, ",\"level\":\"%s\",\"message\":", LEVEL_NAMES[level]);
   append_json_string(b, text, n);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count && fit(b, TAIL) == TAIL; i++) {
     buf_append(b, ",", 1);
     append_json_string(b, fields[i].key, strlen(fields[i].key));
     buf_append(b, ":", 1);
@@ -159,7 +172,7 @@ static void compose_text(struct buf *b, enum log_level level, const char *text, 
   if (colour) buf_append_str(b, LEVEL_COLOURS[level]);
   buf_printf(b, "%-5s ", LEVEL_NAMES[level]);
   append_text(b, text, n);
-  for (size_t i = 0; i < count; i++) {
+  for (size_t i = 0; i < count && fit(b, TAIL) == TAIL; i++) {
     buf_append(b, "  ", 2);
     append_text(b, fields[i].key, strlen(fields[i].key));
     buf_append(b, "=", 1);

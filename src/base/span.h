@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
-#include <strings.h>
 
 struct span {
   const char *p;
@@ -23,9 +22,18 @@ static inline bool span_eq(struct span a, struct span b) {
   return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
-// Equal but for the case of ASCII letters, as HTTP compares names and tokens.
+static inline char span_lower(char c) {
+  return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+// Equal but for the case of ASCII letters, as HTTP compares names and tokens. By hand: strncasecmp
+// stops at a NUL and asks the locale.
 static inline bool span_eq_nocase(struct span a, struct span b) {
-  return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
+  if (a.n != b.n) return false;
+  for (size_t i = 0; i < a.n; i++) {
+    if (a.p[i] != b.p[i] && span_lower(a.p[i]) != span_lower(b.p[i])) return false;
+  }
+  return true;
 }
 
 // Without blanks and tabs at both ends.
