@@ -50,10 +50,17 @@ local function readFile(path)
   return text
 end
 
+-- What lies in the folder: name -> "file", "directory"...; read to its end, so that nothing is kept.
+local function listFolder(path)
+  local scan = assert(uv.fs_scandir(path))
+  local kinds = {}
+  for name, kind in function() return uv.fs_scandir_next(scan) end do kinds[name] = kind end
+  return kinds
+end
+
 local function sourcesOf(layer)
   local files = {}
-  local scan = uv.fs_scandir("src/" .. layer)
-  for name in function() return scan and uv.fs_scandir_next(scan) end do
+  for name in pairs(listFolder("src/" .. layer)) do
     if name:match("%.[ch]$") then files[#files + 1] = "src/" .. layer .. "/" .. name end
   end
   table.sort(files)
@@ -132,8 +139,7 @@ end
 
 describe("the layers", function()
   it("are the folders of src", function()
-    local scan = assert(uv.fs_scandir("src"))
-    for name, kind in function() return uv.fs_scandir_next(scan) end do
+    for name, kind in pairs(listFolder("src")) do
       if kind == "directory" then assert.is_table(LAYERS[name], "src/" .. name) end
     end
   end)
@@ -208,8 +214,7 @@ describe("the binary", function()
   local BIN = os.getenv("LUAWS_BIN")
 
   it("holds every Lua module of luaws but the one for editors", function()
-    local scan = assert(uv.fs_scandir("lua/luaws"))
-    for file in function() return uv.fs_scandir_next(scan) end do
+    for file in pairs(listFolder("lua/luaws")) do
       local name = file:match("^(.*)%.lua$")
       if name and name ~= "meta" then
         local module = name == "init" and "luaws" or "luaws." .. name
