@@ -16,7 +16,6 @@ static const char HEADERS_KEY;
 static int find_header(lua_State *L);
 static void push_headers(lua_State *L, const struct event_request *r);
 static void push_query(lua_State *L, struct span query);
-static void push_params(lua_State *L, struct span path, const struct http_pattern *pattern);
 static void push_protocols(lua_State *L, const struct event_request *r);
 
 static void set_string(lua_State *L, const char *name, struct span value) {
@@ -43,7 +42,7 @@ void request_push(lua_State *L, const struct event_request *r, const struct http
   lua_setfield(L, -2, "headers");
   push_query(L, query);
   lua_setfield(L, -2, "query");
-  push_params(L, path, pattern);
+  request_push_params(L, path, pattern);
   lua_setfield(L, -2, "params");
   push_protocols(L, r);
   lua_setfield(L, -2, "protocols");
@@ -56,6 +55,20 @@ void request_push(lua_State *L, const struct event_request *r, const struct http
   lua_pushboolean(L, r->secure);
   lua_setfield(L, -2, "secure");
   if (with_body) set_string(L, "body", event_slice_span(r, r->body));
+}
+
+void request_push_params(lua_State *L, struct span path, const struct http_pattern *pattern) {
+  char storage[HTTP_LINE_MAX];
+  struct buf values = {.data = storage, .cap = sizeof storage, .max = sizeof storage};
+  struct http_param params[HTTP_PATTERN_SEGMENTS_MAX];
+  size_t count = 0;
+  if (pattern && http_pattern_match(pattern, path, &values, params, &count) != 1) count = 0;
+  lua_createtable(L, 0, (int)count);
+  for (size_t i = 0; i < count; i++) {
+    lua_pushlstring(L, params[i].name.p, params[i].name.n);
+    lua_pushlstring(L, params[i].value.p, params[i].value.n);
+    lua_rawset(L, -3);
+  }
 }
 
 // Pushes `name` with its ASCII letters in lower case.
@@ -131,20 +144,6 @@ static void push_query(lua_State *L, struct span query) {
     push_decoded(L, name);
     push_decoded(L, value);
     add_value(L);
-  }
-}
-
-static void push_params(lua_State *L, struct span path, const struct http_pattern *pattern) {
-  char storage[HTTP_LINE_MAX];
-  struct buf values = {.data = storage, .cap = sizeof storage, .max = sizeof storage};
-  struct http_param params[HTTP_PATTERN_SEGMENTS_MAX];
-  size_t count = 0;
-  if (pattern && http_pattern_match(pattern, path, &values, params, &count) != 1) count = 0;
-  lua_createtable(L, 0, (int)count);
-  for (size_t i = 0; i < count; i++) {
-    lua_pushlstring(L, params[i].name.p, params[i].name.n);
-    lua_pushlstring(L, params[i].value.p, params[i].value.n);
-    lua_rawset(L, -3);
   }
 }
 

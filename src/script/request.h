@@ -18,4 +18,8 @@ void request_open(lua_State *L);
 void request_push(lua_State *L, const struct event_request *r, const struct http_pattern *pattern,
                   bool with_body);
 
+// Pushes a table of what the pattern's names stand for in a path (encoded); empty when there is no
+// pattern or no match.
+void request_push_params(lua_State *L, struct span path, const struct http_pattern *pattern);
+
 #endif

@@ -1,0 +1,56 @@
+-- What every task of luaws's own begins with: the call of a handler's method. Done in Lua, so that
+-- looking a method up is protected like calling it, and sees what the handler has at that moment.
+-- The functions' names are known to src/script/vm.c.
+
+local native = ... -- checks of what handlers answer, in C
+
+local calls = {}
+
+function calls.main(code, script, ...)
+  if code then code(...) end
+  if script then script(...) end
+end
+
+function calls.message(ws, handler, event)
+  handler:onMessage(ws, event)
+end
+
+function calls.connection(wss, handler, event)
+  return native.checkConnection(handler:onConnection(wss, event))
+end
+
+function calls.request(web, handler, event)
+  return native.checkResponse(handler:onRequest(web, event))
+end
+
+function calls.open(subject, handler, event)
+  if handler.onOpen ~= nil then handler:onOpen(subject, event) end
+end
+
+function calls.drain(ws, handler, event)
+  if handler.onDrain ~= nil then handler:onDrain(ws, event) end
+end
+
+function calls.terminate(subject, handler, event)
+  if handler.onTerminate ~= nil then handler:onTerminate(subject, event) end
+end
+
+function calls.error(subject, handler, event)
+  if handler.onError ~= nil then handler:onError(subject, event) end
+end
+
+-- The server's handler stands in for a connection's that has no onError.
+function calls.connectionError(ws, handler, event)
+  if handler.onError ~= nil then
+    handler:onError(ws, event)
+  else
+    event.connection = ws
+    calls.error(ws.wss, ws.wss.handler, event)
+  end
+end
+
+function calls.failed(luaws, event)
+  if luaws.onError ~= nil then luaws.onError(event) end
+end
+
+return calls

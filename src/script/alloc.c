@@ -1,0 +1,114 @@
+// Lua's allocator. Runs in the thread of its Lua state.
+
+#include "script/alloc.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/mem.h"
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNDER_ASAN
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define UNDER_ASAN
+#endif
+
+#ifdef UNDER_ASAN
+enum { POOL_MAX = 0 }; // the sanitizer shall see each object by itself
+#else
+enum { POOL_MAX = ALLOC_SMALL_MAX };
+#endif
+
+enum { CHUNK_SIZE = 64 * 1024 };
+
+struct alloc_chunk {
+  struct alloc_chunk *next;
+  _Alignas(16) char data[];
+};
+
+static void *allocate(struct alloc *a, size_t size);
+static void release(struct alloc *a, void *p, size_t size);
+
+void alloc_init(struct alloc *a, size_t cap) {
+  *a = (struct alloc){.cap = cap};
+}
+
+void alloc_deinit(struct alloc *a) {
+  while (a->chunks) {
+    struct alloc_chunk *next = a->chunks->next;
+    mem_free(a->chunks);
+    a->chunks = next;
+  }
+}
+
+static size_t class_of(size_t size) {
+  return (size - 1) / ALLOC_STEP;
+}
+
+void *alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
+  struct alloc *a = ud;
+  if (!p) old_size = 0; // then it names the kind of object
+  if (size == 0) {
+    if (p) release(a, p, old_size);
+    return NULL;
+  }
+  if (a->is_capped && size > old_size && a->used + (size - old_size) > a->cap) return NULL;
+  if (!p) return allocate(a, size);
+  if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
+    a->used += size - old_size;
+    return p;
+  }
+  if (old_size > POOL_MAX && size > POOL_MAX) {
+    void *moved = realloc(p, size);
+    if (moved) a->used += size - old_size;
+    return moved;
+  }
+  void *moved = allocate(a, size);
+  if (!moved) return NULL;
+  memcpy(moved, p, old_size < size ? old_size : size);
+  release(a, p, old_size);
+  return moved;
+}
+
+// A piece of a chunk. What is left of the old chunk when it doesn't fit is lost: half a kilobyte.
+static void *carve(struct alloc *a, size_t size) {
+  if ((size_t)(a->end - a->at) < size) {
+    struct alloc_chunk *chunk = mem_alloc(CHUNK_SIZE);
+    chunk->next = a->chunks;
+    a->chunks = chunk;
+    a->at = chunk->data;
+    a->end = (char *)chunk + CHUNK_SIZE;
+  }
+  void *p = a->at;
+  a->at += size;
+  return p;
+}
+
+static void *allocate(struct alloc *a, size_t size) {
+  void *p;
+  if (size > POOL_MAX) {
+    p = malloc(size);
+  } else {
+    size_t class = class_of(size);
+    p = a->free[class];
+    if (p)
+      memcpy(&a->free[class], p, sizeof(void *));
+    else
+      p = carve(a, (class + 1) * ALLOC_STEP);
+  }
+  if (p) a->used += size;
+  return p;
+}
+
+static void release(struct alloc *a, void *p, size_t size) {
+  a->used -= size;
+  if (size > POOL_MAX) {
+    free(p);
+    return;
+  }
+  size_t class = class_of(size);
+  memcpy(p, &a->free[class], sizeof(void *));
+  a->free[class] = p;
+}

@@ -1,0 +1,56 @@
+// The dispatcher. Runs in the Lua thread.
+
+#include "script/dispatch.h"
+
+#include "base/log.h"
+#include "script/link.h"
+#include "script/task.h"
+#include "script/webserver.h"
+#include "script/wss.h"
+
+enum { EVENTS_PER_TICK = 16 }; // between two looks at the clock
+
+static void dispatch_message(struct runtime *rt, const struct record *record) {
+  struct link *link = link_find(rt, record->id);
+  if (link)
+    link_on_message(rt, link, record);
+  else // destroyed or refused meanwhile
+    rt->outgoing[event_handle_reactor(record->id)].consumed += EVENT_COST(record->length);
+}
+
+static void dispatch_to_link(struct runtime *rt, const struct record *record) {
+  struct link *link = link_find(rt, record->id);
+  if (link) link_on_event(rt, link, record);
+}
+
+static void dispatch(struct runtime *rt, const struct record *record) {
+  switch ((enum event_type)record->type) {
+  case EVENT_MESSAGE: dispatch_message(rt, record); return;
+  case EVENT_CONNECT: link_on_connect(rt, record); return;
+  case EVENT_ANSWER_LATE:
+  case EVENT_DRAIN:
+  case EVENT_ERROR:
+  case EVENT_CLOSED: dispatch_to_link(rt, record); return;
+  case EVENT_REQUEST: webserver_on_request(rt, record); return;
+  case EVENT_REQUEST_LATE: log_warn("onRequest has not answered in time: 503"); return;
+  case EVENT_SERVER_CLOSED: {
+    struct wss *wss = wss_find(rt, record->id);
+    if (wss) wss_on_closed(rt, wss);
+    return;
+  }
+  case EVENT_STOP:
+    runtime_stop(rt, ((const struct event_stop *)record->payload)->exit_code);
+    return;
+  case EVENT_REPLY: return; // runtime_call has had it
+  }
+}
+
+void dispatch_block(struct runtime *rt, struct block *block) {
+  unsigned count = 0;
+  for (struct record *r = record_first(block); r; r = record_next(block, r)) {
+    dispatch(rt, r);
+    if (!list_empty(&rt->held)) link_run_held(rt);
+    if (!list_empty(&rt->ready)) task_run_ready(rt);
+    if (++count % EVENTS_PER_TICK == 0) runtime_tick(rt);
+  }
+}

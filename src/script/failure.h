@@ -1,0 +1,39 @@
+#ifndef SCRIPT_FAILURE_H
+#define SCRIPT_FAILURE_H
+
+// Errors on their way to a script: from a Lua error, or a struct err, to the event that onError
+// gets, and to the log. Lua thread.
+
+#include "base/err.h"
+#include "base/log.h"
+#include "script/runtime.h"
+
+struct link;
+struct task;
+struct wss;
+
+// What has gone wrong where.
+enum failure_kind {
+  FAILURE_RAISED,  // the error value is on top of the task's stack
+  FAILURE_YIELDED, // it has yielded outside luaws's waiting functions
+};
+
+// Pushes the error event of a task that has failed onto runtime.L and writes it to the log; the
+// script's own failure is no log line: "luaws: <message and traceback>" on stderr.
+void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kind);
+
+// Pushes the event of an error that has no script's code in it. `level` says how the log gets it;
+// `link` and `wss` (may be NULL) where it happened.
+void failure_push(struct runtime *rt, const struct err *e, enum log_level level,
+                  const struct link *link, const struct wss *wss);
+
+// Gives the event on top of runtime.L to luaws.onError, and pops it.
+void failure_tell_script(struct runtime *rt);
+
+// An on_done for a call whose errors go to the log alone: onError.
+void failure_done(struct runtime *rt, struct task *t, bool ok);
+
+// Writes "luaws: <message>" to stderr: why a script could not be loaded. Pops the message.
+void failure_print(lua_State *L);
+
+#endif

@@ -1,0 +1,21 @@
+#ifndef SCRIPT_LIB_H
+#define SCRIPT_LIB_H
+
+// The parts of the `luaws` module that are written in C. Each function adds its own to the table at
+// the top of the stack. Lua thread.
+
+#include <lua.h>
+
+struct runtime;
+
+void lib_luaws_open(lua_State *L);      // sleep, await, spawn, exit
+void lib_timer_open(lua_State *L);      // after, every
+void lib_log_open(lua_State *L);        // log
+void lib_connection_open(lua_State *L); // the class WebSocketConnection (no constructor)
+void lib_wss_open(lua_State *L);        // WebSocketServer
+void lib_webserver_open(lua_State *L);  // WebServer, webServer
+
+// Cancels every timer.
+void lib_timer_end_all(struct runtime *rt);
+
+#endif

@@ -1,0 +1,30 @@
+// The functions of the module itself. Runs in the Lua thread.
+
+#include <lauxlib.h>
+#include "script/args.h"
+#include "script/lib.h"
+#include "script/runtime.h"
+#include "script/wait.h"
+
+enum { EXIT_CODE_MAX = 255 };
+
+// luaws.exit([code]): returns; the end comes when the servers have ended.
+static int exit_cleanly(lua_State *L) {
+  lua_Integer code = 0;
+  int is_integer = 1;
+  if (!lua_isnoneornil(L, 1)) code = lua_tointegerx(L, 1, &is_integer);
+  if (!is_integer || code < 0 || code > EXIT_CODE_MAX)
+    return args_error(L, "luaws.exit: expected an integer from 0 to %d, got %s", EXIT_CODE_MAX,
+                      args_describe(L, 1));
+  runtime_stop(runtime_of(L), (int)code);
+  return 0;
+}
+
+void lib_luaws_open(lua_State *L) {
+  static const luaL_Reg FUNCTIONS[] = {{"sleep", wait_sleep},
+                                       {"await", wait_await},
+                                       {"spawn", wait_spawn},
+                                       {"exit", exit_cleanly},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, FUNCTIONS, 0);
+}

@@ -1,0 +1,130 @@
+// The Lua class WebServer. Runs in the Lua thread.
+
+#include <lauxlib.h>
+#include <string.h>
+#include "script/args.h"
+#include "script/lib.h"
+#include "script/wait.h"
+#include "script/webserver.h"
+
+// WebServer.new(settings)
+static int new(lua_State *L) {
+  lua_settop(L, 1);
+  struct webserver *web = webserver_new(L);
+  webserver_read_settings(L, web, 1, "WebServer.new");
+  webserver_commit_settings(L, web, 2, 1);
+  lua_settop(L, 2);
+  return 1;
+}
+
+static int push_failure(lua_State *L, const char *message) {
+  lua_pushnil(L);
+  lua_pushstring(L, message);
+  return 2;
+}
+
+// Whether the draft asks for another place to listen at than the one in use. What the command line
+// has set counts for nothing there.
+static bool is_elsewhere(lua_State *L, const struct webserver *web) {
+  const struct worker_options *options = runtime_of(L)->options;
+  const struct web_config *old = web->settings, *new = web->draft;
+  bool is_host_free = !web->is_default || !options->host;
+  bool is_port_free = !web->is_default || options->port < 0;
+  if (is_host_free && strcmp(new->host, old->host) != 0) return true;
+  return is_port_free && new->port != old->port && new->port != web->port;
+}
+
+static int restart(lua_State *L, struct webserver *web) {
+  webserver_read_settings(L, web, 2, "start");
+  if (is_elsewhere(L, web)) {
+    lua_pushnil(L);
+    lua_pushfstring(L, "already running on %s", webserver_push_url(L, web, "http", "/"));
+    lua_remove(L, -2);
+    return 2;
+  }
+  webserver_commit_settings(L, web, 1, 2);
+  struct err err;
+  if (!webserver_update(L, web, 1, &err)) return push_failure(L, err.text);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+// web:start([settings]) -> true | nil, message
+static int start(lua_State *L) {
+  struct webserver *web = object_self(L, OBJECT_WEBSERVER, "start");
+  lua_settop(L, 2);
+  if (web->is_running) return restart(L, web);
+  webserver_read_settings(L, web, 2, "start");
+  webserver_commit_settings(L, web, 1, 2);
+  struct err err;
+  if (!webserver_start(L, web, 1, &err)) return push_failure(L, err.text);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+// web:stop([timeout])
+static int stop(lua_State *L) {
+  struct webserver *web = object_self(L, OBJECT_WEBSERVER, "stop");
+  uint64_t timeout = CONFIG_NONE;
+  if (!lua_isnoneornil(L, 2)) timeout = wait_check_seconds(L, 2, "stop");
+  webserver_stop(runtime_of(L), web, timeout);
+  return 0;
+}
+
+static void push_is_running(lua_State *L, void *self) {
+  const struct webserver *web = self;
+  lua_pushboolean(L, web->is_running);
+}
+
+static void push_host(lua_State *L, void *self) {
+  lua_pushstring(L, webserver_host(runtime_of(L), self));
+}
+
+static void push_port(lua_State *L, void *self) {
+  lua_pushinteger(L, webserver_port(runtime_of(L), self));
+}
+
+static void push_url(lua_State *L, void *self) {
+  webserver_push_url(L, self, "http", "/");
+}
+
+static void describe(lua_State *L, void *self) {
+  const struct webserver *web = self;
+  const char *url = webserver_push_url(L, self, "http", "/");
+  lua_pushfstring(L, "WebServer: %s (%s)", url, web->is_running ? "running" : "stopped");
+}
+
+static void collect(struct runtime *rt, void *self) {
+  (void)rt;
+  struct webserver *web = self;
+  web_config_unref(web->settings);
+  web_config_unref(web->draft);
+  web->settings = web->draft = NULL;
+}
+
+static const luaL_Reg METHODS[] = {{"start", start}, {"stop", stop}, {NULL, NULL}};
+
+static const struct object_property PROPERTIES[] = {{"isRunning", push_is_running},
+                                                    {"host", push_host},
+                                                    {"port", push_port},
+                                                    {"url", push_url},
+                                                    {NULL, NULL}};
+
+const struct object_class WEBSERVER_CLASS = {.name = "WebServer",
+                                             .kind = OBJECT_WEBSERVER,
+                                             .methods = METHODS,
+                                             .properties = PROPERTIES,
+                                             .describe = describe,
+                                             .gc = collect};
+
+void lib_webserver_open(lua_State *L) {
+  object_open(L, &WEBSERVER_CLASS);
+  lua_newtable(L);
+  lua_pushcfunction(L, new);
+  lua_setfield(L, -2, "new");
+  lua_setfield(L, -2, "WebServer");
+  struct webserver *web = webserver_new(L);
+  web->is_default = true;
+  runtime_of(L)->default_web = web;
+  lua_setfield(L, -2, "webServer");
+}

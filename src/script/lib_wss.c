@@ -1,0 +1,165 @@
+// The Lua class WebSocketServer. Runs in the Lua thread.
+
+#include <lauxlib.h>
+#include "script/args.h"
+#include "script/lib.h"
+#include "script/link.h"
+#include "script/message.h"
+#include "script/wait.h"
+#include "script/wss.h"
+
+// wss:terminate([timeout])
+static int terminate(lua_State *L) {
+  struct wss *wss = object_self(L, OBJECT_WSS, "terminate");
+  uint64_t timeout = CONFIG_NONE;
+  if (!lua_isnoneornil(L, 2)) timeout = wait_check_seconds(L, 2, "terminate");
+  wss_terminate(runtime_of(L), wss, timeout);
+  return 0;
+}
+
+static struct link *link_at(struct list *node) {
+  return LIST_ENTRY(node, struct link, node);
+}
+
+static bool is_recipient(const struct link *link, const struct link *except) {
+  return link != except && link->state == LINK_CONNECTED && !link->has_ended;
+}
+
+// How many of them the reactor of that index has.
+static uint32_t count_recipients(const struct wss *wss, const struct link *except, unsigned reactor) {
+  uint32_t count = 0;
+  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
+    const struct link *link = link_at(i);
+    if (event_handle_reactor(link->handle) != reactor || !is_recipient(link, except)) continue;
+    if (link_has_room(link)) count++;
+  }
+  return count;
+}
+
+// Slow consumers get what their server's slowConsumer says before anything is counted. A `drop`
+// leaves them connected without room.
+static void admit_all(struct runtime *rt, const struct wss *wss, const struct link *except) {
+  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
+    struct link *link = link_at(i);
+    if (is_recipient(link, except) && !link_has_room(link)) link_admit(rt, link);
+  }
+}
+
+static void fan_out(struct runtime *rt, const struct wss *wss, const struct link *except,
+                    unsigned reactor, const struct message *m) {
+  uint32_t count = count_recipients(wss, except, reactor);
+  if (count == 0) return;
+  uint64_t *handles =
+      outgoing_fanout(&rt->outgoing[reactor], m->opcode, m->data, m->length, count);
+  size_t size = ws_frame_header_size(m->length, false) + m->length;
+  for (struct list *i = wss->links.next; i != &wss->links && count > 0; i = i->next) {
+    struct link *link = link_at(i);
+    if (event_handle_reactor(link->handle) != reactor || !is_recipient(link, except)) continue;
+    if (!link_has_room(link)) continue;
+    *handles++ = link->handle;
+    link->sent += size;
+    count--;
+  }
+}
+
+// wss:broadcast(message [, except])
+static int broadcast(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  struct wss *wss = object_self(L, OBJECT_WSS, "broadcast");
+  const struct link *except = NULL;
+  if (!lua_isnoneornil(L, 3)) {
+    except = object_to(L, 3, OBJECT_CONNECTION);
+    if (!except)
+      return args_error(L, "broadcast: the exception must be a WebSocketConnection, got %s",
+                        args_describe(L, 3));
+  }
+  struct message m = message_read(L, 2, wss->data, 0, "broadcast");
+  admit_all(rt, wss, except);
+  for (unsigned i = 0; i < rt->reactor_count; i++)
+    fan_out(rt, wss, except, i, &m);
+  return 0;
+}
+
+static void push_connections(lua_State *L, void *self) {
+  const struct wss *wss = self;
+  if (lua_getiuservalue(L, 1, WSS_CONNECTIONS) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_createtable(L, (int)wss->count, 0);
+  lua_Integer n = 0;
+  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
+    if (!link_at(i)->is_listed) continue;
+    link_push(L, link_at(i));
+    lua_rawseti(L, -2, ++n);
+  }
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, 1, WSS_CONNECTIONS);
+}
+
+static void push_count(lua_State *L, void *self) {
+  const struct wss *wss = self;
+  lua_pushinteger(L, (lua_Integer)wss->count);
+}
+
+static void push_data_type(lua_State *L, void *self) {
+  static const char *const NAMES[] = {
+      [WSS_TEXT] = "text", [WSS_BLOB] = "blob", [WSS_OBJECT] = "object"};
+  const struct wss *wss = self;
+  lua_pushstring(L, NAMES[wss->data]);
+}
+
+static void push_path(lua_State *L, void *self) {
+  const struct wss *wss = self;
+  lua_pushstring(L, wss->config->path);
+}
+
+static void push_terminated(lua_State *L, void *self) {
+  const struct wss *wss = self;
+  lua_pushboolean(L, wss->state == WSS_TERMINATED);
+}
+
+static void push_handler(lua_State *L, void *self) {
+  (void)self;
+  lua_getiuservalue(L, 1, WSS_HANDLER);
+}
+
+static void describe(lua_State *L, void *self) {
+  const struct wss *wss = self;
+  lua_pushfstring(L, "WebSocketServer: %s (%I connection%s)",
+                  wss->config->path ? wss->config->path : "every path",
+                  (LUAI_UACINT)wss->count, wss->count == 1 ? "" : "s");
+}
+
+static void collect(struct runtime *rt, void *self) {
+  (void)rt;
+  struct wss *wss = self;
+  server_config_unref(wss->config);
+  http_pattern_free(wss->pattern);
+  wss->config = NULL;
+  wss->pattern = NULL;
+}
+
+static const luaL_Reg METHODS[] = {{"terminate", terminate}, {"broadcast", broadcast}, {NULL, NULL}};
+
+static const struct object_property PROPERTIES[] = {{"connections", push_connections},
+                                                    {"connectionCount", push_count},
+                                                    {"dataType", push_data_type},
+                                                    {"path", push_path},
+                                                    {"terminated", push_terminated},
+                                                    {"handler", push_handler},
+                                                    {NULL, NULL}};
+
+const struct object_class WSS_CLASS = {.name = "WebSocketServer",
+                                       .kind = OBJECT_WSS,
+                                       .methods = METHODS,
+                                       .properties = PROPERTIES,
+                                       .fields = WSS_FIELDS,
+                                       .describe = describe,
+                                       .gc = collect};
+
+void lib_wss_open(lua_State *L) {
+  object_open(L, &WSS_CLASS);
+  lua_newtable(L);
+  lua_pushcfunction(L, wss_new);
+  lua_setfield(L, -2, "new");
+  lua_setfield(L, -2, "WebSocketServer");
+}

@@ -1,0 +1,193 @@
+// Connections: their table, their lives, what is sent to them. Runs in the Lua thread.
+
+#include "script/link.h"
+
+#include <lauxlib.h>
+#include <string.h>
+#include "base/mem.h"
+#include "http/url.h"
+#include "script/wss.h"
+#include "ws/close.h"
+
+enum { SLOTS_MIN = 64 };
+
+static char *collect_info(const struct event_request *request);
+static void enter_table(struct runtime *rt, struct link *link);
+static enum link_result refuse_slow(struct runtime *rt, struct link *link);
+
+struct link *link_new(struct runtime *rt, struct wss *wss, uint64_t handle,
+                      const struct event_request *request) {
+  lua_State *L = rt->L;
+  struct link *link = object_new(L, &LINK_CLASS, sizeof *link, LINK_USER_VALUES);
+  link->handle = handle;
+  link->id = request->connection;
+  link->wss = wss;
+  link->taken = request->taken;
+  link->taken_before = request->taken_before;
+  link->info = collect_info(request);
+  wss_push(L, wss);
+  lua_setiuservalue(L, -2, LINK_WSS);
+  link->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  list_init(&link->node);
+  list_push(&wss->links, &link->node);
+  enter_table(rt, link);
+  return link;
+}
+
+void link_unregister(struct runtime *rt, struct link *link) {
+  link->has_ended = true;
+  rt->links[event_handle_reactor(link->handle)].slots[event_handle_slot(link->handle)] = NULL;
+}
+
+void link_release(struct runtime *rt, struct link *link) {
+  if (!link->has_ended) link_unregister(rt, link);
+  link->state = LINK_CLOSED;
+  link_drop_queue(link);
+  list_remove(&link->node);
+  luaL_unref(rt->L, LUA_REGISTRYINDEX, link->ref);
+  link->ref = LUA_NOREF;
+  wss_end_if_over(rt, link->wss);
+}
+
+// What the client has offered matters no more.
+static void settle_info(struct link *link, struct span protocol) {
+  const char *address = link_info(link, LINK_ADDRESS), *path = link_info(link, LINK_PATH);
+  size_t address_size = strlen(address) + 1, path_size = strlen(path) + 1;
+  char *info = mem_alloc(address_size + protocol.n + 1 + path_size);
+  memcpy(info, address, address_size);
+  memcpy(info + address_size, protocol.p, protocol.n + 1);
+  memcpy(info + address_size + protocol.n + 1, path, path_size);
+  mem_free(link->info);
+  link->info = info;
+}
+
+void link_open(struct runtime *rt, struct link *link, lua_State *L, int index) {
+  index = lua_absindex(L, index);
+  link_push(L, link);
+  lua_pushvalue(L, index);
+  lua_setiuservalue(L, -2, LINK_HANDLER);
+  lua_pop(L, 1);
+  settle_info(link, span_of(lua_tostring(L, index + 1)));
+  link->state = LINK_CONNECTED;
+  link->is_listed = true;
+  link->wss->count++;
+  wss_change(rt, link->wss);
+}
+
+const char *link_info(const struct link *link, enum link_info part) {
+  const char *at = link->info;
+  for (int i = 0; i < (int)part; i++)
+    at += strlen(at) + 1;
+  return at;
+}
+
+void link_credit(struct runtime *rt, struct link *link, uint32_t cost) {
+  struct outgoing *o = link_outgoing(rt, link);
+  o->consumed += cost;
+  link->done += cost;
+  if (link->done < EVENT_WINDOW / 2) return;
+  if (!link->has_ended) batch_push(&o->batch, COMMAND_CREDIT, link->handle, 0)->credit = link->done;
+  link->done = 0;
+}
+
+bool link_has_room(const struct link *link) {
+  return link_buffered(link) <= link->wss->config->max_backpressure;
+}
+
+enum link_result link_admit(struct runtime *rt, struct link *link) {
+  if (link->state != LINK_CONNECTED || link->has_ended) return LINK_IS_CLOSED;
+  if (link_has_room(link)) return LINK_SENT;
+  // Only what the kernel has refused counts, not what the reactor has not come to yet.
+  outgoing_drain(link_outgoing(rt, link));
+  return link_has_room(link) ? LINK_SENT : refuse_slow(rt, link);
+}
+
+enum link_result link_send(struct runtime *rt, struct link *link, enum ws_opcode opcode,
+                           const char *data, size_t length) {
+  enum link_result result = link_admit(rt, link);
+  if (result == LINK_SENT)
+    link->sent += outgoing_send(link_outgoing(rt, link), link->handle, opcode, data, length);
+  return result;
+}
+
+void link_close(struct runtime *rt, struct link *link, unsigned code, const char *reason,
+                size_t length) {
+  if (link->state != LINK_CONNECTED) return;
+  link->state = LINK_CLOSING;
+  if (link->has_ended) return;
+  outgoing_close(link_outgoing(rt, link), COMMAND_CLOSE, link->handle, code, reason, length);
+}
+
+void link_destroy(struct runtime *rt, struct link *link) {
+  if (link->state != LINK_CONNECTED && link->state != LINK_CLOSING) return;
+  link->state = LINK_CLOSING;
+  if (!link->has_ended) batch_push(&link_outgoing(rt, link)->batch, COMMAND_DESTROY, link->handle, 0);
+}
+
+static struct span get_offered(const struct event_request *r, uint32_t i) {
+  if (!span_eq_nocase(event_slice_span(r, r->headers[i].name), SPAN("Sec-WebSocket-Protocol")))
+    return (struct span){NULL, 0};
+  return event_slice_span(r, r->headers[i].value);
+}
+
+static char *append(char *at, struct span s) {
+  if (s.n > 0) memcpy(at, s.p, s.n);
+  return at + s.n;
+}
+
+// See enum link_info. No NUL is in any of them: they are HTTP's.
+static char *collect_info(const struct event_request *r) {
+  struct span path, query;
+  http_url_split(event_slice_span(r, r->target), &path, &query);
+  struct span parts[] = {event_slice_span(r, r->address), event_slice_span(r, r->protocol), path};
+  size_t size = 1;
+  for (size_t i = 0; i < 3; i++)
+    size += parts[i].n + 1;
+  for (uint32_t i = 0; i < r->header_count; i++)
+    size += get_offered(r, i).n + 1;
+  char *info = mem_alloc(size);
+  char *at = info;
+  for (size_t i = 0; i < 3; i++) {
+    at = append(at, parts[i]);
+    *at++ = '\0';
+  }
+  for (uint32_t i = 0; i < r->header_count; i++) {
+    struct span offered = get_offered(r, i);
+    if (offered.n == 0) continue;
+    at = append(at, offered);
+    *at++ = ',';
+  }
+  *at = '\0';
+  return info;
+}
+
+static void enter_table(struct runtime *rt, struct link *link) {
+  struct link_table *table = &rt->links[event_handle_reactor(link->handle)];
+  uint32_t slot = event_handle_slot(link->handle);
+  if (slot >= table->count) {
+    uint32_t count = table->count > 0 ? table->count : SLOTS_MIN;
+    while (count <= slot)
+      count *= 2;
+    table->slots = mem_realloc(table->slots, count * sizeof *table->slots);
+    memset(table->slots + table->count, 0, (count - table->count) * sizeof *table->slots);
+    table->count = count;
+  }
+  table->slots[slot] = link;
+}
+
+static enum link_result refuse_slow(struct runtime *rt, struct link *link) {
+  struct wss *wss = link->wss;
+  if (wss->config->slow_consumer == SLOW_CONSUMER_DROP) {
+    wss->dropped++;
+    return LINK_DROPPED;
+  }
+  static const char REASON[] = "slow consumer";
+  link->state = LINK_CLOSING;
+  outgoing_close(link_outgoing(rt, link), COMMAND_FAIL, link->handle, WS_CLOSE_POLICY, REASON,
+                 sizeof REASON - 1);
+  struct err e;
+  err_set(&e, ERR_LUAW, WS_CLOSE_POLICY, "slow consumer: %llu bytes wait for it",
+          (unsigned long long)link_buffered(link));
+  link_hold_error(rt, link, &e);
+  return LINK_IS_CLOSED;
+}

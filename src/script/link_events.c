@@ -1,0 +1,396 @@
+// The callbacks of one connection, one after the other: each event becomes a task; while one runs
+// or waits, the next ones are held. Runs in the Lua thread, at the top of the loop.
+
+#include "script/link.h"
+
+#include <string.h>
+#include "base/mem.h"
+#include "script/answer.h"
+#include "script/failure.h"
+#include "script/json.h"
+#include "script/request.h"
+#include "script/task.h"
+#include "script/wss.h"
+
+// A record that waits, copied out of its block. Bounded by the credit window.
+struct held {
+  struct held *next;
+  _Alignas(struct record) unsigned char record[];
+};
+
+static void deliver(struct runtime *rt, struct link *link, const struct record *record);
+static void advance(struct runtime *rt, struct link *link);
+static void hold(struct link *link, const struct record *record);
+static void note_end(struct runtime *rt, struct link *link);
+static void on_connection_done(struct runtime *rt, struct task *t, bool ok);
+static void on_message_done(struct runtime *rt, struct task *t, bool ok);
+static void on_callback_done(struct runtime *rt, struct task *t, bool ok);
+static void on_error_done(struct runtime *rt, struct task *t, bool ok);
+static void on_terminate_done(struct runtime *rt, struct task *t, bool ok);
+static void on_last_error_done(struct runtime *rt, struct task *t, bool ok);
+
+// A task for a callback: on its stack wait the call, the connection and its handler for the event.
+static struct task *begin(struct runtime *rt, struct link *link, enum call call, const char *what,
+                          void (*on_done)(struct runtime *, struct task *, bool)) {
+  struct task *t = task_new(rt, what, on_done, NULL);
+  t->link = link;
+  link->task = t;
+  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[call]);
+  link_push(t->co, link);
+  lua_getiuservalue(t->co, -1, LINK_HANDLER);
+  return t;
+}
+
+static uint64_t due_after(struct runtime *rt, uint64_t timeout) {
+  return timeout == CONFIG_NONE ? CONFIG_NONE : runtime_clock(rt) + timeout;
+}
+
+// After the connection's end its callbacks have what is left of closeTimeout.
+static void limit(struct runtime *rt, struct link *link, struct task *t) {
+  if (!link->has_ended) return;
+  t->is_interrupted = true;
+  uint64_t due = link->queue ? link->queue->cancel_due
+                             : due_after(rt, link->wss->config->close_timeout);
+  if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
+}
+
+static void push_plain_event(lua_State *L, const char *type) {
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, type);
+  lua_setfield(L, -2, "type");
+}
+
+// Connecting -------------------------------------------------------------------------------------
+
+void link_on_connect(struct runtime *rt, const struct record *record) {
+  const struct event_request *request = (const struct event_request *)record->payload;
+  struct wss *wss = wss_find(rt, request->server);
+  // A server that has just been closed: its reactor ends the connection by itself.
+  if (!wss || wss->state != WSS_OPEN) return;
+  wss_open_now(rt, wss);
+  struct link *link = link_new(rt, wss, record->id, request);
+  struct task *t = task_new(rt, "onConnection", on_connection_done, NULL);
+  t->link = link;
+  link->task = t;
+  lua_State *co = t->co;
+  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_CONNECTION]);
+  wss_push(co, wss);
+  lua_getiuservalue(co, -1, WSS_HANDLER);
+  lua_createtable(co, 0, 2);
+  lua_pushliteral(co, "connection");
+  lua_setfield(co, -2, "type");
+  request_push(co, request, wss->pattern, false);
+  lua_setfield(co, -2, "request");
+  task_run(rt, t);
+}
+
+static bool is_in_time(struct runtime *rt, const struct link *link, const struct task *t) {
+  uint64_t timeout = link->wss->config->answer_timeout;
+  if (link->is_late) return false;
+  return !link->has_ended || timeout == CONFIG_NONE || runtime_clock(rt) - t->started <= timeout;
+}
+
+static void open_link(struct runtime *rt, struct link *link, lua_State *co) {
+  if (!link->has_ended)
+    answer_push_accept(&link_outgoing(rt, link)->batch, link->handle, co, 2);
+  link_open(rt, link, co, 1);
+  struct task *t = begin(rt, link, CALL_OPEN, "onOpen", on_callback_done);
+  push_plain_event(t->co, "open");
+  limit(rt, link, t);
+  task_run(rt, t);
+  // The link may be gone by now.
+}
+
+static void on_connection_done(struct runtime *rt, struct task *t, bool ok) {
+  struct link *link = t->link;
+  struct batch *batch = &link_outgoing(rt, link)->batch;
+  link->task = NULL;
+  if (!ok) wss_tell_error(rt, link->wss);
+  if (ok && lua_istable(t->co, 1) && is_in_time(rt, link, t)) {
+    open_link(rt, link, t->co);
+    return;
+  }
+  if (!link->has_ended && !link->is_late) {
+    if (ok)
+      answer_push(batch, COMMAND_REFUSE, link->handle, t->co, 2);
+    else
+      answer_push_status(batch, COMMAND_REFUSE, link->handle, 500);
+  }
+  link_release(rt, link);
+}
+
+// answerTimeout is over; CLOSED follows. If the answer has just been given, that alone tells.
+static void note_late(struct runtime *rt, struct link *link) {
+  if (link->state != LINK_ANSWERING) return;
+  link->is_late = true;
+  struct err e;
+  err_set(&e, ERR_LUAW, 503, "onConnection has not answered within answerTimeout (%g s)",
+          (double)link->wss->config->answer_timeout / 1000);
+  wss_tell(rt, link->wss, &e, LOG_WARN);
+}
+
+// Messages ---------------------------------------------------------------------------------------
+
+static void tell_error(struct runtime *rt, struct link *link,
+                       void (*on_done)(struct runtime *, struct task *, bool)) {
+  struct task *t = begin(rt, link, CALL_CONNECTION_ERROR, "onError", on_done);
+  lua_xmove(rt->L, t->co, 1);
+  limit(rt, link, t);
+  task_run(rt, t);
+}
+
+static void tell_bad_json(struct runtime *rt, struct link *link, const char *why) {
+  struct err e;
+  err_set(&e, ERR_LUAW, ERR_CODE_BAD_JSON, "a message is no JSON: %s", why);
+  failure_push(rt, &e, LOG_DEBUG, link, NULL);
+  tell_error(rt, link, on_error_done);
+}
+
+// The event of a message whose data is on top of `co`, in its place.
+static void wrap_event(struct runtime *rt, lua_State *co, bool is_binary) {
+  lua_createtable(co, 0, is_binary ? 2 : 1);
+  lua_insert(co, -2);
+  lua_setfield(co, -2, "data");
+  if (is_binary) {
+    lua_pushboolean(co, 1);
+    lua_setfield(co, -2, "isBinary");
+  }
+  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->message_events);
+  lua_setmetatable(co, -2);
+}
+
+static void start_message(struct runtime *rt, struct link *link, const struct record *record) {
+  const char *data = (const char *)record->payload;
+  uint32_t cost = EVENT_COST(record->length);
+  bool is_object = link->wss->data == WSS_OBJECT;
+  if (is_object && !json_decode(rt->L, data, record->length)) {
+    link_credit(rt, link, cost);
+    lua_State *L = rt->L;
+    char why[ERR_TEXT_MAX];
+    strncpy(why, lua_tostring(L, -1), sizeof why - 1);
+    why[sizeof why - 1] = '\0';
+    lua_pop(L, 1);
+    tell_bad_json(rt, link, why);
+    return;
+  }
+  struct task *t = begin(rt, link, CALL_MESSAGE, "onMessage", on_message_done);
+  t->owner = (void *)(uintptr_t)cost;
+  if (is_object)
+    lua_xmove(rt->L, t->co, 1);
+  else
+    lua_pushlstring(t->co, data, record->length);
+  wrap_event(rt, t->co, record->flags & EVENT_BINARY);
+  limit(rt, link, t);
+  task_run(rt, t);
+}
+
+void link_on_message(struct runtime *rt, struct link *link, const struct record *record) {
+  if (link->task || link->queue)
+    hold(link, record);
+  else
+    deliver(rt, link, record);
+}
+
+static void on_message_done(struct runtime *rt, struct task *t, bool ok) {
+  struct link *link = t->link;
+  link_credit(rt, link, (uint32_t)(uintptr_t)t->owner);
+  on_callback_done(rt, t, ok);
+}
+
+static void on_callback_done(struct runtime *rt, struct task *t, bool ok) {
+  struct link *link = t->link;
+  link->task = NULL;
+  if (!ok)
+    tell_error(rt, link, on_error_done);
+  else if (link->queue)
+    advance(rt, link);
+}
+
+// An error in onError goes to the log alone.
+static void on_error_done(struct runtime *rt, struct task *t, bool ok) {
+  struct link *link = t->link;
+  link->task = NULL;
+  if (!ok) lua_pop(rt->L, 1);
+  if (link->queue) advance(rt, link);
+}
+
+static void start_drain(struct runtime *rt, struct link *link) {
+  struct task *t = begin(rt, link, CALL_DRAIN, "onDrain", on_callback_done);
+  push_plain_event(t->co, "drain");
+  limit(rt, link, t);
+  task_run(rt, t);
+}
+
+// The end ----------------------------------------------------------------------------------------
+
+// Whatever the connection waits for ends with it: now, or at the latest after closeTimeout.
+static void note_end(struct runtime *rt, struct link *link) {
+  link_unregister(rt, link);
+  if (link->task) task_interrupt(rt, link->task);
+}
+
+static void push_terminate_event(lua_State *L, const struct event_closed *closed) {
+  lua_createtable(L, 0, 4);
+  lua_pushliteral(L, "terminate");
+  lua_setfield(L, -2, "type");
+  lua_pushinteger(L, closed->code);
+  lua_setfield(L, -2, "code");
+  lua_pushboolean(L, closed->was_clean);
+  lua_setfield(L, -2, "wasClean");
+  if (closed->reason_length > 0) {
+    lua_pushlstring(L, closed->reason, closed->reason_length);
+    lua_setfield(L, -2, "reason");
+  }
+}
+
+static void start_terminate(struct runtime *rt, struct link *link,
+                            const struct event_closed *closed) {
+  link->state = LINK_CLOSED;
+  if (link->is_listed) {
+    link->is_listed = false;
+    link->wss->count--;
+    wss_change(rt, link->wss);
+  }
+  struct task *t = begin(rt, link, CALL_TERMINATE, "onTerminate", on_terminate_done);
+  push_terminate_event(t->co, closed);
+  uint64_t due = due_after(rt, link->wss->config->close_timeout);
+  if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
+  task_run(rt, t);
+}
+
+static void on_terminate_done(struct runtime *rt, struct task *t, bool ok) {
+  struct link *link = t->link;
+  link->task = NULL;
+  if (ok)
+    link_release(rt, link);
+  else
+    tell_error(rt, link, on_last_error_done);
+}
+
+static void on_last_error_done(struct runtime *rt, struct task *t, bool ok) {
+  struct link *link = t->link;
+  link->task = NULL;
+  if (!ok) lua_pop(rt->L, 1);
+  link_release(rt, link);
+}
+
+// The queue --------------------------------------------------------------------------------------
+
+void link_on_event(struct runtime *rt, struct link *link, const struct record *record) {
+  if (record->type == EVENT_ANSWER_LATE) {
+    note_late(rt, link);
+    return;
+  }
+  if (record->type == EVENT_CLOSED) note_end(rt, link);
+  if (!link->task && !link->queue) {
+    deliver(rt, link, record);
+    return;
+  }
+  hold(link, record);
+  if (record->type != EVENT_CLOSED) return;
+  uint64_t due = due_after(rt, link->wss->config->close_timeout);
+  link->queue->cancel_due = due;
+  if (link->task && due != CONFIG_NONE) task_cancel_at(rt, link->task, due);
+}
+
+static struct link_queue *need_queue(struct link *link) {
+  if (link->queue) return link->queue;
+  struct link_queue *q = link->queue = mem_zalloc(sizeof *q);
+  list_init(&q->node);
+  q->link = link;
+  q->last = &q->first;
+  return q;
+}
+
+static void hold(struct link *link, const struct record *record) {
+  struct link_queue *q = need_queue(link);
+  struct held *h = mem_alloc(sizeof *h + sizeof *record + record->length);
+  memcpy(h->record, record, sizeof *record + record->length);
+  h->next = NULL;
+  *q->last = h;
+  q->last = &h->next;
+}
+
+void link_hold_error(struct runtime *rt, struct link *link, const struct err *e) {
+  union {
+    struct record record;
+    char bytes[sizeof(struct record) + sizeof *e];
+  } told = {.record = {.type = EVENT_ERROR, .length = sizeof *e}};
+  memcpy(told.record.payload, e, sizeof *e);
+  bool is_idle = !link->task && !link->queue;
+  hold(link, &told.record);
+  if (is_idle) list_push(&rt->held, &link->queue->node);
+}
+
+void link_drop_queue(struct link *link) {
+  struct link_queue *q = link->queue;
+  if (!q) return;
+  link->queue = NULL;
+  while (q->first) {
+    struct held *next = q->first->next;
+    mem_free(q->first);
+    q->first = next;
+  }
+  list_remove(&q->node);
+  mem_free(q);
+}
+
+void link_run_held(struct runtime *rt) {
+  for (struct list *node; (node = list_pop(&rt->held));)
+    advance(rt, LIST_ENTRY(node, struct link_queue, node)->link);
+}
+
+static struct held *pop(struct link_queue *q) {
+  struct held *h = q->first;
+  q->first = h->next;
+  if (!q->first) q->last = &q->first;
+  return h;
+}
+
+// Delivers what is held until a callback waits. CLOSED is the last of all: after it the link may
+// be gone.
+static void advance(struct runtime *rt, struct link *link) {
+  struct link_queue *q = link->queue;
+  if (q->is_advancing) return;
+  q->is_advancing = true;
+  while (!link->task && q->first) {
+    struct held *h = pop(q);
+    const struct record *record = (const struct record *)h->record;
+    bool is_last = record->type == EVENT_CLOSED;
+    if (is_last) link_drop_queue(link);
+    deliver(rt, link, record);
+    mem_free(h);
+    if (is_last) return;
+  }
+  q->is_advancing = false;
+  if (!link->task) link_drop_queue(link);
+}
+
+static bool is_cancelled(struct runtime *rt, const struct link *link) {
+  return link->has_ended && link->queue && link->queue->cancel_due != CONFIG_NONE &&
+         rt->now >= link->queue->cancel_due;
+}
+
+// Starts the callback of an event. No other one of this connection is running.
+static void deliver(struct runtime *rt, struct link *link, const struct record *record) {
+  bool is_wanted = link->state == LINK_CONNECTED && !is_cancelled(rt, link);
+  switch ((enum event_type)record->type) {
+  case EVENT_MESSAGE:
+    if (is_wanted)
+      start_message(rt, link, record);
+    else
+      link_credit(rt, link, EVENT_COST(record->length));
+    return;
+  case EVENT_DRAIN:
+    if (is_wanted) start_drain(rt, link);
+    return;
+  case EVENT_ERROR:
+    failure_push(rt, (const struct err *)record->payload, LOG_DEBUG, link, NULL);
+    tell_error(rt, link, on_error_done);
+    return;
+  case EVENT_CLOSED:
+    start_terminate(rt, link, (const struct event_closed *)record->payload);
+    return;
+  default: return;
+  }
+}

@@ -1,0 +1,23 @@
+#ifndef SCRIPT_MESSAGE_H
+#define SCRIPT_MESSAGE_H
+
+// What a script sends: from the Lua value to the bytes and kind of a WebSocket message. Lua thread.
+
+#include <lua.h>
+#include <stddef.h>
+#include "script/wss.h"
+#include "ws/frame.h"
+
+struct message {
+  enum ws_opcode opcode;
+  const char *data; // good while the value is on the stack and runtime.text isn't used again
+  size_t length;
+};
+
+// Reads the value at `index` by the rules of `data` (the server's dataType). `binary`: index of the
+// flag that forces the kind of a string's frame, 0: there is none. Raises for what can't be sent;
+// `what` names the method.
+struct message message_read(lua_State *L, int index, enum wss_data data, int binary,
+                            const char *what);
+
+#endif

@@ -1,0 +1,143 @@
+// Frames and commands on their way to a reactor. Frames are written where they will be sent from:
+// straight into the block. Runs in the Lua thread.
+
+#include "script/outgoing.h"
+
+#include <string.h>
+#include "mailbox/event.h"
+
+enum {
+  // What a reactor may lag behind, in bytes of commands, before its worker waits for it.
+  BEHIND_MAX = 64 * 1024 * 1024,
+  DRAIN_MS = 1000,
+  // Cost of messages worked off that is told though there is nothing else to tell.
+  CONSUMED_MIN = EVENT_WINDOW_OVERALL / 8,
+};
+
+static unsigned char *put_frame(unsigned char *at, enum ws_opcode opcode, const char *data,
+                                size_t length);
+static bool join_single(struct outgoing *o, uint64_t handle, enum ws_opcode opcode,
+                        const char *data, size_t length);
+static void keep_behind(struct outgoing *o);
+
+static size_t pad(size_t n) {
+  return (n + 7) & ~(size_t)7;
+}
+
+void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner) {
+  *o = (struct outgoing){.owner = owner};
+  batch_init(&o->batch, to);
+}
+
+void outgoing_deinit(struct outgoing *o) {
+  batch_deinit(&o->batch);
+}
+
+size_t outgoing_send(struct outgoing *o, uint64_t handle, enum ws_opcode opcode, const char *data,
+                     size_t length) {
+  size_t size = ws_frame_header_size(length, false) + length;
+  struct record *last = o->batch.last;
+  if (last && last->type == COMMAND_SEND && last->id == handle) {
+    unsigned char *at = batch_extend(&o->batch, size);
+    if (at) {
+      put_frame(at, opcode, data, length);
+      o->single = NULL;
+      return size;
+    }
+  } else if (last && last == o->single && join_single(o, handle, opcode, data, length)) {
+    return size;
+  }
+  struct record *r = batch_push(&o->batch, COMMAND_SEND, handle, size);
+  put_frame(r->payload, opcode, data, length);
+  o->single = r;
+  o->data = data;
+  o->length = length;
+  o->opcode = opcode;
+  keep_behind(o);
+  return size;
+}
+
+uint64_t *outgoing_fanout(struct outgoing *o, enum ws_opcode opcode, const char *data,
+                          size_t length, uint32_t count) {
+  size_t size = ws_frame_header_size(length, false) + length;
+  size_t head = sizeof(struct command_fanout) + pad(size);
+  struct record *r = batch_push(&o->batch, COMMAND_FANOUT, 0, head + count * sizeof(uint64_t));
+  struct command_fanout *command = (struct command_fanout *)r->payload;
+  *command = (struct command_fanout){.frame_length = (uint32_t)size, .count = count};
+  put_frame((unsigned char *)(command + 1), opcode, data, length);
+  keep_behind(o);
+  return (uint64_t *)(r->payload + head);
+}
+
+void outgoing_close(struct outgoing *o, enum command_type type, uint64_t handle, unsigned code,
+                    const char *reason, size_t length) {
+  struct record *r = batch_push(&o->batch, type, handle, sizeof(struct command_close));
+  struct command_close *command = (struct command_close *)r->payload;
+  command->code = (uint16_t)code;
+  command->reason_length = (uint8_t)length;
+  if (length > 0) memcpy(command->reason, reason, length);
+}
+
+void outgoing_flush(struct outgoing *o) {
+  if (o->consumed > 0 && (o->consumed >= CONSUMED_MIN || !batch_is_empty(&o->batch))) {
+    uint32_t credit = o->consumed > UINT32_MAX ? UINT32_MAX : (uint32_t)o->consumed;
+    struct record *r = batch_push(&o->batch, COMMAND_CONSUMED, 0, sizeof(struct command_consumed));
+    r->credit = credit;
+    ((struct command_consumed *)r->payload)->owner = o->owner;
+    o->consumed -= credit;
+  }
+  o->single = NULL;
+  if (batch_flush(&o->batch)) keep_behind(o);
+}
+
+void outgoing_drain(struct outgoing *o) {
+  outgoing_flush(o);
+  mailbox_wait_until_done(o->batch.to, DRAIN_MS);
+}
+
+// Returns where the payload ends.
+static unsigned char *put_frame(unsigned char *at, enum ws_opcode opcode, const char *data,
+                                size_t length) {
+  at += ws_frame_write(at, opcode, true, false, length, NULL);
+  if (length > 0) memcpy(at, data, length);
+  return at + length;
+}
+
+// Makes a SEND with one frame into a FANOUT with one recipient.
+static bool make_fanout(struct outgoing *o, size_t frame) {
+  struct record *r = o->single;
+  size_t head = sizeof(struct command_fanout) + pad(frame);
+  if (!batch_extend(&o->batch, head + sizeof(uint64_t) - frame)) return false;
+  memmove(r->payload + sizeof(struct command_fanout), r->payload, frame);
+  *(struct command_fanout *)r->payload =
+      (struct command_fanout){.frame_length = (uint32_t)frame, .count = 1};
+  *(uint64_t *)(r->payload + head) = r->id;
+  r->type = COMMAND_FANOUT;
+  r->id = 0;
+  return true;
+}
+
+// A script that sends one string to many connections in a loop makes one record of it. The address
+// may have been given to another string meanwhile: the bytes in the record decide.
+static bool join_single(struct outgoing *o, uint64_t handle, enum ws_opcode opcode,
+                        const char *data, size_t length) {
+  if (data != o->data || length != o->length || opcode != o->opcode) return false;
+  struct record *r = o->single;
+  size_t header = ws_frame_header_size(length, false);
+  size_t at = r->type == COMMAND_FANOUT ? sizeof(struct command_fanout) : 0;
+  if (length > 0 && memcmp(r->payload + at + header, data, length) != 0) return false;
+  if (r->type == COMMAND_SEND && !make_fanout(o, header + length)) return false;
+  unsigned char *room = batch_extend(&o->batch, sizeof(uint64_t));
+  if (!room) return false;
+  memcpy(room, &handle, sizeof handle);
+  ((struct command_fanout *)r->payload)->count++;
+  return true;
+}
+
+// With the first record of a new block, or after a hand-over: lets the reactor catch up.
+static void keep_behind(struct outgoing *o) {
+  if (o->batch.open && o->batch.open->records > 1) return;
+  if (mailbox_pending(o->batch.to) <= BEHIND_MAX) return;
+  while (!mailbox_wait_until_done(o->batch.to, DRAIN_MS))
+    ;
+}

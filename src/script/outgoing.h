@@ -1,0 +1,50 @@
+#ifndef SCRIPT_OUTGOING_H
+#define SCRIPT_OUTGOING_H
+
+// The way from a worker to one reactor: frames and other commands, gathered in a batch. Lua thread.
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "mailbox/batch.h"
+#include "mailbox/command.h"
+#include "ws/frame.h"
+
+struct outgoing {
+  struct batch batch;
+  struct mailbox *owner; // the worker's, by which the reactor knows it
+  uint64_t consumed;     // cost of messages worked off and not yet told
+  // The frame that stands alone in `single`, the newest record when it was written: a SEND or a
+  // FANOUT. The same one to somebody else joins it there.
+  struct record *single;
+  const char *data; // identity only: may be gone
+  size_t length;
+  enum ws_opcode opcode;
+};
+
+void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner);
+
+// Nothing may be waiting in the batch.
+void outgoing_deinit(struct outgoing *o);
+
+// Frames a message to one connection. Returns the frame's size. May block for a while when the
+// reactor is far behind.
+size_t outgoing_send(struct outgoing *o, uint64_t handle, enum ws_opcode opcode, const char *data,
+                     size_t length);
+
+// Starts a record with one frame for `count` connections and returns where their handles go. The
+// frame's size is ws_frame_header_size(length, false) + length.
+uint64_t *outgoing_fanout(struct outgoing *o, enum ws_opcode opcode, const char *data,
+                          size_t length, uint32_t count);
+
+// A command about `handle` or without payload; see command.h.
+void outgoing_close(struct outgoing *o, enum command_type type, uint64_t handle, unsigned code,
+                    const char *reason, size_t length);
+
+// Hands the batch over.
+void outgoing_flush(struct outgoing *o);
+
+// Hands it over and waits until the reactor has carried it out, a second at most.
+void outgoing_drain(struct outgoing *o);
+
+#endif

@@ -1,0 +1,205 @@
+// The runtime: its turn, its calls, its end. Runs in the Lua thread.
+
+#include "script/runtime.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include <poll.h>
+#include "base/clock.h"
+#include "base/mem.h"
+#include "script/dispatch.h"
+#include "script/failure.h"
+#include "script/lib.h"
+#include "script/link.h"
+#include "script/task.h"
+#include "script/uvloop.h"
+#include "script/vm.h"
+#include "script/webserver.h"
+#include "script/wss.h"
+
+enum {
+  TEXT_MAX = INT32_MAX, // the scratch buffer's ceiling
+  FLUSH_MS = 2,         // how long a reply may wait while other events are dealt with
+};
+
+static void flush_all(struct runtime *rt);
+static void run_due(struct runtime *rt);
+static void end(struct runtime *rt);
+static void on_main_done(struct runtime *rt, struct task *t, bool ok);
+
+void runtime_init(struct runtime *rt, const struct worker_options *options,
+                  struct mailbox *mailbox) {
+  *rt = (struct runtime){.options = options,
+                         .mailbox = mailbox,
+                         .reactor_count = options->reactor_count,
+                         .now = clock_ms()};
+  rt->inbox_last = &rt->inbox;
+  struct list *lists[] = {&rt->ready, &rt->waiting, &rt->idle,  &rt->held,
+                          &rt->wsses, &rt->timers,  &rt->webservers};
+  for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+    list_init(lists[i]);
+  wheel_init(&rt->wheel, rt->now);
+  buf_init(&rt->text, TEXT_MAX);
+  rt->outgoing = mem_zalloc(rt->reactor_count * sizeof *rt->outgoing);
+  rt->links = mem_zalloc(rt->reactor_count * sizeof *rt->links);
+  for (unsigned i = 0; i < rt->reactor_count; i++)
+    outgoing_init(&rt->outgoing[i], options->reactors[i], mailbox);
+  vm_open(rt);
+}
+
+void runtime_deinit(struct runtime *rt) {
+  assert(rt->phase == PHASE_ENDED);
+  uvloop_close(rt);
+  task_deinit_idle(rt);
+  vm_close(rt);
+  if (rt->has_loop) uv_loop_close(&rt->loop);
+  for (unsigned i = 0; i < rt->reactor_count; i++) {
+    outgoing_deinit(&rt->outgoing[i]);
+    mem_free(rt->links[i].slots);
+  }
+  mem_free(rt->outgoing);
+  mem_free(rt->links);
+  buf_deinit(&rt->text);
+}
+
+void runtime_start(struct runtime *rt) {
+  lua_State *L = rt->L;
+  if (!vm_load(rt, L)) {
+    failure_print(L);
+    lua_settop(L, 0);
+    rt->exit_code = 1;
+    return;
+  }
+  int count = lua_gettop(L);
+  struct task *t = task_new(rt, "script", on_main_done, NULL);
+  t->is_main = true;
+  luaL_checkstack(t->co, count, NULL);
+  lua_xmove(L, t->co, count);
+  task_defer(rt, t);
+}
+
+void runtime_turn(struct runtime *rt) {
+  runtime_receive(rt);
+  runtime_tick(rt);
+  if (rt->has_loop) uvloop_run(rt, 0);
+  link_run_held(rt);
+  task_run_ready(rt);
+  while (rt->inbox) {
+    struct block *block = rt->inbox;
+    rt->inbox = block->next;
+    if (!rt->inbox) rt->inbox_last = &rt->inbox;
+    dispatch_block(rt, block);
+    block->next = rt->finished;
+    rt->finished = block;
+  }
+  if (rt->phase == PHASE_STOPPING && list_empty(&rt->wsses)) end(rt);
+  if (!runtime_is_alive(rt)) end(rt);
+  flush_all(rt);
+}
+
+uint64_t runtime_timeout(const struct runtime *rt) {
+  if (rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->held)) return 0;
+  uint64_t wait = wheel_timeout(&rt->wheel);
+  if (wait == UINT64_MAX) return wait;
+  uint64_t due = rt->wheel.now + wait, now = clock_ms();
+  return due > now ? due - now : 0;
+}
+
+bool runtime_is_alive(const struct runtime *rt) {
+  if (rt->phase != PHASE_RUNNING) return rt->phase == PHASE_STOPPING;
+  return rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->waiting) ||
+         !list_empty(&rt->held) || !list_empty(&rt->wsses) || !list_empty(&rt->webservers) ||
+         !list_empty(&rt->timers) || uvloop_is_alive(rt);
+}
+
+void runtime_stop(struct runtime *rt, int exit_code) {
+  if (rt->phase != PHASE_RUNNING) return;
+  rt->phase = PHASE_STOPPING;
+  rt->exit_code = exit_code;
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next)
+    wss_terminate(rt, LIST_ENTRY(i, struct wss, node), CONFIG_NONE);
+  while (!list_empty(&rt->webservers))
+    webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
+}
+
+void runtime_deadline_init(struct deadline *d,
+                           void (*on_due)(struct runtime *, struct deadline *)) {
+  wheel_timer_init(&d->timer);
+  d->on_due = on_due;
+}
+
+uint64_t runtime_clock(struct runtime *rt) {
+  return rt->now = clock_ms();
+}
+
+void runtime_tick(struct runtime *rt) {
+  runtime_clock(rt);
+  if (rt->now - rt->flushed >= FLUSH_MS) flush_all(rt);
+  run_due(rt);
+  vm_relax_collector(rt);
+}
+
+bool runtime_receive(struct runtime *rt) {
+  struct block *taken = mailbox_take(rt->mailbox, rt->finished);
+  rt->finished = NULL;
+  *rt->inbox_last = taken;
+  while (*rt->inbox_last)
+    rt->inbox_last = &(*rt->inbox_last)->next;
+  return taken != NULL;
+}
+
+static const struct event_reply *find_reply(struct block *blocks, uint64_t call) {
+  for (struct block *b = blocks; b; b = b->next) {
+    for (struct record *r = record_first(b); r; r = record_next(b, r)) {
+      if (r->type == EVENT_REPLY && r->id == call) return (const struct event_reply *)r->payload;
+    }
+  }
+  return NULL;
+}
+
+struct event_reply runtime_call(struct runtime *rt, uint64_t call) {
+  flush_all(rt);
+  for (;;) {
+    struct block **newest = rt->inbox_last;
+    if (runtime_receive(rt)) {
+      const struct event_reply *reply = find_reply(*newest, call);
+      if (reply) return *reply;
+    } else if (mailbox_sleep(rt->mailbox)) {
+      struct pollfd fd = {.fd = mailbox_fd(rt->mailbox), .events = POLLIN};
+      poll(&fd, 1, -1);
+    }
+  }
+}
+
+static void flush_all(struct runtime *rt) {
+  for (unsigned i = 0; i < rt->reactor_count; i++)
+    outgoing_flush(&rt->outgoing[i]);
+  rt->flushed = rt->now;
+}
+
+static void run_due(struct runtime *rt) {
+  struct list due;
+  list_init(&due);
+  wheel_advance(&rt->wheel, rt->now, &due);
+  while (!list_empty(&due)) {
+    struct deadline *d = LIST_ENTRY(due.next, struct deadline, timer.node);
+    wheel_stop(&d->timer);
+    d->on_due(rt, d);
+  }
+}
+
+// Nothing is called any more. What waits is closed: that may send something still.
+static void end(struct runtime *rt) {
+  if (rt->phase == PHASE_ENDED) return;
+  rt->phase = PHASE_ENDED;
+  task_kill_all(rt);
+  lib_timer_end_all(rt);
+}
+
+static void on_main_done(struct runtime *rt, struct task *t, bool ok) {
+  (void)t;
+  if (ok) return;
+  lua_pop(rt->L, 1);
+  runtime_stop(rt, 1);
+  rt->exit_code = 1;
+}

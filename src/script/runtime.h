@@ -1,0 +1,160 @@
+#ifndef SCRIPT_RUNTIME_H
+#define SCRIPT_RUNTIME_H
+
+// What the files of this folder share: a Lua state with its tasks, connections and servers, and the
+// ways out to the reactors. It knows nothing of the thread that runs it; one at a time may. Each
+// Lua state finds its runtime through runtime_of.
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/wheel.h"
+#include "mailbox/event.h"
+#include "mailbox/mailbox.h"
+#include "script/alloc.h"
+#include "script/outgoing.h"
+#include "script/worker.h"
+
+struct link;
+struct runtime;
+struct task;
+struct webserver;
+
+// The Lua functions of lua/luaws/calls.lua: what tasks begin with.
+enum call {
+  CALL_MAIN,
+  CALL_CONNECTION,
+  CALL_OPEN,
+  CALL_MESSAGE,
+  CALL_DRAIN,
+  CALL_TERMINATE,
+  CALL_ERROR,            // an error for a server's or a connection's handler
+  CALL_CONNECTION_ERROR, // the same, falling back on the server's handler
+  CALL_FAILED,           // luaws.onError
+  CALL_REQUEST,
+  CALLS,
+};
+
+// The classes of userdata (object.h).
+enum object_kind {
+  OBJECT_CONNECTION,
+  OBJECT_WSS,
+  OBJECT_WEBSERVER,
+  OBJECT_TIMER,
+  OBJECT_KINDS,
+};
+
+enum phase {
+  PHASE_RUNNING,
+  PHASE_STOPPING, // servers are closing, callbacks go on
+  PHASE_ENDED,    // nothing of the script is run any more
+};
+
+// A moment at which something of the runtime's shall happen.
+struct deadline {
+  struct wheel_timer timer;
+  void (*on_due)(struct runtime *rt, struct deadline *d);
+};
+
+// The connections of one reactor, by their handles' slots.
+struct link_table {
+  struct link **slots;
+  uint32_t count;
+};
+
+struct runtime {
+  lua_State *L; // the main thread: the host's stack, on which no script ever runs
+  struct alloc alloc;
+  const struct worker_options *options;
+  char *folder; // of the script, absolute: where relative paths in settings start
+
+  struct mailbox *mailbox;
+  struct outgoing *outgoing; // one for each reactor
+  unsigned reactor_count;
+  struct block *inbox; // taken and not yet dispatched
+  struct block **inbox_last;
+  struct block *finished; // dispatched and not yet given back
+
+  uint64_t now;     // ms, as of the last look at the clock
+  uint64_t flushed; // ms: when the outgoing batches were handed over
+  struct wheel wheel;
+
+  struct task *current; // the one that is running, NULL at the top of the loop
+  struct list ready;    // struct task
+  struct list waiting;  // struct task
+  struct list idle;     // struct task, done
+  unsigned idle_count;
+  struct list held; // struct link_queue that can go on
+
+  struct link_table *links; // one for each reactor
+  struct list wsses;        // struct wss, until their onTerminate has returned
+  struct list webservers;   // struct webserver, the running ones
+  struct list timers;       // struct timer, the running ones
+  struct webserver *default_web;
+
+  uint64_t last_id;   // of web servers and WebSocket servers
+  uint64_t last_call; // of commands that are answered
+
+  int calls[CALLS];                       // registry references
+  const void *metatables[OBJECT_KINDS];   // by identity
+  int message_events;                     // registry reference: the metatable of onMessage's events
+  int module;                             // registry reference: what `luaws.` reads
+  struct buf text;                        // scratch: JSON, header lines
+
+  uv_loop_t loop; // luv's, once has_loop
+  uv_poll_t loop_mail;
+  uv_timer_t loop_timer;
+  bool has_loop;
+
+  bool collected; // a cycle of the garbage collector has ended (vm.c)
+  enum phase phase;
+  int exit_code;
+};
+
+static inline struct runtime *runtime_of(lua_State *L) {
+  return *(struct runtime **)lua_getextraspace(L);
+}
+
+// Opens the Lua state with everything in it. `mailbox` is where its events come.
+void runtime_init(struct runtime *rt, const struct worker_options *options,
+                  struct mailbox *mailbox);
+
+// Closes the state. No task may be left.
+void runtime_deinit(struct runtime *rt);
+
+// Loads the script and starts it. What fails is told on stderr and leads to exit code 1.
+void runtime_start(struct runtime *rt);
+
+// One turn: what has come, what is due, what is ready; then hands over what that has brought.
+void runtime_turn(struct runtime *rt);
+
+// How long the next turn can wait for events: ms, UINT64_MAX for ever, 0 not at all.
+uint64_t runtime_timeout(const struct runtime *rt);
+
+// False when nothing is left that could ever call the script again.
+bool runtime_is_alive(const struct runtime *rt);
+
+// Begins the end: all servers are closed; when they have ended, so has the runtime. A second call
+// changes nothing.
+void runtime_stop(struct runtime *rt, int exit_code);
+
+void runtime_deadline_init(struct deadline *d, void (*on_due)(struct runtime *, struct deadline *));
+
+// Looks at the clock: rt->now, ms.
+uint64_t runtime_clock(struct runtime *rt);
+
+// Looks at the clock again, hands over replies that have been waiting for long, and runs what is
+// due: for whoever has spent a while. Only from the top of the loop.
+void runtime_tick(struct runtime *rt);
+
+// Takes what the mailbox holds into the inbox. True when there was something.
+bool runtime_receive(struct runtime *rt);
+
+// Sends what has been pushed, and blocks until a reactor has answered call number `call`.
+// Whatever else comes meanwhile stays in the inbox.
+struct event_reply runtime_call(struct runtime *rt, uint64_t call);
+
+#endif

@@ -1,0 +1,171 @@
+// Tasks. The loop's top is the one place that resumes them, and lua_resume the one call into a
+// script. Runs in the Lua thread.
+
+#include "script/task.h"
+
+#include <assert.h>
+#include <lauxlib.h>
+#include "base/mem.h"
+#include "script/failure.h"
+#include "script/wait.h"
+
+enum { IDLE_MAX = 1024 }; // coroutines kept for reuse
+
+static void on_due(struct runtime *rt, struct deadline *d);
+static void on_end_due(struct runtime *rt, struct deadline *d);
+static void fail(struct runtime *rt, struct task *t, enum failure_kind kind);
+static void recycle(struct runtime *rt, struct task *t);
+static void discard(struct runtime *rt, struct task *t);
+
+struct task *task_new(struct runtime *rt, const char *what,
+                      void (*on_done)(struct runtime *rt, struct task *t, bool ok), void *owner) {
+  struct task *t;
+  struct list *node = list_pop(&rt->idle);
+  if (node) {
+    t = LIST_ENTRY(node, struct task, node);
+    rt->idle_count--;
+  } else {
+    t = mem_zalloc(sizeof *t);
+    t->co = lua_newthread(rt->L);
+    t->ref = luaL_ref(rt->L, LUA_REGISTRYINDEX);
+    list_init(&t->node);
+    runtime_deadline_init(&t->due, on_due);
+    runtime_deadline_init(&t->end, on_end_due);
+  }
+  t->what = what;
+  t->on_done = on_done;
+  t->owner = owner;
+  t->link = NULL;
+  t->wss = NULL;
+  t->waiter = NULL;
+  t->started = rt->now;
+  t->error_code = 0;
+  t->state = TASK_FRESH;
+  t->is_main = false;
+  t->is_cancelled = false;
+  t->is_interrupted = false;
+  return t;
+}
+
+// It waits: for a moment, for somebody's `done`, or only for its next turn.
+static void park(struct runtime *rt, struct task *t) {
+  bool is_ready = t->state == TASK_SLEEPING && !wheel_is_running(&t->due.timer);
+  list_push(is_ready ? &rt->ready : &rt->waiting, &t->node);
+}
+
+void task_run(struct runtime *rt, struct task *t) {
+  assert(!rt->current && rt->phase != PHASE_ENDED);
+  int arguments = t->state == TASK_FRESH ? lua_gettop(t->co) - 1 : 0;
+  int results;
+  t->state = TASK_RUNNING;
+  rt->current = t;
+  rt->alloc.is_capped = true;
+  int status = lua_resume(t->co, rt->L, arguments, &results);
+  rt->alloc.is_capped = false;
+  rt->current = NULL;
+  if (status == LUA_OK) {
+    t->on_done(rt, t, true);
+    lua_settop(t->co, 0);
+    recycle(rt, t);
+  } else if (status != LUA_YIELD) {
+    fail(rt, t, FAILURE_RAISED);
+  } else if (t->state == TASK_RUNNING) {
+    fail(rt, t, FAILURE_YIELDED);
+  } else {
+    park(rt, t);
+  }
+}
+
+void task_defer(struct runtime *rt, struct task *t) {
+  list_push(&rt->ready, &t->node);
+}
+
+void task_run_ready(struct runtime *rt) {
+  if (list_empty(&rt->ready)) return;
+  struct list now;
+  list_init(&now);
+  list_splice(&now, &rt->ready);
+  for (struct list *node; (node = list_pop(&now));)
+    task_run(rt, LIST_ENTRY(node, struct task, node));
+}
+
+void task_wake(struct runtime *rt, struct task *t) {
+  wheel_stop(&t->due.timer);
+  list_remove(&t->node);
+  list_push(&rt->ready, &t->node);
+}
+
+static bool is_waiting(const struct task *t) {
+  return t->state == TASK_SLEEPING || t->state == TASK_AWAITING;
+}
+
+void task_cancel(struct runtime *rt, struct task *t) {
+  t->is_cancelled = true;
+  if (is_waiting(t)) task_wake(rt, t);
+}
+
+void task_cancel_at(struct runtime *rt, struct task *t, uint64_t due) {
+  wheel_start(&rt->wheel, &t->end.timer, due);
+}
+
+void task_interrupt(struct runtime *rt, struct task *t) {
+  t->is_interrupted = true;
+  if (t->state == TASK_SLEEPING) task_wake(rt, t);
+}
+
+// What a __close method spawns is closed in its turn.
+void task_kill_all(struct runtime *rt) {
+  for (struct list *node; (node = list_pop(&rt->waiting)) || (node = list_pop(&rt->ready));) {
+    struct task *t = LIST_ENTRY(node, struct task, node);
+    if (t->waiter) wait_forget(t->waiter);
+    discard(rt, t);
+  }
+}
+
+void task_deinit_idle(struct runtime *rt) {
+  for (struct list *node; (node = list_pop(&rt->idle));)
+    discard(rt, LIST_ENTRY(node, struct task, node));
+}
+
+void task_done_alone(struct runtime *rt, struct task *t, bool ok) {
+  (void)t;
+  if (!ok) failure_tell_script(rt);
+}
+
+static void on_due(struct runtime *rt, struct deadline *d) {
+  struct task *t = LIST_ENTRY(d, struct task, due);
+  list_remove(&t->node);
+  task_run(rt, t);
+}
+
+static void on_end_due(struct runtime *rt, struct deadline *d) {
+  task_cancel(rt, LIST_ENTRY(d, struct task, end));
+}
+
+// The stack is still as it was when the error was raised, or at the yield. Resetting the coroutine
+// runs the __close methods in it; they can't wait: rt->current is NULL.
+static void fail(struct runtime *rt, struct task *t, enum failure_kind kind) {
+  failure_push_task(rt, t, kind);
+  lua_resetthread(t->co);
+  lua_settop(t->co, 0);
+  t->on_done(rt, t, false);
+  recycle(rt, t);
+}
+
+static void recycle(struct runtime *rt, struct task *t) {
+  wheel_stop(&t->end.timer);
+  if (rt->idle_count >= IDLE_MAX) {
+    discard(rt, t);
+    return;
+  }
+  list_push(&rt->idle, &t->node);
+  rt->idle_count++;
+}
+
+static void discard(struct runtime *rt, struct task *t) {
+  wheel_stop(&t->due.timer);
+  wheel_stop(&t->end.timer);
+  lua_resetthread(t->co);
+  luaL_unref(rt->L, LUA_REGISTRYINDEX, t->ref);
+  mem_free(t);
+}

@@ -1,0 +1,87 @@
+#ifndef SCRIPT_TASK_H
+#define SCRIPT_TASK_H
+
+// Tasks: everything of a script runs in one. A task is a call on a coroutine of its own, which may
+// wait. Coroutines are recycled, so that a call on one costs what a protected call costs.
+//
+//   idle -> (function and arguments are pushed) -> running <-> waiting, ready -> done -> idle
+//
+// Tasks are resumed from the top of the worker's loop alone, never from inside another one. Lua
+// thread.
+
+#include <lua.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/list.h"
+#include "script/runtime.h"
+
+struct link;
+struct waiter;
+struct wss;
+
+enum task_state {
+  TASK_FRESH,   // its function has not been called yet
+  TASK_RUNNING, // on the C stack right now
+  TASK_SLEEPING,
+  TASK_AWAITING,
+};
+
+struct task {
+  lua_State *co;
+  int ref;             // keeps the coroutine alive
+  struct list node;    // on runtime.ready or .waiting; on itself while it runs
+  struct deadline due; // TASK_SLEEPING: when to go on
+  struct deadline end; // when to cancel it; stopped: never
+  const char *what;    // "onMessage", "timer", ... for the log
+  // Called once, with ok when the call has returned: its results are all there is on `co`. If not,
+  // an error event is on top of runtime.L, and this pops it. May start other tasks.
+  void (*on_done)(struct runtime *rt, struct task *t, bool ok);
+  void *owner;           // on_done's own
+  struct link *link;     // the connection that this is a callback of, or NULL
+  struct wss *wss;       // the server that this is a callback of, or NULL
+  uint64_t started;      // ms
+  struct waiter *waiter; // TASK_AWAITING
+  int error_code;        // luaws's own, for an error that luaws raises in it; 0: none
+  uint8_t state;         // enum task_state
+  bool is_main;          // the script itself: its error is no log line
+  bool is_cancelled;     // each wait raises from now on
+  bool is_interrupted;   // its connection has ended: sleeps return at once
+};
+
+// A task with an empty stack: push a function and its arguments onto ->co, set ->link and ->wss if
+// it has them, then run or defer it. `what` is static.
+struct task *task_new(struct runtime *rt, const char *what,
+                      void (*on_done)(struct runtime *rt, struct task *t, bool ok), void *owner);
+
+// Calls it now: only from the top of the loop.
+void task_run(struct runtime *rt, struct task *t);
+
+// Calls it, or goes on with it, in the next turn.
+void task_defer(struct runtime *rt, struct task *t);
+
+// Runs what was ready when this began.
+void task_run_ready(struct runtime *rt);
+
+// Ends its waiting with an error raised there, and each later wait at once.
+void task_cancel(struct runtime *rt, struct task *t);
+
+// Cancels it at `due` (ms).
+void task_cancel_at(struct runtime *rt, struct task *t, uint64_t due);
+
+// Its connection has ended: a sleep returns.
+void task_interrupt(struct runtime *rt, struct task *t);
+
+// Closes every task that waits or is ready: no more of them is run but their __close methods.
+// on_done is not called.
+void task_kill_all(struct runtime *rt);
+
+// Goes on with a task that waits, in the next turn.
+void task_wake(struct runtime *rt, struct task *t);
+
+// Frees the recycled ones.
+void task_deinit_idle(struct runtime *rt);
+
+// An on_done for what has no handler of its own: errors go to luaws.onError.
+void task_done_alone(struct runtime *rt, struct task *t, bool ok);
+
+#endif

@@ -1,0 +1,173 @@
+// luv on the worker's loop. Its callbacks become tasks. luaws's own two handles on the loop (the
+// mailbox, the wheel's next deadline) are unreferenced, so that what keeps the loop alive is luv's
+// alone. Runs in the Lua thread.
+
+#include "script/uvloop.h"
+
+#include <lauxlib.h>
+#include <luv/luv.h>
+#include <string.h>
+#include "base/log.h"
+#include "script/args.h"
+#include "script/runtime.h"
+#include "script/task.h"
+
+// Its address is the registry's key for luv's own uv.walk.
+static const char WALK_KEY;
+
+static int open_luv(lua_State *L);
+static void replace_functions(lua_State *L);
+
+static void on_mail(uv_poll_t *handle, int status, int events) {
+  (void)handle, (void)status, (void)events;
+}
+
+static void on_timer(uv_timer_t *handle) {
+  (void)handle;
+}
+
+void uvloop_preload(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open_luv);
+  lua_setfield(L, -2, "luv");
+  lua_pop(L, 1);
+}
+
+void uvloop_run(struct runtime *rt, uint64_t timeout) {
+  if (timeout == 0) {
+    uv_run(&rt->loop, UV_RUN_NOWAIT);
+    return;
+  }
+  uv_update_time(&rt->loop);
+  if (timeout != UINT64_MAX) uv_timer_start(&rt->loop_timer, on_timer, timeout, 0);
+  // Referenced for as long as it waits: a loop without referenced handles would return at once.
+  uv_ref((uv_handle_t *)&rt->loop_mail);
+  uv_run(&rt->loop, UV_RUN_ONCE);
+  uv_unref((uv_handle_t *)&rt->loop_mail);
+  uv_timer_stop(&rt->loop_timer);
+}
+
+bool uvloop_is_alive(const struct runtime *rt) {
+  return rt->has_loop && uv_loop_alive(&rt->loop);
+}
+
+static int close_all_handles(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &WALK_KEY);
+  luaL_loadstring(L, "local h = ... if not h:is_closing() then h:close() end");
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+// First luaws's handles, which luv's walk knows nothing of; then luv's, through luv, because only
+// it can free them.
+void uvloop_close(struct runtime *rt) {
+  if (!rt->has_loop) return;
+  uv_close((uv_handle_t *)&rt->loop_mail, NULL);
+  uv_close((uv_handle_t *)&rt->loop_timer, NULL);
+  uv_run(&rt->loop, UV_RUN_NOWAIT);
+  lua_pushcfunction(rt->L, close_all_handles);
+  if (lua_pcall(rt->L, 0, 0, 0) != LUA_OK) {
+    log_error("closing luv's handles: %s", lua_tostring(rt->L, -1));
+    lua_pop(rt->L, 1);
+  }
+  uv_run(&rt->loop, UV_RUN_DEFAULT);
+}
+
+// luv's callback: the function and its arguments are on top of L, the main thread.
+static int run_callback(lua_State *L, int arguments, int results, int flags) {
+  (void)flags;
+  struct runtime *rt = runtime_of(L);
+  if (rt->phase == PHASE_ENDED) {
+    lua_pop(L, arguments + 1);
+    return 0;
+  }
+  if (results != 0) {
+    int status = lua_pcall(L, arguments, results, 0);
+    return status == LUA_OK ? results : -status;
+  }
+  struct task *t = task_new(rt, "luv callback", task_done_alone, NULL);
+  luaL_checkstack(t->co, arguments + 1, NULL);
+  lua_xmove(L, t->co, arguments + 1);
+  // A few functions of luv call back at once: while a task is running.
+  if (rt->current)
+    task_defer(rt, t);
+  else
+    task_run(rt, t);
+  return 0;
+}
+
+static int open_on_main(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  luv_set_loop(L, &rt->loop);
+  luv_set_callback(L, run_callback);
+  luaopen_luv(L);
+  replace_functions(L);
+  return 1;
+}
+
+// luv keeps the Lua thread that opens it for its callbacks, so that must be the main one.
+static int open_luv(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  int status = uv_loop_init(&rt->loop);
+  if (status != 0) return luaL_error(L, "luv: %s", uv_strerror(status));
+  rt->has_loop = true;
+  uv_poll_init(&rt->loop, &rt->loop_mail, mailbox_fd(rt->mailbox));
+  uv_poll_start(&rt->loop_mail, UV_READABLE, on_mail);
+  uv_unref((uv_handle_t *)&rt->loop_mail);
+  uv_timer_init(&rt->loop, &rt->loop_timer);
+  uv_unref((uv_handle_t *)&rt->loop_timer);
+  lua_pushcfunction(rt->L, open_on_main);
+  status = lua_pcall(rt->L, 0, 1, 0);
+  lua_xmove(rt->L, L, 1);
+  return status == LUA_OK ? 1 : lua_error(L);
+}
+
+static int refuse(lua_State *L) {
+  return args_error(L, "uv.%s: luaws runs the loop", lua_tostring(L, lua_upvalueindex(1)));
+}
+
+// Whether the value on top is one of luv's handles: luv keeps each in the registry.
+static bool is_handle(lua_State *L) {
+  if (lua_type(L, -1) != LUA_TUSERDATA || luaL_getmetafield(L, -1, "__name") != LUA_TSTRING)
+    return false;
+  bool is_luv = strncmp(lua_tostring(L, -1), "uv_", 3) == 0;
+  lua_pop(L, 1);
+  if (!is_luv || luaL_getmetafield(L, -1, "__index") != LUA_TTABLE) return false;
+  bool is_handle = lua_getfield(L, -1, "is_closing") == LUA_TFUNCTION;
+  lua_pop(L, 2);
+  return is_handle;
+}
+
+// uv.walk(f): luv's own would come across handles that aren't its.
+static int walk(lua_State *L) {
+  if (!lua_isfunction(L, 1))
+    return args_error(L, "uv.walk: expected a function, got %s", args_describe(L, 1));
+  lua_settop(L, 1);
+  lua_newtable(L); // first all of them: f may close some
+  lua_Integer count = 0;
+  for (lua_pushnil(L); lua_next(L, LUA_REGISTRYINDEX); lua_pop(L, 1)) {
+    if (!is_handle(L)) continue;
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, 2, ++count);
+  }
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_pushvalue(L, 1);
+    lua_rawgeti(L, 2, i);
+    lua_call(L, 1, 0);
+  }
+  return 0;
+}
+
+// What would interfere with the worker's own running of the loop.
+static void replace_functions(lua_State *L) {
+  static const char *const REFUSED[] = {"run", "stop", "loop_close"};
+  for (size_t i = 0; i < sizeof REFUSED / sizeof REFUSED[0]; i++) {
+    lua_pushstring(L, REFUSED[i]);
+    lua_pushcclosure(L, refuse, 1);
+    lua_setfield(L, -2, REFUSED[i]);
+  }
+  lua_getfield(L, -1, "walk");
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &WALK_KEY);
+  lua_pushcfunction(L, walk);
+  lua_setfield(L, -2, "walk");
+}

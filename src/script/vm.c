@@ -1,0 +1,323 @@
+// The Lua state. Runs in the Lua thread.
+
+#include "script/vm.h"
+
+#include <lauxlib.h>
+#include <libgen.h>
+#include <lualib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "script/answer.h"
+#include "script/embed.h"
+#include "script/json.h"
+#include "script/lib.h"
+#include "script/request.h"
+#include "script/uvloop.h"
+
+// The chunk names of embedded modules: "=luaws/calls.lua".
+#define OWN_PREFIX "luaws/"
+#define OWN_CALLS  "=luaws/calls.lua"
+
+enum { RELAX_KIB = 1024 }; // what may be allocated before a new collection begins, at least
+
+static const char *const CALL_NAMES[CALLS] = {
+    [CALL_MAIN] = "main",
+    [CALL_CONNECTION] = "connection",
+    [CALL_OPEN] = "open",
+    [CALL_MESSAGE] = "message",
+    [CALL_DRAIN] = "drain",
+    [CALL_TERMINATE] = "terminate",
+    [CALL_ERROR] = "error",
+    [CALL_CONNECTION_ERROR] = "connectionError",
+    [CALL_FAILED] = "failed",
+    [CALL_REQUEST] = "request",
+};
+
+static size_t find_cap(void);
+static int on_panic(lua_State *L);
+static void on_warning(void *context, const char *text, int continues);
+static void watch_collector(lua_State *L);
+static void open_searcher(lua_State *L);
+static void open_module(struct runtime *rt);
+static void open_calls(struct runtime *rt);
+static void open_message_events(struct runtime *rt);
+static void set_paths(struct runtime *rt);
+static void set_arg(struct runtime *rt);
+
+void vm_open(struct runtime *rt) {
+  alloc_init(&rt->alloc, find_cap());
+  lua_State *L = rt->L = lua_newstate(alloc_for_lua, &rt->alloc);
+  lua_atpanic(L, on_panic);
+  lua_setwarnf(L, on_warning, NULL);
+  *(struct runtime **)lua_getextraspace(L) = rt;
+  luaL_openlibs(L);
+  watch_collector(L);
+  open_searcher(L);
+  set_paths(rt);
+  set_arg(rt);
+  request_open(L);
+  open_module(rt);
+  open_calls(rt);
+  open_message_events(rt);
+  uvloop_preload(L);
+#ifdef LUAWS_TINY
+  lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
+#endif
+}
+
+void vm_close(struct runtime *rt) {
+  lua_close(rt->L);
+  alloc_deinit(&rt->alloc);
+  mem_free(rt->folder);
+}
+
+bool vm_load(struct runtime *rt, lua_State *co) {
+  const struct worker_options *options = rt->options;
+  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_MAIN]);
+  lua_pushnil(co);
+  if (options->code) {
+    lua_pop(co, 1);
+    int status = luaL_loadbuffer(co, options->code, strlen(options->code), "=(command line)");
+    if (status != LUA_OK) return false;
+  }
+  lua_pushnil(co);
+  if (options->script) {
+    lua_pop(co, 1);
+    bool is_stdin = strcmp(options->script, "-") == 0;
+    if (luaL_loadfile(co, is_stdin ? NULL : options->script) != LUA_OK) return false;
+  }
+  for (char **argument = options->args; argument && *argument; argument++) {
+    luaL_checkstack(co, 1, "too many arguments");
+    lua_pushstring(co, *argument);
+  }
+  return true;
+}
+
+static bool is_own_frame(lua_State *co, int level) {
+  lua_Debug frame;
+  lua_getstack(co, level, &frame);
+  lua_getinfo(co, "S", &frame);
+  return frame.what[0] == 'C' || strncmp(frame.source, "=" OWN_PREFIX, 7) == 0;
+}
+
+// The end of `text` without lines of luaws's own or C's frames behind the last of the script's.
+static size_t cut_own_lines(const char *text, size_t length) {
+  while (length > 0) {
+    size_t start = length;
+    while (start > 0 && text[start - 1] != '\n')
+      start--;
+    const char *line = text + start;
+    bool is_own = strncmp(line, "\t" OWN_PREFIX, 7) == 0 || strncmp(line, "\t[C]:", 5) == 0 ||
+                  strncmp(line, "\t(...tail calls...)", 19) == 0;
+    if (!is_own) return length;
+    length = start - 1;
+  }
+  return 0;
+}
+
+const char *vm_traceback(lua_State *L, lua_State *co) {
+  lua_Debug frame;
+  int level = 0;
+  while (lua_getstack(co, level, &frame) && is_own_frame(co, level))
+    level++;
+  if (!lua_getstack(co, level, &frame)) return lua_pushliteral(L, "");
+  luaL_traceback(L, co, NULL, level);
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  lua_pushlstring(L, text, cut_own_lines(text, length));
+  lua_remove(L, -2);
+  return lua_tostring(L, -1);
+}
+
+bool vm_has_own_frame_on_top(lua_State *co) {
+  lua_Debug frame;
+  if (!lua_getstack(co, 0, &frame)) return false;
+  lua_getinfo(co, "S", &frame);
+  return strcmp(frame.source, OWN_CALLS) == 0;
+}
+
+// Inside a finalizer the collector can't be told anything; so collect_sentinel only takes a note.
+void vm_relax_collector(struct runtime *rt) {
+  if (!rt->collected) return;
+  rt->collected = false;
+#ifndef LUAWS_TINY
+  lua_gc(rt->L, LUA_GCSTEP, -RELAX_KIB);
+#endif
+}
+
+// A script may have three quarters of the machine's memory.
+static size_t find_cap(void) {
+  long pages = sysconf(_SC_PHYS_PAGES);
+  long page = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page <= 0) return SIZE_MAX;
+  return (size_t)pages / 4 * 3 * (size_t)page;
+}
+
+// An error outside every task: a defect of luaws.
+static int on_panic(lua_State *L) {
+  const char *message = lua_tostring(L, -1);
+  log_error("unprotected error in Lua: %s", message ? message : "(no message)");
+  return 0;
+}
+
+// An error in a finalizer. Comes in pieces, of which one entry each is good enough; those that
+// begin with "@" turn warnings on and off.
+static void on_warning(void *context, const char *text, int continues) {
+  (void)context;
+  (void)continues;
+  if (text[0] != '@') log_warn("lua: %s", text);
+}
+
+// The sentinel is garbage at once, so that it is collected in every cycle.
+static int collect_sentinel(lua_State *L) {
+  runtime_of(L)->collected = true;
+  lua_newtable(L);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_setmetatable(L, -2);
+  return 0;
+}
+
+static void watch_collector(lua_State *L) {
+  lua_newtable(L); // the metatable
+  lua_pushvalue(L, -1);
+  lua_pushcclosure(L, collect_sentinel, 1);
+  lua_setfield(L, -2, "__gc");
+  lua_newtable(L);
+  lua_insert(L, -2);
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
+}
+
+// Pushes the chunk of an embedded module. Its code is luaws's own: it compiles.
+static void load_embedded(lua_State *L, const struct embed_module *module) {
+  luaL_gsub(L, module->name, ".", "/");
+  lua_pushfstring(L, "=%s%s.lua", lua_tostring(L, -1), strchr(module->name, '.') ? "" : "/init");
+  lua_remove(L, -2);
+  if (luaL_loadbuffer(L, (const char *)module->data, module->size, lua_tostring(L, -1)) != LUA_OK)
+    lua_error(L);
+  lua_remove(L, -2);
+}
+
+static int search_embedded(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  const struct embed_module *module = embed_find(name);
+  if (!module) {
+    lua_pushfstring(L, "no module '%s' in luaws", name);
+    return 1;
+  }
+  load_embedded(L, module);
+  lua_pushliteral(L, "luaws");
+  return 2;
+}
+
+// Second of package.searchers, behind package.preload: a file can't stand in for luaws's own.
+static void open_searcher(lua_State *L) {
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "searchers");
+  for (lua_Integer i = (lua_Integer)lua_rawlen(L, -1); i >= 2; i--) {
+    lua_rawgeti(L, -1, i);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_pushcfunction(L, search_embedded);
+  lua_rawseti(L, -2, 2);
+  lua_pop(L, 2);
+}
+
+// package.loaded.luaws: lua/luaws/init.lua around what C provides.
+static void open_module(struct runtime *rt) {
+  lua_State *L = rt->L;
+  load_embedded(L, embed_find("luaws"));
+  lua_newtable(L);
+  json_open(L);
+  lib_luaws_open(L);
+  lib_timer_open(L);
+  lib_log_open(L);
+  lib_connection_open(L);
+  lib_webserver_open(L);
+  lib_wss_open(L);
+  lua_pushvalue(L, -1);
+  rt->module = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_call(L, 1, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "luaws");
+  lua_pop(L, 1);
+}
+
+static void open_calls(struct runtime *rt) {
+  lua_State *L = rt->L;
+  load_embedded(L, embed_find("luaws.calls"));
+  lua_newtable(L);
+  answer_open(L);
+  lua_call(L, 1, 1);
+  for (int i = 0; i < CALLS; i++) {
+    lua_getfield(L, -1, CALL_NAMES[i]);
+    rt->calls[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+  lua_pop(L, 1);
+}
+
+// An onMessage event has `data` alone in its own table, and `isBinary` when it is true.
+static void open_message_events(struct runtime *rt) {
+  lua_State *L = rt->L;
+  lua_createtable(L, 0, 1);
+  lua_createtable(L, 0, 2);
+  lua_pushliteral(L, "message");
+  lua_setfield(L, -2, "type");
+  lua_pushboolean(L, 0);
+  lua_setfield(L, -2, "isBinary");
+  lua_setfield(L, -2, "__index");
+  rt->message_events = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static bool has_file(const struct worker_options *options) {
+  return options->script && strcmp(options->script, "-") != 0;
+}
+
+// rt->folder, and package.path, which begins there.
+static void set_paths(struct runtime *rt) {
+  char *copy = NULL;
+  const char *folder = ".";
+  if (has_file(rt->options)) {
+    copy = mem_dup(rt->options->script, strlen(rt->options->script));
+    folder = dirname(copy);
+  }
+  char *absolute = realpath(folder, NULL);
+  rt->folder = absolute ? mem_dup(absolute, strlen(absolute)) : mem_dup(folder, strlen(folder));
+  free(absolute);
+
+  lua_State *L = rt->L;
+  lua_getglobal(L, "package");
+  lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;", folder, folder);
+  lua_getfield(L, -2, "path");
+  lua_concat(L, 2);
+  lua_setfield(L, -2, "path");
+  lua_pop(L, 1);
+  mem_free(copy);
+}
+
+// As lua has it: the script at 0, its arguments behind it, the program before it.
+static void set_arg(struct runtime *rt) {
+  const struct worker_options *options = rt->options;
+  lua_State *L = rt->L;
+  lua_newtable(L);
+  lua_Integer program = 0;
+  if (options->script) {
+    lua_pushstring(L, options->script);
+    lua_rawseti(L, -2, 0);
+    program = -1;
+  }
+  if (options->program) {
+    lua_pushstring(L, options->program);
+    lua_rawseti(L, -2, program);
+  }
+  for (lua_Integer i = 0; options->args && options->args[i]; i++) {
+    lua_pushstring(L, options->args[i]);
+    lua_rawseti(L, -2, i + 1);
+  }
+  lua_setglobal(L, "arg");
+}

@@ -1,0 +1,28 @@
+#ifndef SCRIPT_VM_H
+#define SCRIPT_VM_H
+
+// The Lua state: its libraries, how it finds modules, its garbage collector, its tracebacks. Lua
+// thread.
+
+#include <stdbool.h>
+#include "script/runtime.h"
+
+// Makes rt->L with everything a script finds in it.
+void vm_open(struct runtime *rt);
+void vm_close(struct runtime *rt);
+
+// Loads -e and the script onto `co`: a function and the script's arguments, ready to be called. On
+// failure false, with a message on top.
+bool vm_load(struct runtime *rt, lua_State *co);
+
+// Pushes the traceback of `co` onto `L` ("stack traceback:\n\t..."), without luaws's own and C's
+// frames at both ends; "" when nothing else is there.
+const char *vm_traceback(lua_State *L, lua_State *co);
+
+// Whether the error that stopped `co` was raised by luaws's own Lua code, in the frame on top.
+bool vm_has_own_frame_on_top(lua_State *co);
+
+// To be called now and then: a collection that has ended gives the next one a later start.
+void vm_relax_collector(struct runtime *rt);
+
+#endif

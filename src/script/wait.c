@@ -1,0 +1,156 @@
+// Waiting. A wait yields the task's own coroutine to the top of the loop, and goes on in a
+// continuation that first looks whether the task has been cancelled. Runs in the Lua thread.
+
+#include "script/wait.h"
+
+#include <lauxlib.h>
+#include <math.h>
+#include "script/args.h"
+#include "script/task.h"
+
+// What `done` of a luaws.await shares with the task that waits: a userdata whose user value holds
+// the results.
+struct waiter {
+  struct task *task; // the one that waits, NULL: not yet, or no more
+  bool is_done;
+};
+
+// The longest wait: a hundred years of milliseconds.
+#define SECONDS_MAX 3.2e9
+
+static struct task *check_can_wait(lua_State *L, const char *what);
+static void check_not_cancelled(lua_State *L, struct task *t);
+static int go_on_after_sleep(lua_State *L, int status, lua_KContext context);
+static int go_on_after_call(lua_State *L, int status, lua_KContext context);
+static int go_on_after_await(lua_State *L, int status, lua_KContext context);
+static int finish_await(lua_State *L);
+
+int wait_sleep(lua_State *L) {
+  uint64_t ms = wait_check_seconds(L, 1, "luaws.sleep");
+  struct task *t = check_can_wait(L, "luaws.sleep");
+  struct runtime *rt = runtime_of(L);
+  t->state = TASK_SLEEPING;
+  if (ms > 0 && !t->is_interrupted) wheel_start(&rt->wheel, &t->due.timer, runtime_clock(rt) + ms);
+  return lua_yieldk(L, 0, (lua_KContext)t, go_on_after_sleep);
+}
+
+// await(f) calls f(done) and returns what done is called with, now or later.
+int wait_await(lua_State *L) {
+  if (!lua_isfunction(L, 1))
+    return args_error(L, "luaws.await: expected a function, got %s", args_describe(L, 1));
+  struct task *t = check_can_wait(L, "luaws.await");
+  lua_settop(L, 1);
+  struct waiter *w = lua_newuserdatauv(L, sizeof *w, 1);
+  *w = (struct waiter){0};
+  lua_insert(L, 1); // it stays there while this call lives
+  lua_pushvalue(L, 1);
+  lua_pushcclosure(L, finish_await, 1);
+  lua_callk(L, 1, 0, (lua_KContext)t, go_on_after_call);
+  return go_on_after_call(L, LUA_OK, (lua_KContext)t);
+}
+
+int wait_spawn(lua_State *L) {
+  if (!lua_isfunction(L, 1))
+    return args_error(L, "luaws.spawn: expected a function, got %s", args_describe(L, 1));
+  struct runtime *rt = runtime_of(L);
+  int count = lua_gettop(L);
+  struct task *t = task_new(rt, "task", task_done_alone, NULL);
+  if (!lua_checkstack(t->co, count)) return luaL_error(L, "too many arguments");
+  lua_xmove(L, t->co, count);
+  task_defer(rt, t);
+  return 0;
+}
+
+void wait_forget(struct waiter *w) {
+  w->task = NULL;
+}
+
+uint64_t wait_check_seconds(lua_State *L, int index, const char *what) {
+  int is_number;
+  lua_Number seconds = lua_tonumberx(L, index, &is_number);
+  if (!is_number || lua_type(L, index) != LUA_TNUMBER || !(seconds >= 0))
+    args_error(L, "%s: expected a number of seconds from 0 on, got %s", what,
+               args_describe(L, index));
+  return (uint64_t)ceil((seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000);
+}
+
+// The running task, or an error that says why it can't wait here.
+static struct task *check_can_wait(lua_State *L, const char *what) {
+  struct task *t = runtime_of(L)->current;
+  if (!t)
+    args_error(L, "%s can't wait in a method that luaws calls to close or to finalize; use "
+                  "luaws.spawn",
+               what);
+  if (t->co != L)
+    args_error(L, "%s can't wait in a coroutine of your own; use luaws.spawn", what);
+  if (!lua_isyieldable(L))
+    args_error(L, "%s can't wait below a C function (table.sort, string.gsub, require, ...); use "
+                  "luaws.spawn",
+               what);
+  check_not_cancelled(L, t);
+  return t;
+}
+
+static void check_not_cancelled(lua_State *L, struct task *t) {
+  if (t->is_cancelled) args_error(L, "cancelled: the connection has ended");
+}
+
+static int go_on_after_sleep(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  struct task *t = (struct task *)context;
+  check_not_cancelled(L, t);
+  if (!t->is_interrupted) {
+    lua_pushboolean(L, 1);
+    return 1;
+  }
+  lua_pushnil(L);
+  lua_pushliteral(L, "closed");
+  return 2;
+}
+
+// The function has returned, having called `done` or not.
+static int go_on_after_call(lua_State *L, int status, lua_KContext context) {
+  struct task *t = (struct task *)context;
+  struct waiter *w = lua_touserdata(L, 1);
+  if (w->is_done) return go_on_after_await(L, status, context);
+  check_not_cancelled(L, t);
+  t->state = TASK_AWAITING;
+  t->waiter = w;
+  w->task = t;
+  return lua_yieldk(L, 0, context, go_on_after_await);
+}
+
+static int go_on_after_await(lua_State *L, int status, lua_KContext context) {
+  (void)status;
+  struct task *t = (struct task *)context;
+  struct waiter *w = lua_touserdata(L, 1);
+  t->waiter = NULL;
+  w->task = NULL;
+  if (!w->is_done) check_not_cancelled(L, t);
+  lua_getiuservalue(L, 1, 1);
+  lua_getfield(L, -1, "n");
+  int count = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  luaL_checkstack(L, count, "too many results");
+  int results = lua_gettop(L);
+  for (int i = 1; i <= count; i++)
+    lua_rawgeti(L, results, i);
+  return count;
+}
+
+// done(...): keeps its arguments. Only the first call counts.
+static int finish_await(lua_State *L) {
+  struct waiter *w = lua_touserdata(L, lua_upvalueindex(1));
+  if (w->is_done) return 0;
+  int count = lua_gettop(L);
+  lua_createtable(L, count, 1);
+  lua_insert(L, 1);
+  for (int i = count; i >= 1; i--)
+    lua_rawseti(L, 1, i);
+  lua_pushinteger(L, count);
+  lua_setfield(L, 1, "n");
+  lua_setiuservalue(L, lua_upvalueindex(1), 1);
+  w->is_done = true;
+  if (w->task) task_wake(runtime_of(L), w->task);
+  return 0;
+}

@@ -1,0 +1,21 @@
+#ifndef SCRIPT_WAIT_H
+#define SCRIPT_WAIT_H
+
+// The functions of the Lua API with which a task waits, or starts another one. Lua thread.
+
+#include <lua.h>
+#include <stdint.h>
+
+struct waiter;
+
+int wait_sleep(lua_State *L); // luaws.sleep
+int wait_await(lua_State *L); // luaws.await
+int wait_spawn(lua_State *L); // luaws.spawn
+
+// The task that waits is gone: a late `done` finds nobody.
+void wait_forget(struct waiter *w);
+
+// The number of seconds at `index`, at least 0, as milliseconds, rounded up.
+uint64_t wait_check_seconds(lua_State *L, int index, const char *what);
+
+#endif

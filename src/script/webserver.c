@@ -1,0 +1,292 @@
+// Web servers: their settings, starting and stopping. Runs in the Lua thread.
+
+#include "script/webserver.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailbox/command.h"
+#include "script/answer.h"
+#include "script/args.h"
+#include "script/failure.h"
+#include "script/request.h"
+#include "script/task.h"
+#include "script/wss.h"
+
+#define UNIX_PREFIX "unix:"
+
+static const struct web_config DEFAULTS = {
+    .port = 8080,
+    .handshake_timeout = 10000,
+    .keep_alive_timeout = 5000,
+    .request_timeout = 30000,
+    .max_body = 1024 * 1024,
+};
+
+static struct web_config *copy_config(const struct web_config *from);
+static struct web_config *make_config(struct runtime *rt, const struct webserver *web,
+                                      uint16_t port);
+static bool call(struct runtime *rt, struct webserver *web, enum command_type type,
+                 unsigned reactor, struct event_reply *reply);
+static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count);
+static bool has_handler(lua_State *L, int index);
+
+static void check_host(lua_State *L, const char *label, void *target) {
+  const struct web_config *config = target;
+  if (config->host[0] == '\0') args_error(L, "%s must not be empty", label);
+}
+
+static void check_handler(lua_State *L, const char *label, void *target) {
+  (void)target;
+  if (!lua_istable(L, -1))
+    args_error(L, "%s must be a table with a function onRequest, got %s", label,
+               args_describe(L, -1));
+  bool is_function = lua_getfield(L, -1, "onRequest") == LUA_TFUNCTION;
+  lua_pop(L, 1);
+  if (!is_function) args_error(L, "%s must have a function onRequest", label);
+}
+
+static const struct args_option SETTINGS[] = {
+    {"host", ARGS_STRING, offsetof(struct web_config, host), false, check_host},
+    {"port", ARGS_PORT, offsetof(struct web_config, port), false, NULL},
+    {"root", ARGS_STRING, offsetof(struct web_config, root), true, NULL},
+    {"handler", ARGS_VALUE, 0, false, check_handler},
+    {"handshakeTimeout", ARGS_SECONDS, offsetof(struct web_config, handshake_timeout), true, NULL},
+    {"keepAliveTimeout", ARGS_SECONDS, offsetof(struct web_config, keep_alive_timeout), true, NULL},
+    {"maxBody", ARGS_SIZE, offsetof(struct web_config, max_body), false, NULL},
+    {NULL, 0, 0, false, NULL},
+};
+
+struct webserver *webserver_new(lua_State *L) {
+  struct webserver *web =
+      object_new(L, &WEBSERVER_CLASS, sizeof *web, WEBSERVER_USER_VALUES);
+  list_init(&web->node);
+  web->ref = LUA_NOREF;
+  web->id = ++runtime_of(L)->last_id;
+  web->settings = copy_config(&DEFAULTS);
+  web->settings->host = mem_dup("127.0.0.1", strlen("127.0.0.1"));
+  return web;
+}
+
+void webserver_read_settings(lua_State *L, struct webserver *web, int index, const char *what) {
+  web_config_unref(web->draft);
+  web->draft = copy_config(web->settings);
+  args_read_options(L, index, SETTINGS, web->draft, what);
+}
+
+void webserver_commit_settings(lua_State *L, struct webserver *web, int self_index, int index) {
+  if (lua_istable(L, index) && lua_getfield(L, index, "handler") == LUA_TTABLE)
+    lua_setiuservalue(L, self_index, WEBSERVER_HANDLER);
+  web_config_unref(web->settings);
+  web->settings = web->draft;
+  web->draft = NULL;
+}
+
+bool webserver_start(lua_State *L, struct webserver *web, int index, struct err *err) {
+  struct runtime *rt = runtime_of(L);
+  if (rt->phase != PHASE_RUNNING) {
+    err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "luaws is shutting down");
+    return false;
+  }
+  web->settings->has_handler = has_handler(L, index);
+  web->port = webserver_port(rt, web);
+  for (unsigned i = 0; i < rt->reactor_count; i++) {
+    struct event_reply reply;
+    if (!call(rt, web, COMMAND_WEB_START, i, &reply)) {
+      stop_reactors(rt, web, i);
+      *err = reply.err;
+      return false;
+    }
+    web->port = reply.port; // 0 was asked for: the others share what the first one got
+  }
+  web->is_running = true;
+  list_push(&rt->webservers, &web->node);
+  lua_pushvalue(L, index);
+  web->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  if (web->settings->has_handler || web->settings->root ||
+      (web->is_default && rt->options->root)) {
+    webserver_announce("open", webserver_push_url(L, web, "http", "/"));
+    lua_pop(L, 1);
+  }
+  return true;
+}
+
+bool webserver_update(lua_State *L, struct webserver *web, int index, struct err *err) {
+  struct runtime *rt = runtime_of(L);
+  web->settings->has_handler = has_handler(L, index);
+  for (unsigned i = 0; i < rt->reactor_count; i++) {
+    struct event_reply reply;
+    if (call(rt, web, COMMAND_WEB_UPDATE, i, &reply)) continue;
+    *err = reply.err;
+    return false;
+  }
+  return true;
+}
+
+void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout) {
+  if (!web->is_running) return;
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    struct wss *wss = LIST_ENTRY(i, struct wss, node);
+    if (wss->web == web) wss_terminate(rt, wss, timeout);
+  }
+  stop_reactors(rt, web, rt->reactor_count);
+  web->is_running = false;
+  list_remove(&web->node);
+  luaL_unref(rt->L, LUA_REGISTRYINDEX, web->ref);
+  web->ref = LUA_NOREF;
+}
+
+const char *webserver_host(const struct runtime *rt, const struct webserver *web) {
+  bool is_set = web->is_default && rt->options->host;
+  return is_set ? rt->options->host : web->settings->host;
+}
+
+uint16_t webserver_port(const struct runtime *rt, const struct webserver *web) {
+  if (web->is_running) return web->port;
+  bool is_set = web->is_default && rt->options->port >= 0;
+  return is_set ? (uint16_t)rt->options->port : web->settings->port;
+}
+
+const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
+                               const char *path) {
+  const struct runtime *rt = runtime_of(L);
+  const char *host = webserver_host(rt, web);
+  if (strncmp(host, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) return lua_pushstring(L, host);
+  const char *format = strchr(host, ':') ? "%s://[%s]:%d%s" : "%s://%s:%d%s";
+  return lua_pushfstring(L, format, scheme, host, (int)webserver_port(rt, web), path);
+}
+
+void webserver_announce(const char *verb, const char *what) {
+  if (!log_enabled(LOG_INFO)) return;
+  if (log_is_json())
+    log_info("%s %s", verb, what);
+  else
+    fprintf(stderr, "luaws: %s %s\n", verb, what);
+}
+
+// Requests ---------------------------------------------------------------------------------------
+
+static struct webserver *find(const struct runtime *rt, uint64_t id) {
+  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
+    struct webserver *web = LIST_ENTRY(i, struct webserver, node);
+    if (web->id == id) return web;
+  }
+  return NULL;
+}
+
+static void pass(struct runtime *rt, uint64_t handle) {
+  batch_push(&rt->outgoing[event_handle_reactor(handle)].batch, COMMAND_PASS, handle, 0);
+}
+
+// The task's owner is the request's handle. If the client has got its 503 meanwhile, the handle is
+// dead.
+static void on_request_done(struct runtime *rt, struct task *t, bool ok) {
+  uint64_t handle = (uint64_t)(uintptr_t)t->owner;
+  struct batch *batch = &rt->outgoing[event_handle_reactor(handle)].batch;
+  if (!ok) {
+    failure_tell_script(rt);
+    answer_push_status(batch, COMMAND_RESPOND, handle, 500);
+  } else if (lua_isnil(t->co, 1)) {
+    pass(rt, handle);
+  } else {
+    answer_push(batch, COMMAND_RESPOND, handle, t->co, 2);
+  }
+}
+
+void webserver_on_request(struct runtime *rt, const struct record *record) {
+  const struct event_request *request = (const struct event_request *)record->payload;
+  struct webserver *web = find(rt, request->server);
+  if (!web || !web->settings->has_handler) {
+    pass(rt, record->id);
+    return;
+  }
+  struct task *t =
+      task_new(rt, "onRequest", on_request_done, (void *)(uintptr_t)record->id);
+  lua_State *co = t->co;
+  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_REQUEST]);
+  lua_rawgeti(co, LUA_REGISTRYINDEX, web->ref);
+  lua_getiuservalue(co, -1, WEBSERVER_HANDLER);
+  lua_createtable(co, 0, 2);
+  lua_pushliteral(co, "request");
+  lua_setfield(co, -2, "type");
+  request_push(co, request, NULL, true);
+  lua_setfield(co, -2, "request");
+  task_run(rt, t);
+}
+
+// Configurations ---------------------------------------------------------------------------------
+
+static char *copy_string(const char *s) {
+  return s ? mem_dup(s, strlen(s)) : NULL;
+}
+
+static struct web_config *copy_config(const struct web_config *from) {
+  struct web_config *c = web_config_new();
+  c->host = copy_string(from->host);
+  c->root = copy_string(from->root);
+  c->port = from->port;
+  c->has_handler = from->has_handler;
+  c->handshake_timeout = from->handshake_timeout;
+  c->keep_alive_timeout = from->keep_alive_timeout;
+  c->request_timeout = from->request_timeout;
+  c->max_body = from->max_body;
+  return c;
+}
+
+// A relative path starts at `folder`.
+static char *resolve(const char *folder, const char *path) {
+  if (path[0] == '/') return copy_string(path);
+  size_t size = strlen(folder) + strlen(path) + 2;
+  char *resolved = mem_alloc(size);
+  snprintf(resolved, size, "%s/%s", folder, path);
+  return resolved;
+}
+
+// The root in effect, absolute, or NULL.
+static char *find_root(const struct runtime *rt, const struct webserver *web) {
+  if (!web->is_default || !rt->options->root)
+    return web->settings->root ? resolve(rt->folder, web->settings->root) : NULL;
+  char *working = realpath(".", NULL);
+  char *root = resolve(working ? working : ".", rt->options->root);
+  free(working);
+  return root;
+}
+
+// What the reactors are told.
+static struct web_config *make_config(struct runtime *rt, const struct webserver *web,
+                                      uint16_t port) {
+  struct web_config *c = copy_config(web->settings);
+  c->id = web->id;
+  c->owner = rt->mailbox;
+  c->port = port;
+  mem_free(c->host);
+  c->host = copy_string(webserver_host(rt, web));
+  mem_free(c->root);
+  c->root = find_root(rt, web);
+  return c;
+}
+
+static bool call(struct runtime *rt, struct webserver *web, enum command_type type,
+                 unsigned reactor, struct event_reply *reply) {
+  uint64_t number = ++rt->last_call;
+  struct batch *batch = &rt->outgoing[reactor].batch;
+  struct record *r = batch_push(batch, type, number, sizeof(struct command_web));
+  *(struct command_web *)r->payload = (struct command_web){
+      .config = make_config(rt, web, web->port), .reply_to = rt->mailbox};
+  *reply = runtime_call(rt, number);
+  return reply->ok;
+}
+
+static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count) {
+  for (unsigned i = 0; i < count; i++)
+    batch_push(&rt->outgoing[i].batch, COMMAND_WEB_STOP, web->id, 0);
+}
+
+static bool has_handler(lua_State *L, int index) {
+  bool has = lua_getiuservalue(L, index, WEBSERVER_HANDLER) == LUA_TTABLE;
+  lua_pop(L, 1);
+  return has;
+}

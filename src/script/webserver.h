@@ -1,0 +1,65 @@
+#ifndef SCRIPT_WEBSERVER_H
+#define SCRIPT_WEBSERVER_H
+
+// A WebServer as its worker sees it: the userdata behind the Lua object. Lua thread.
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/list.h"
+#include "mailbox/config.h"
+#include "script/object.h"
+#include "script/runtime.h"
+
+// User values of the userdata.
+enum { WEBSERVER_HANDLER = 1, WEBSERVER_USER_VALUES = 1 };
+
+struct webserver {
+  struct list node;            // on runtime.webservers while it runs
+  uint64_t id;                 // unique in the process
+  struct web_config *settings; // as the script has set them
+  struct web_config *draft;    // settings being read: owned here because reading may raise
+  uint16_t port;               // the real one, while it runs
+  bool is_running;
+  bool is_default; // luaws.webServer: the command line overrides its settings
+  int ref;         // keeps the userdata alive while it runs
+};
+
+extern const struct object_class WEBSERVER_CLASS;
+
+// Pushes a new one with default settings.
+struct webserver *webserver_new(lua_State *L);
+
+// Reads the table at `index` (nil: nothing) over the settings into web->draft; raises for what is
+// wrong with it. `what` names the call.
+void webserver_read_settings(lua_State *L, struct webserver *web, int index, const char *what);
+
+// Makes the draft the settings, with the handler in the table at `index`. `self` is at
+// `self_index`.
+void webserver_commit_settings(lua_State *L, struct webserver *web, int self_index, int index);
+
+// Starts listening. `self` is at `index` of L. False with *err. Blocks until the reactors have
+// answered.
+bool webserver_start(lua_State *L, struct webserver *web, int index, struct err *err);
+
+// On a running one: applies the settings. False with *err.
+bool webserver_update(lua_State *L, struct webserver *web, int index, struct err *err);
+
+// Terminates its WebSocket servers and stops listening.
+void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout);
+
+// Host and port as they are in effect.
+const char *webserver_host(const struct runtime *rt, const struct webserver *web);
+uint16_t webserver_port(const struct runtime *rt, const struct webserver *web);
+
+// Pushes "<scheme>://<host>:<port><path>"; a unix socket gives its host as it is.
+const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
+                               const char *path);
+
+// Says on stderr where something is served: "luaws: <verb> <what>".
+void webserver_announce(const char *verb, const char *what);
+
+// EVENT_REQUEST.
+void webserver_on_request(struct runtime *rt, const struct record *record);
+
+#endif

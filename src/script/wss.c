@@ -1,0 +1,293 @@
+// WebSocket servers: made, opened, closed. Runs in the Lua thread.
+
+#include "script/wss.h"
+
+#include <lauxlib.h>
+#include <string.h>
+#include "http/origin.h"
+#include "http/token.h"
+#include "mailbox/command.h"
+#include "script/args.h"
+#include "script/failure.h"
+#include "script/link.h"
+#include "script/task.h"
+#include "script/webserver.h"
+
+#define NEW "WebSocketServer.new"
+
+enum { PAYLOAD_MAX = 1 << 30 }; // what maxPayload may be
+
+static void on_terminate_done(struct runtime *rt, struct task *t, bool ok);
+
+// Making one -------------------------------------------------------------------------------------
+
+static void set_defaults(struct server_config *c) {
+  c->max_payload = 1024 * 1024;
+  c->max_fragments = 16384;
+  c->max_connections = CONFIG_NONE;
+  c->max_connections_per_address = CONFIG_NONE;
+  c->max_message_rate = CONFIG_NONE;
+  c->ping_interval = 20000;
+  c->pong_timeout = 20000;
+  c->answer_timeout = 10000;
+  c->close_timeout = 10000;
+  c->max_backpressure = 1024 * 1024;
+}
+
+static void check_protocols(lua_State *L, const char *label, void *target) {
+  const struct server_config *c = target;
+  for (char **p = c->protocols; *p; p++) {
+    if (!http_token_is_valid(span_of(*p)))
+      args_error(L, "%s: '%s' can't be the name of a subprotocol", label, *p);
+  }
+}
+
+static void check_origins(lua_State *L, const char *label, void *target) {
+  const struct server_config *c = target;
+  for (char **o = c->origins; *o; o++) {
+    if (!http_origin_pattern_is_valid(span_of(*o)))
+      args_error(L, "%s: '%s' is no origin (like https://example.com, https://*.example.com, *)",
+                 label, *o);
+  }
+}
+
+static void check_payload(lua_State *L, const char *label, void *target) {
+  const struct server_config *c = target;
+  if (c->max_payload > PAYLOAD_MAX)
+    args_error(L, "%s must be at most %d", label, (int)PAYLOAD_MAX);
+}
+
+static void check_slow_consumer(lua_State *L, const char *label, void *target) {
+  struct server_config *c = target;
+  const char *policy = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  if (strcmp(policy, "drop") == 0)
+    c->slow_consumer = SLOW_CONSUMER_DROP;
+  else if (strcmp(policy, "close") != 0)
+    args_error(L, "%s must be 'close' or 'drop', got %s", label, args_describe(L, -1));
+}
+
+static int find_data(const char *name) {
+  static const char *const NAMES[] = {
+      [WSS_TEXT] = "text", [WSS_BLOB] = "blob", [WSS_OBJECT] = "object"};
+  for (int i = WSS_TEXT; i <= WSS_OBJECT; i++) {
+    if (strcmp(name, NAMES[i]) == 0) return i;
+  }
+  return -1;
+}
+
+static void check_data(lua_State *L, const char *label, void *target) {
+  (void)target;
+  if (lua_type(L, -1) != LUA_TSTRING || find_data(lua_tostring(L, -1)) < 0)
+    args_error(L, "%s must be 'text', 'blob' or 'object', got %s", label, args_describe(L, -1));
+}
+
+static void check_web(lua_State *L, const char *label, void *target) {
+  (void)target;
+  if (!object_to(L, -1, OBJECT_WEBSERVER))
+    args_error(L, "%s must be a WebServer, got %s", label, args_describe(L, -1));
+}
+
+#define AT(member) offsetof(struct server_config, member)
+
+static const struct args_option OPTIONS[] = {
+    {"path", ARGS_STRING, AT(path), false, NULL},
+    {"dataType", ARGS_VALUE, 0, false, check_data},
+    {"protocols", ARGS_STRINGS, AT(protocols), false, check_protocols},
+    {"origins", ARGS_STRINGS, AT(origins), false, check_origins},
+    {"maxPayload", ARGS_SIZE, AT(max_payload), true, check_payload},
+    {"maxFragments", ARGS_COUNT, AT(max_fragments), true, NULL},
+    {"maxConnections", ARGS_COUNT, AT(max_connections), true, NULL},
+    {"maxConnectionsPerAddress", ARGS_COUNT, AT(max_connections_per_address), true, NULL},
+    {"maxMessageRate", ARGS_COUNT, AT(max_message_rate), true, NULL},
+    {"pingInterval", ARGS_SECONDS, AT(ping_interval), true, NULL},
+    {"pongTimeout", ARGS_SECONDS, AT(pong_timeout), true, NULL},
+    {"answerTimeout", ARGS_SECONDS, AT(answer_timeout), true, NULL},
+    {"closeTimeout", ARGS_SECONDS, AT(close_timeout), true, NULL},
+    {"maxBackpressure", ARGS_SIZE, AT(max_backpressure), true, NULL},
+    {"slowConsumer", ARGS_VALUE, 0, false, check_slow_consumer},
+    {"web", ARGS_VALUE, 0, false, check_web},
+    {NULL, 0, 0, false, NULL},
+};
+
+// Reads the options at index 2 into `wss`, which is at index 3, and leaves its web server at 4.
+static void read_options(lua_State *L, struct wss *wss) {
+  struct server_config *c = wss->config = server_config_new();
+  set_defaults(c);
+  args_read_options(L, 2, OPTIONS, c, NEW);
+  if (c->max_payload > PAYLOAD_MAX) c->max_payload = PAYLOAD_MAX;
+  if (lua_istable(L, 2) && lua_getfield(L, 2, "dataType") == LUA_TSTRING)
+    wss->data = (uint8_t)find_data(lua_tostring(L, -1));
+  lua_settop(L, 3);
+  const char *why;
+  struct span path = c->path ? span_of(c->path) : (struct span){NULL, 0};
+  wss->pattern = http_pattern_new(path, &why);
+  if (!wss->pattern) args_error(L, NEW ": path '%s' %s", c->path, why);
+  if (!lua_istable(L, 2) || lua_getfield(L, 2, "web") == LUA_TNIL) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->module);
+    lua_getfield(L, -1, "webServer");
+  }
+  lua_replace(L, 4);
+  lua_settop(L, 4);
+  wss->web = lua_touserdata(L, 4);
+}
+
+// Tells the reactors, and waits for their answers.
+static bool add(struct runtime *rt, struct wss *wss, struct err *err) {
+  wss->config->id = ++rt->last_id;
+  wss->config->web = wss->web->id;
+  wss->config->owner = rt->mailbox;
+  for (unsigned i = 0; i < rt->reactor_count; i++) {
+    uint64_t number = ++rt->last_call;
+    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_ADD, number,
+                                  sizeof(struct command_server));
+    *(struct command_server *)r->payload = (struct command_server){
+        .config = server_config_ref(wss->config), .reply_to = rt->mailbox};
+    struct event_reply reply = runtime_call(rt, number);
+    if (reply.ok) continue;
+    *err = reply.err;
+    while (i-- > 0) {
+      r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_CLOSE, wss->config->id,
+                     sizeof(struct command_close_server));
+      ((struct command_close_server *)r->payload)->timeout = 0;
+    }
+    return false;
+  }
+  return true;
+}
+
+static void push_plain_event(lua_State *L, const char *type) {
+  lua_createtable(L, 0, 1);
+  lua_pushstring(L, type);
+  lua_setfield(L, -2, "type");
+}
+
+// A task for a callback of the server's handler; the event is to be pushed.
+static struct task *begin(struct runtime *rt, struct wss *wss, enum call call, const char *what,
+                          void (*on_done)(struct runtime *, struct task *, bool)) {
+  struct task *t = task_new(rt, what, on_done, wss);
+  t->wss = wss;
+  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[call]);
+  wss_push(t->co, wss);
+  lua_getiuservalue(t->co, -1, WSS_HANDLER);
+  return t;
+}
+
+static void on_open_done(struct runtime *rt, struct task *t, bool ok) {
+  t->wss->opening = NULL;
+  if (!ok) wss_tell_error(rt, t->wss);
+}
+
+static void announce(lua_State *L, const struct wss *wss) {
+  const char *path = wss->config->path ? wss->config->path : "/";
+  const char *url = webserver_push_url(L, wss->web, "ws", path);
+  if (strncmp(url, "ws:", 3) != 0) url = lua_pushfstring(L, "%s on %s", path, url);
+  webserver_announce("serving", url);
+}
+
+int wss_new(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  if (!lua_istable(L, 1))
+    return args_error(L, NEW ": expected a handler (a table with a function onConnection), got %s",
+                      args_describe(L, 1));
+  if (lua_getfield(L, 1, "onConnection") != LUA_TFUNCTION)
+    return args_error(L, NEW ": the handler has no function onConnection");
+  lua_settop(L, 2);
+  struct wss *wss = object_new(L, &WSS_CLASS, sizeof *wss, WSS_USER_VALUES);
+  list_init(&wss->node);
+  list_init(&wss->links);
+  wss->ref = LUA_NOREF;
+  read_options(L, wss);
+  if (rt->phase != PHASE_RUNNING) return args_error(L, NEW ": luaws is shutting down");
+  struct err err;
+  if (!wss->web->is_running && !webserver_start(L, wss->web, 4, &err))
+    return args_error(L, NEW ": %s", err.text);
+  if (!add(rt, wss, &err)) return args_error(L, NEW ": %s", err.text);
+
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 3, WSS_HANDLER);
+  lua_setiuservalue(L, 3, WSS_WEB);
+  lua_pushvalue(L, 3);
+  wss->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  list_push(&rt->wsses, &wss->node);
+  announce(L, wss);
+  wss->opening = begin(rt, wss, CALL_OPEN, "onOpen", on_open_done);
+  push_plain_event(wss->opening->co, "open");
+  task_defer(rt, wss->opening);
+  lua_settop(L, 3);
+  return 1;
+}
+
+// Life -------------------------------------------------------------------------------------------
+
+struct wss *wss_find(const struct runtime *rt, uint64_t id) {
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    struct wss *wss = LIST_ENTRY(i, struct wss, node);
+    if (wss->config->id == id) return wss;
+  }
+  return NULL;
+}
+
+void wss_open_now(struct runtime *rt, struct wss *wss) {
+  struct task *t = wss->opening;
+  if (!t || t->state != TASK_FRESH) return;
+  list_remove(&t->node);
+  task_run(rt, t);
+}
+
+void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout) {
+  if (wss->state == WSS_TERMINATED) return;
+  wss->state = WSS_CLOSING;
+  for (unsigned i = 0; i < rt->reactor_count; i++) {
+    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_CLOSE, wss->config->id,
+                                  sizeof(struct command_close_server));
+    ((struct command_close_server *)r->payload)->timeout = timeout;
+  }
+  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
+    struct link *link = LIST_ENTRY(i, struct link, node);
+    if (link->state == LINK_CONNECTED) link->state = LINK_CLOSING;
+  }
+}
+
+void wss_change(struct runtime *rt, struct wss *wss) {
+  wss_push(rt->L, wss);
+  lua_pushnil(rt->L);
+  lua_setiuservalue(rt->L, -2, WSS_CONNECTIONS);
+  lua_pop(rt->L, 1);
+}
+
+void wss_on_closed(struct runtime *rt, struct wss *wss) {
+  wss->closed++;
+  wss_end_if_over(rt, wss);
+}
+
+void wss_end_if_over(struct runtime *rt, struct wss *wss) {
+  bool is_over = wss->closed == rt->reactor_count && list_empty(&wss->links);
+  if (!is_over || wss->state == WSS_TERMINATED) return;
+  wss->state = WSS_TERMINATED;
+  if (wss->dropped > 0)
+    log_debug("%llu messages to slow consumers were dropped", (unsigned long long)wss->dropped);
+  struct task *t = begin(rt, wss, CALL_TERMINATE, "onTerminate", on_terminate_done);
+  push_plain_event(t->co, "terminate");
+  uint64_t timeout = wss->config->close_timeout;
+  if (timeout != CONFIG_NONE) task_cancel_at(rt, t, runtime_clock(rt) + timeout);
+  task_defer(rt, t);
+}
+
+static void on_terminate_done(struct runtime *rt, struct task *t, bool ok) {
+  struct wss *wss = t->wss;
+  if (!ok) wss_tell_error(rt, wss);
+  list_remove(&wss->node);
+  luaL_unref(rt->L, LUA_REGISTRYINDEX, wss->ref);
+  wss->ref = LUA_NOREF;
+}
+
+void wss_tell_error(struct runtime *rt, struct wss *wss) {
+  struct task *t = begin(rt, wss, CALL_ERROR, "onError", failure_done);
+  lua_xmove(rt->L, t->co, 1);
+  task_defer(rt, t);
+}
+
+void wss_tell(struct runtime *rt, struct wss *wss, const struct err *e, enum log_level level) {
+  failure_push(rt, e, level, NULL, wss);
+  wss_tell_error(rt, wss);
+}

@@ -1,0 +1,79 @@
+#ifndef SCRIPT_WSS_H
+#define SCRIPT_WSS_H
+
+// A WebSocketServer as its worker sees it: the userdata behind the Lua object. Lua thread.
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "http/pattern.h"
+#include "mailbox/config.h"
+#include "script/object.h"
+#include "script/runtime.h"
+
+struct link;
+struct task;
+struct webserver;
+
+enum wss_data { WSS_TEXT, WSS_BLOB, WSS_OBJECT };
+
+enum wss_state {
+  WSS_OPEN,
+  WSS_CLOSING,    // terminated; its connections end
+  WSS_TERMINATED, // from its onTerminate on
+};
+
+// User values of the userdata.
+enum { WSS_HANDLER = 1, WSS_FIELDS, WSS_CONNECTIONS, WSS_WEB, WSS_USER_VALUES = WSS_WEB };
+
+struct wss {
+  struct list node; // on runtime.wsses
+  struct server_config *config;
+  struct http_pattern *pattern;
+  struct webserver *web;
+  struct list links; // struct link, in the order in which they came
+  uint64_t count;    // the listed ones among them
+  uint64_t dropped;  // messages, by slowConsumer = "drop"
+  struct task *opening; // onOpen, until it is run
+  unsigned closed;   // reactors that have told EVENT_SERVER_CLOSED
+  int ref;           // keeps the userdata alive
+  uint8_t data;      // enum wss_data
+  uint8_t state;     // enum wss_state
+};
+
+extern const struct object_class WSS_CLASS;
+
+// WebSocketServer.new
+int wss_new(lua_State *L);
+
+static inline void wss_push(lua_State *L, const struct wss *wss) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, wss->ref);
+}
+
+// The running one of that id, or NULL.
+struct wss *wss_find(const struct runtime *rt, uint64_t id);
+
+// Calls its onOpen unless that has been done.
+void wss_open_now(struct runtime *rt, struct wss *wss);
+
+// Closes it; `timeout` as in struct command_close_server.
+void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout);
+
+// Membership has changed: the next look at `connections` makes a new array.
+void wss_change(struct runtime *rt, struct wss *wss);
+
+// EVENT_SERVER_CLOSED.
+void wss_on_closed(struct runtime *rt, struct wss *wss);
+
+// Calls onTerminate when its last connection has.
+void wss_end_if_over(struct runtime *rt, struct wss *wss);
+
+// Tells its handler of the error event on top of rt->L, and pops that.
+void wss_tell_error(struct runtime *rt, struct wss *wss);
+
+// The same for a struct err.
+void wss_tell(struct runtime *rt, struct wss *wss, const struct err *e, enum log_level level);
+
+#endif
