@@ -33,6 +33,10 @@ bool log_enabled(enum log_level level) {
   return (int)level >= atomic_load_explicit(&threshold, memory_order_relaxed);
 }
 
+bool log_is_json(void) {
+  return output_format == LOG_JSON;
+}
+
 // Length of the UTF-8 character at `p`, 0 when it isn't one. (The ws layer has the full checker;
 // base may not look upwards, and a log line needs only this.)
 static size_t utf8_length(const unsigned char *p, size_t n) {

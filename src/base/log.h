@@ -25,6 +25,7 @@ struct log_field {
 void log_configure(enum log_level level, enum log_format format);
 
 bool log_enabled(enum log_level level);
+bool log_is_json(void);
 
 // One entry. `text` may hold line breaks (a traceback): in text they stay, indented; in JSON they
 // are escaped. Control characters are escaped, so that a peer cannot paint the terminal.
