@@ -27,7 +27,8 @@ local function refuse(message)
 end
 
 local function parseArguments(arguments)
-  local parsed = {}
+  local parsed = { "--output=spec.support.output" }
+  local folders = 0
   local i = 1
   while i <= #arguments do
     local argument = arguments[i]
@@ -45,10 +46,12 @@ local function parseArguments(arguments)
     elseif argument:match("^[^%-]") and not uv.fs_stat(argument) then
       refuse("no such file or folder: " .. argument)
     else
+      folders = folders + (argument:match("^%-") and 0 or 1)
       parsed[#parsed + 1] = argument
     end
     i = i + 1
   end
+  if folders == 0 then parsed[#parsed + 1] = "spec" end
   return parsed
 end
 
@@ -94,7 +97,6 @@ local arguments = parseArguments({ ... })
 if not arguments then return true end
 arguments[0] = "luaws-spec"
 _G.arg = arguments
-table.insert(arguments, 1, "--output=spec.support.output")
 
 local async = require "spec.support.async"
 local output = require "spec.support.output"

@@ -104,6 +104,13 @@ describe("luaws-spec", function()
     end)
   end
 
+  it("runs all of spec where nothing is named", function()
+    local function countTests(...) return select(2, runSpec("--list", ...).text:gsub("\n", "")) end
+    local all = countTests()
+    assert.is_true(all > countTests("spec/unit"))
+    assert.equal(countTests("spec"), all)
+  end)
+
   it("refuses files that don't exist and options that it doesn't know", function()
     assert.equal(1, runSpec("spec/nowhere").code)
     assert.equal(1, runSpec("--fliter", "x").code)
