@@ -42,6 +42,7 @@ static const struct args_option OPTIONS[] = {
     {"protocols", ARGS_STRINGS, offsetof(struct settings, protocols), true, NULL},
     {"port", ARGS_PORT, offsetof(struct settings, port), false, NULL},
     {"value", ARGS_VALUE, 0, false, check_value},
+    {"web", ARGS_VALUE, 0, false, NULL},
     {0}};
 
 static int free_settings(lua_State *L) {

@@ -474,6 +474,12 @@ describe("luaws.json.encode", function()
     assert.equal('{"a":1}', encode { a = 1 })
   end)
 
+  it("counts levels, not tables", function()
+    local row = {}
+    for i = 1, 1000 do row[i] = { { x = i } } end
+    assert.same(row, decode(encode(row)))
+  end)
+
   it("writes 128 levels", function()
     local deep = 1
     for _ = 1, 128 do deep = { deep } end
