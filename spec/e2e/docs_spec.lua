@@ -1,0 +1,575 @@
+-- The documentation, tried out: each block of code and each command runs, each link leads somewhere, and what the
+-- tables name is what there is.
+--
+-- HTML comments right above a block say what to do with it:
+--
+--   <!-- run: server; STEP; ... -->   a program that serves. Steps: connect PATH [as NAME]; from NAME (the client that
+--                                     the next steps are about); send TEXT; receive TEXT; close; get PATH STATUS;
+--                                     refuse PATH STATUS (an upgrade that is not accepted)
+--   <!-- run: program -->             one that ends by itself, with exit code 0
+--   <!-- compile -->                  a piece that is only compiled
+--   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
+--   <!-- with: NAME -->               the program finds this file beside it
+--   <!-- output -->                   the block is what the program above has printed; with "... with * for anything"
+--                                     a * stands for any text
+
+local uv = require "luv"
+local client = require "spec.support.client"
+local markdown = require "spec.support.markdown"
+local process = require "spec.support.process"
+local server = require "spec.support.server"
+
+local BIN = os.getenv("LUAWS_BIN")
+local API, ERRORS, TOUR = "docs/api.md", "docs/errors.md", "src/README.md"
+local TRIED = { "README.md", API, ERRORS, "docs/coming-from.md" }
+local LINKED = { "README.md", API, ERRORS, "docs/coming-from.md", TOUR, "CONTRIBUTING.md", "CHANGELOG.md",
+                 "bench/README.md" }
+
+local function readFile(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
+local function filesBelow(folder, ending, found)
+  found = found or {}
+  local scan = assert(uv.fs_scandir(folder))
+  for name, kind in function() return uv.fs_scandir_next(scan) end do
+    local path = folder .. "/" .. name
+    if kind == "directory" then filesBelow(path, ending, found) end
+    if kind == "file" and name:match(ending) then found[#found + 1] = path end
+  end
+  return found
+end
+
+local function sorted(set)
+  local list = {}
+  for key in pairs(set) do list[#list + 1] = key end
+  table.sort(list)
+  return list
+end
+
+-- Links
+
+local function brokenLinks(page)
+  local broken = {}
+  local folder = page.path:match("^(.*/)") or ""
+  for _, link in ipairs(page.links) do
+    local path, anchor = link.target:match("^([^#]*)#?(.*)$")
+    local target = folder .. path
+    local isBroken
+    if link.target:match("^%a+://") then
+      isBroken = false
+    elseif path == "" then
+      isBroken = not page.anchors[anchor]
+    elseif anchor ~= "" and target:match("%.md$") and uv.fs_stat(target) then
+      isBroken = not markdown.read(target).anchors[anchor]
+    else
+      isBroken = anchor ~= "" or not uv.fs_stat(target)
+    end
+    if isBroken then broken[#broken + 1] = link.line .. ": " .. link.target end
+  end
+  return broken
+end
+
+describe("links", function()
+  for _, path in ipairs(LINKED) do
+    it("of " .. path .. " lead somewhere", function()
+      assert.same({}, brokenLinks(markdown.read(path)))
+    end)
+  end
+
+  it("are checked by a check that can fail", function()
+    local page = markdown.parse("# A title\n[1](#a-title) [2](#none) [3](docs/none.md) [4](docs/api.md#json)\n"
+      .. '<img src="none.png"> [5](docs/api.md#none) [6](https://example.com/) `[7](none)`\n')
+    page.path = "README.md"
+    assert.same({ "2: #none", "2: docs/none.md", "3: docs/api.md#none", "3: none.png" }, brokenLinks(page))
+  end)
+end)
+
+-- Programs
+
+local function noteOf(block, name)
+  for _, note in ipairs(block.notes) do
+    local rest = note:match("^" .. name .. "(.*)$")
+    if rest then return (rest:gsub("^[:,]?%s*", "")) end
+  end
+end
+
+local function assertNoErrors(log)
+  for line in log:gmatch("[^\n]+") do
+    assert.falsy(line:match("^[%d:.]+ error "), log)
+  end
+end
+
+local STEPS = {}
+
+function STEPS.connect(state, rest)
+  local path, name = rest:match("^(%S+) as (%S+)$")
+  state.current = client.open(state.server, path or rest)
+  state.clients[name or "client"] = state.current
+end
+
+function STEPS.from(state, name) state.current = assert(state.clients[name], "no client " .. name) end
+function STEPS.send(state, text) state.current:send(text) end
+function STEPS.receive(state, text) assert.equal(text, (state.current:receive())) end
+function STEPS.close(state) state.current:close(1000) end
+
+function STEPS.get(state, rest)
+  local path, status = rest:match("^(%S+) (%d+)$")
+  assert.equal(tonumber(status), client.get(state.server, path).status, path)
+end
+
+function STEPS.refuse(state, rest)
+  local path, status = rest:match("^(%S+) (%d+)$")
+  assert.equal(tonumber(status), (select(2, client.handshake(state.server, path))).status, path)
+end
+
+local function runServer(path, steps)
+  local s = server.startFile(path, { cwd = path:match("^(.*)/") })
+  local state = { server = s, clients = {} }
+  for step in steps:gmatch("[^;]+") do
+    local verb, rest = step:match("^%s*(%S+)%s*(.-)%s*$")
+    assert(STEPS[verb], "unknown step: " .. step)(state, rest)
+  end
+  for _, c in pairs(state.clients) do c:drop() end
+  s:stop()
+  assertNoErrors(s.stderr)
+  return s.stdout
+end
+
+local function runProgram(path)
+  local child = server.run(nil, { program = { path } })
+  assert.equal(0, child.code, child.stderr)
+  return child.stdout
+end
+
+-- What a block of Lua prints when it is run as its notes say.
+local function runLua(block)
+  local name = noteOf(block, "file") or "script.lua"
+  local files = { [name] = block.text }
+  local beside = noteOf(block, "with")
+  if beside then files[beside] = "<title>a page</title>\n" end
+  local path = server.folder(files) .. "/" .. name
+  local run = noteOf(block, "run")
+  if run == "program" then return runProgram(path) end
+  local steps = run and run:match("^server;?(.*)$")
+  if steps then return runServer(path, steps) end
+  assert(noteOf(block, "compile"), "a note above the block must say how to run it")
+  assert(load(block.text, "=block"))
+end
+
+-- Commands
+
+local function splitWords(command)
+  assert(not command:find("[\"'$|;&]"), "only plain words are understood here: " .. command)
+  local words = {}
+  for word in command:gmatch("%S+") do words[#words + 1] = word end
+  return words
+end
+
+local HAS_VALUE = { ["--host"] = true, ["--port"] = true, ["--root"] = true, ["--log-level"] = true,
+                    ["--log-format"] = true }
+
+-- Takes "--port 9000" out: the helper adds "--port 0".
+local function splitArguments(words)
+  local options, script, rest = {}, nil, {}
+  local i = 2
+  while i <= #words do
+    local word = words[i]
+    if script then
+      rest[#rest + 1] = word
+    elseif HAS_VALUE[word] then
+      i = i + 1
+      if word ~= "--port" then table.move({ word, words[i] }, 1, 2, #options + 1, options) end
+    elseif word:match("^%-.") then
+      options[#options + 1] = word
+    else
+      script = word
+    end
+    i = i + 1
+  end
+  return options, script, rest
+end
+
+local COMMANDS = {}
+
+function COMMANDS.luaws(words, said, files)
+  local options, script, rest = splitArguments(words)
+  if not script then
+    local child = process.run(BIN, options)
+    assert.equal(0, child.code, child.stderr)
+    return
+  end
+  local folder = server.folder(files)
+  local path = files[script] and folder .. "/" .. script or script
+  local s = server.startFile(path, { args = options, scriptArgs = rest, cwd = files[script] and folder or nil })
+  if said:match("^luaws: ") then
+    local expected = said:gsub(":%d+", ":" .. s.port)
+    assert.truthy(s.stderr:find(expected .. "\n", 1, true), s.stderr)
+  end
+  s:stop()
+  assertNoErrors(s.stderr)
+end
+
+COMMANDS["build/release/luaws"] = COMMANDS.luaws
+
+function COMMANDS.make(words)
+  local arguments = table.move(words, 2, #words, 2, { "-n" })
+  local child = process.run("make", arguments)
+  assert.equal(0, child.code, child.stderr)
+end
+
+COMMANDS["apt-get"] = function(words)
+  assert.same({ "apt-get", "install", "git", "make" }, words)
+end
+
+local function runCommands(block, files)
+  for line in block.text:gmatch("[^\n]+") do
+    local command, said = line:match("^(.-)%s*#%s*(.*)$")
+    local words = splitWords(command or line)
+    if words[1] then
+      local run = COMMANDS[words[1]] or error("a command that this spec doesn't know: " .. words[1])
+      run(words, said or "", files)
+    end
+  end
+end
+
+-- Output
+
+local function assertOutput(block, printed)
+  assert.is_string(printed, "nothing was run above this block")
+  local pattern = block.text:gsub("%p", "%%%0")
+  if noteOf(block, "output"):match("%* for anything") then pattern = pattern:gsub("%%%*", "[^\n]*") end
+  assert.truthy(printed:match("^" .. pattern .. "$"), "it printed:\n" .. printed)
+end
+
+local SILENT = { text = true, js = true, json = true }
+
+for _, path in ipairs(TRIED) do
+  describe(path, function()
+    local files, printed = {}, nil
+    for _, block in ipairs(markdown.read(path).blocks) do
+      local name = ("block of line %d (%s)"):format(block.line, block.info)
+      if block.info == "lua" then
+        if noteOf(block, "file") then files[noteOf(block, "file")] = block.text end
+        it(name .. " runs", function() printed = runLua(block) end)
+      elseif block.info == "sh" then
+        local known = {}
+        for file, text in pairs(files) do known[file] = text end
+        it(name .. " runs", function() runCommands(block, known) end)
+      elseif noteOf(block, "output") then
+        it(name .. " is what was printed", function() assertOutput(block, printed) end)
+      else
+        it(name .. " is of a kind that needs no run", function() assert.is_true(SILENT[block.info], block.info) end)
+      end
+    end
+  end)
+end
+
+describe("the runs", function()
+  local function block(text, ...) return { info = "lua", text = text, notes = { ... } } end
+
+  it("fail when a program does", function()
+    assert.has_error(function() runLua(block("error 'x'", "run: program")) end)
+    assert.has_error(function() runLua(block("x =", "compile")) end)
+    assert.has_error(function() runLua(block("print 'x'")) end)
+    assert.has_error(function() runLua(block("print 'x'", "run: server")) end)
+    assert.has_error(function() runCommands(block("luaws --none\n"), {}) end)
+    assert.has_error(function() runCommands(block("make none\n"), {}) end)
+    assert.has_error(function() runCommands(block("rm -rf x\n"), {}) end)
+    assert.has_error(function() assertOutput(block("b\n", "output"), "a\n") end)
+    assertOutput(block("a *\n", "output, with * for anything"), "a b\n")
+  end)
+
+  it("fail when a server does otherwise", function()
+    local text = [[
+      local luaws = require "luaws"
+      luaws.WebSocketServer.new({ onConnection = function()
+        return { onMessage = function(_, ws, e) if e.data == "bad" then error "bad" end ws:send(e.data) end }
+      end }, { path = "/x" })
+    ]]
+    runLua(block(text, "run: server; connect /x; send a; receive a; close; get /x 426; refuse /y 404"))
+    assert.has_error(function() runLua(block(text, "run: server; connect /x; send a; receive b")) end)
+    assert.has_error(function() runLua(block(text, "run: server; get /x 200")) end)
+    assert.has_error(function() runLua(block(text, "run: server; connect /x; send bad; send a; receive a")) end)
+  end)
+end)
+
+-- Names
+
+local function tableUnder(page, heading)
+  for _, found in ipairs(page.tables) do
+    if found.heading == heading then return found end
+  end
+  error(("%s has no table under the heading %q"):format(page.path, heading))
+end
+
+-- The names that begin the first cells of a table: "`a`, `b(x)`" gives a and b.
+local function namesIn(found)
+  local names = {}
+  for _, row in ipairs(found.rows) do
+    for _, code in ipairs(markdown.codes(row[1])) do names[code:match("^[%w_]+")] = true end
+  end
+  return names
+end
+
+-- The members of one kind of object, wherever a table's first cell names one: "`ws:send(message)`" for "ws".
+local function membersOf(page, object)
+  local names = {}
+  for _, found in ipairs(page.tables) do
+    for _, row in ipairs(found.rows) do
+      for _, code in ipairs(markdown.codes(row[1])) do
+        local name = code:match("^" .. object .. "[.:]([%a_]+)")
+        if name then names[name] = true end
+      end
+    end
+  end
+  return names
+end
+
+-- What the program itself says it has. A userdata's members are the first upvalue of its __index.
+local ASK = [[
+  local luaws = require "luaws"
+  local function tell(what, names)
+    for name in pairs(names) do print(what .. " " .. name) end
+  end
+  local function members(object)
+    return select(2, debug.getupvalue(debug.getmetatable(object).__index, 1))
+  end
+  assert(luaws.webServer:start { handler = { onRequest = function(_, _, event)
+    tell("request", event.request)
+    return "told"
+  end } })
+  local wss = luaws.WebSocketServer.new({ onConnection = function()
+    return { onMessage = function(_, ws)
+      tell("luaws", luaws)
+      tell("luaws", { onError = true }) -- nil until it is set
+      tell("web", members(luaws.webServer))
+      tell("web", luaws.WebServer)
+      tell("wss", members(ws.wss))
+      tell("ws", members(ws))
+      tell("timer", members(luaws.after(0, print)))
+      print "end"
+    end }
+  end }, { path = "/ws" })
+]]
+
+local function askProgram()
+  local folder = server.folder({ ["ask.lua"] = ASK })
+  local s = server.startFile(folder .. "/ask.lua")
+  local said = {}
+  assert.equal("told", client.get(s, "/").body)
+  client.open(s, "/ws"):send("?")
+  for line in function() return s:line() end do
+    if line == "end" then break end
+    local what, name = line:match("^(%S+) (%S+)$")
+    said[what] = said[what] or {}
+    said[what][name] = true
+  end
+  s:kill()
+  return said
+end
+
+-- Names in the tables of options that C reads: { "path", ARGS_STRING, ... }.
+local function optionsInSource(path)
+  local names = {}
+  for name in readFile(path):gmatch('{"(%a+)", ARGS_') do names[name] = true end
+  return names
+end
+
+describe(API, function()
+  local page
+
+  setup(function() page = markdown.read(API) end)
+
+  it("names every member of every object, and no others", function()
+    local said = askProgram()
+    for _, object in ipairs({ "luaws", "web", "wss", "ws", "timer", "request" }) do
+      local documented = membersOf(page, object)
+      if object == "web" then documented.new = true end -- of the class
+      assert.same(sorted(said[object]), sorted(documented), object)
+    end
+  end)
+
+  it("names every option, and no others", function()
+    assert.same(sorted(optionsInSource("src/script/wss.c")),
+      sorted(namesIn(tableUnder(page, "Options of a WebSocketServer"))))
+    assert.same(sorted(optionsInSource("src/script/webserver.c")),
+      sorted(namesIn(tableUnder(page, "Settings of a WebServer"))))
+  end)
+
+  it("names every method that handlers may have, and no others", function()
+    local called = {}
+    for name in readFile("lua/luaws/calls.lua"):gmatch("handler[.:](on%a+)") do called[name] = true end
+    local documented = { onRequest = true } -- it has a section of its own
+    for _, heading in ipairs({ "The server's handler", "The connection's handler" }) do
+      for name in pairs(namesIn(tableUnder(page, heading))) do documented[name] = true end
+    end
+    assert.same(sorted(called), sorted(documented))
+  end)
+
+  it("lists the fields of an entry of event.errors", function()
+    local source, set = readFile("src/script/failure.c"), {}
+    for name in source:gmatch('lua_setfield%(L, %-2, "(%a+)"%)') do set[name] = true end
+    set.type, set.errors = nil, nil -- of the event
+    assert.same(sorted(set), sorted(namesIn(tableUnder(page, "Errors"))))
+  end)
+end)
+
+-- Messages, numbers, options of the command line
+
+-- All string literals of the C sources, adjacent ones joined.
+local function literalsInSources()
+  local texts = {}
+  for _, path in ipairs(filesBelow("src", "%.c$")) do
+    local joined = readFile(path):gsub('\\"', "\1"):gsub('"%s*"', "")
+    for text in joined:gmatch('"([^"\n]*)"') do
+      texts[#texts + 1] = text:gsub("\1", '"')
+    end
+  end
+  return texts
+end
+
+-- Whether every piece of the message between "..." and quotes is in a literal. (Some messages are put together of
+-- several.)
+local function isSaidBy(literals, message)
+  for piece in (message:gsub("%.%.%.", "\0"):gsub("'", "\0") .. "\0"):gmatch("([^\0]*)\0") do
+    piece = piece:match("^[%s:]*(.-)[%s:]*$")
+    local isThere = piece == ""
+    for _, text in ipairs(literals) do isThere = isThere or text:find(piece, 1, true) ~= nil end
+    if not isThere then return false end
+  end
+  return true
+end
+
+-- Messages that are Lua's own, or an example of one.
+local LUAS_OWN = { ["cannot open ..."] = true, ["stack traceback:"] = true }
+
+describe(ERRORS, function()
+  local page
+
+  setup(function() page = markdown.read(ERRORS) end)
+
+  it("has the numbers of LUAW as they are in the sources", function()
+    local numbers, documented = {}, {}
+    for number in readFile("src/base/err.h"):gmatch("ERR_CODE_[%u_]+ = (%d+),") do numbers[number] = true end
+    for _, row in ipairs(tableUnder(page, "LUAW").rows) do documented[row[1]] = true end
+    assert.same(sorted(numbers), sorted(documented))
+  end)
+
+  it("quotes messages as the sources have them", function()
+    local literals = literalsInSources()
+    local unknown = {}
+    for _, heading in ipairs({ "Messages at the start", "Messages for the script's author" }) do
+      for _, row in ipairs(tableUnder(page, heading).rows) do
+        for _, message in ipairs(markdown.codes(row[1])) do
+          local isExample = message:match("^chat%.lua:") or LUAS_OWN[message]
+          if not isExample and not isSaidBy(literals, message) then unknown[#unknown + 1] = message end
+        end
+      end
+    end
+    assert.same({}, unknown)
+    assert.is_false(isSaidBy(literals, "port ... is in use (try --prot)"))
+    assert.is_true(#literals > 100)
+  end)
+
+  it("lists each status that luaws answers with", function()
+    local documented = {}
+    for _, row in ipairs(tableUnder(page, "HTTP statuses").rows) do
+      for status in row[1]:gmatch("%d+") do documented[status] = true end
+    end
+    local missing = {}
+    for _, layer in ipairs({ "http", "reactor", "script" }) do
+      for _, path in ipairs(filesBelow("src/" .. layer, "%.c$")) do
+        local isList = path == "src/http/response.c" -- of the names of all statuses
+        for status in readFile(path):gmatch("[^%w_]([45]%d%d)[,;)]") do
+          if not isList and not documented[status] then missing[#missing + 1] = path .. ": " .. status end
+        end
+      end
+    end
+    assert.same({}, missing)
+  end)
+
+  it("lists each close code that luaws sends or tells", function()
+    local documented = {}
+    for _, row in ipairs(tableUnder(page, "Close codes").rows) do
+      local first, last = row[1]:match("(%d+) to (%d+)$")
+      for code in row[1]:gmatch("%d+") do documented[tonumber(code)] = true end
+      for code = tonumber(first or 1), tonumber(last or 0) do documented[code] = true end
+    end
+    for code in readFile("src/ws/close.h"):gmatch("WS_CLOSE_[%u_]+ = (%d+),") do
+      assert.is_true(documented[tonumber(code)], code)
+    end
+  end)
+end)
+
+describe("README.md", function()
+  it("lists the options of --help, with their defaults", function()
+    local help = process.run(BIN, { "--help" }).stdout
+    local offered, documented = {}, {}
+    for option, value in help:gmatch("\n  (%-%-?[%a-]+) ?(%u*)") do
+      offered[value == "" and option or option .. " " .. value] = true
+    end
+    for _, row in ipairs(tableUnder(markdown.read("README.md"), "The command line").rows) do
+      for _, code in ipairs(markdown.codes(row[1])) do
+        documented[code] = true
+        local default = row[3]:gsub("`", "")
+        local line = help:match("\n  " .. code:gsub("%-", "%%-") .. "[^\n]*")
+        if line and default ~= "" then assert.truthy(line:find("(" .. default .. ")", 1, true), line) end
+      end
+    end
+    assert.same(sorted(offered), sorted(documented))
+  end)
+end)
+
+describe(TOUR, function()
+  local page
+
+  setup(function() page = markdown.read(TOUR) end)
+
+  it("has the layers that the build has", function()
+    local built, told = {}, {}
+    for name, rest in readFile("CMakeLists.txt"):gmatch("\nluaws_layer%((%l+)([^)]*)%)") do
+      built[name] = (rest:match("LAYERS ([%l%s]-)%s*%u") or rest:match("LAYERS ([%l%s]+)$") or "-"):gsub("%s+", ", ")
+    end
+    for _, row in ipairs(tableUnder(page, "Layers").rows) do
+      if row[1] ~= "main.c" then told[row[1]] = row[3] end
+    end
+    assert.same(built, told)
+  end)
+
+  it("has the states of a connection", function()
+    local states, told = {}, {}
+    local enum = readFile("src/reactor/conn.h"):match("enum conn_state (%b{})")
+    for state in enum:gmatch("CONN_%u+") do states[state] = true end
+    for _, row in ipairs(tableUnder(page, "Life of a connection").rows) do told[row[1]:match("[%u_]+")] = true end
+    assert.same(sorted(states), sorted(told))
+  end)
+
+  it("names only what is in the sources", function()
+    local sources = {}
+    for _, folder in ipairs({ "src", "lua" }) do
+      for _, path in ipairs(filesBelow(folder, "%.[chl]u?a?$")) do sources[#sources + 1] = readFile(path) end
+    end
+    sources = table.concat(sources)
+    local unknown = {}
+    for _, code in ipairs(page.codes) do
+      local name = code.text:match("^[%a][%w]*_[%w_]+$") or code.text:match("^%u[%u_]+_%u+$")
+      local isLibuvs = name and name:match("^uv_")
+      if name and not isLibuvs and not sources:find("%f[%w_]" .. name .. "%f[^%w_]") then
+        unknown[#unknown + 1] = code.line .. ": " .. name
+      end
+    end
+    assert.same({}, unknown)
+  end)
+
+  it("names only files that there are", function()
+    local missing = {}
+    for path in readFile(TOUR):gmatch("%f[%w][%l]+/[%l_]+%.[ch]%f[%W]") do
+      if not uv.fs_stat("src/" .. path) then missing[#missing + 1] = path end
+    end
+    assert.same({}, missing)
+  end)
+end)
