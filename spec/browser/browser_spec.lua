@@ -25,7 +25,7 @@ describe("the chat in a browser", function()
   it("passes run.mjs", function()
     local reason = missing()
     if reason then pending(reason) end
-    local run = process.run("node", { "spec/browser/run.mjs" }, 100)
+    local run = process.run("node", { "spec/browser/run.mjs" }, 55)
     assert(run.code == 0, run.stdout .. run.stderr)
     io.write(run.stdout)
   end)

@@ -30,14 +30,15 @@
 -- async.seconds(n)         n seconds, scaled like all time-outs by LUAWS_TEST_TIMEOUT_FACTOR.
 --
 -- Times are in seconds. Every wait ends after `timeout` (10), scaled, with an error that says where
--- and for what. A test fails when a task it spawned is still waiting at its end, or raised and was
--- not joined. Don't wait in a coroutine of your own: spawn a task.
+-- and for what; every test after 60, scaled. A test fails when a task it spawned is still waiting
+-- at its end, or raised and was not joined. Don't wait in a coroutine of your own: spawn a task.
 
 local uv = require "luv"
 
 local async = {}
 
 local DEFAULT_TIMEOUT = 10
+local TEST_TIMEOUT = 60
 local POLL_INTERVAL = 0.005
 
 local factor = tonumber(os.getenv("LUAWS_TEST_TIMEOUT_FACTOR") or "") or 1
@@ -49,6 +50,7 @@ local waits = setmetatable({}, { __mode = "k" })  -- coroutine -> its wait
 local tasksOf = setmetatable({}, { __mode = "k" }) -- coroutine -> its task
 local tasks = {}    -- those spawned since the test began
 local deferred = {} -- element -> stack of functions
+local watchdog      -- the running test's timer
 
 function async.seconds(n)
   return n * factor
@@ -289,7 +291,20 @@ local function runDeferred(scope)
   if failed then error(failure, 0) end
 end
 
+-- A test may wait often, each time less than its time-out; all in all it may not take for ever.
+local function onTestStart()
+  local span = async.seconds(TEST_TIMEOUT)
+  uv.update_time()
+  watchdog = watchdog or uv.new_timer()
+  watchdog:start(math.ceil(span * 1000), 0, function()
+    async.fail(("the test has taken %g s and is not over"):format(span))
+  end)
+  watchdog:unref()
+  return nil, true
+end
+
 local function onTestEnd()
+  watchdog:stop()
   local ok, err = pcall(runDeferred, "test")
   endTasks()
   throwPendingError()
@@ -310,6 +325,7 @@ end
 
 function async.follow(bustedCore)
   core = bustedCore
+  core.subscribe({ "test", "start" }, onTestStart, { priority = 1 })
   core.subscribe({ "test", "end" }, onTestEnd, { priority = 1 })
   core.subscribe({ "describe", "end" }, onScopeEnd, { priority = 1 })
   core.subscribe({ "file", "end" }, onScopeEnd, { priority = 1 })

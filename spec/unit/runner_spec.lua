@@ -104,6 +104,18 @@ describe("luaws-spec", function()
     end)
   end
 
+  it("ends a test that never ends, though each of its waits does, and goes on", function()
+    local factor = os.getenv("LUAWS_TEST_TIMEOUT_FACTOR")
+    finally(function() uv.os_setenv("LUAWS_TEST_TIMEOUT_FACTOR", factor) end)
+    uv.os_setenv("LUAWS_TEST_TIMEOUT_FACTOR", "0.01")
+    local run = runText [[
+      it("x", function() while true do async.sleep(0.01) end end)
+      it("y", function() end)
+    ]]
+    assert.equal("1 passed, 1 failed", run.last)
+    assert.is_truthy(run.text:find("the test has taken 0.6 s and is not over", 1, true))
+  end)
+
   it("runs all of spec where nothing is named", function()
     local function countTests(...) return select(2, runSpec("--list", ...).text:gsub("\n", "")) end
     local all = countTests()
