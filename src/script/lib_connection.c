@@ -171,8 +171,7 @@ static const struct object_property PROPERTIES[] = {{"handler", push_handler},
                                                     {"params", push_params},
                                                     {NULL, NULL}};
 
-const struct object_class LINK_CLASS = {.name = "WebSocketConnection",
-                                        .kind = OBJECT_CONNECTION,
+const struct object_class LINK_CLASS = {.kind = OBJECT_CONNECTION,
                                         .methods = METHODS,
                                         .properties = PROPERTIES,
                                         .fields = LINK_FIELDS,

@@ -108,8 +108,7 @@ static void describe(lua_State *L, void *self) {
 static const luaL_Reg METHODS[] = {{"cancel", cancel}, {NULL, NULL}};
 static const struct object_property PROPERTIES[] = {{NULL, NULL}};
 
-static const struct object_class TIMER_CLASS = {.name = "Timer",
-                                                .kind = OBJECT_TIMER,
+static const struct object_class TIMER_CLASS = {.kind = OBJECT_TIMER,
                                                 .methods = METHODS,
                                                 .properties = PROPERTIES,
                                                 .describe = describe};

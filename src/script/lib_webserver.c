@@ -110,8 +110,7 @@ static const struct object_property PROPERTIES[] = {{"isRunning", push_is_runnin
                                                     {"url", push_url},
                                                     {NULL, NULL}};
 
-const struct object_class WEBSERVER_CLASS = {.name = "WebServer",
-                                             .kind = OBJECT_WEBSERVER,
+const struct object_class WEBSERVER_CLASS = {.kind = OBJECT_WEBSERVER,
                                              .methods = METHODS,
                                              .properties = PROPERTIES,
                                              .describe = describe,

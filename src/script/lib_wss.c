@@ -148,11 +148,9 @@ static const struct object_property PROPERTIES[] = {{"connections", push_connect
                                                     {"handler", push_handler},
                                                     {NULL, NULL}};
 
-const struct object_class WSS_CLASS = {.name = "WebSocketServer",
-                                       .kind = OBJECT_WSS,
+const struct object_class WSS_CLASS = {.kind = OBJECT_WSS,
                                        .methods = METHODS,
                                        .properties = PROPERTIES,
-                                       .fields = WSS_FIELDS,
                                        .describe = describe,
                                        .gc = collect};
 

@@ -6,6 +6,13 @@
 #include <string.h>
 #include "script/args.h"
 
+static const char *const NAMES[OBJECT_KINDS] = {
+    [OBJECT_CONNECTION] = "WebSocketConnection",
+    [OBJECT_WSS] = "WebSocketServer",
+    [OBJECT_WEBSERVER] = "WebServer",
+    [OBJECT_TIMER] = "Timer",
+};
+
 static int read_member(lua_State *L);
 static int write_member(lua_State *L);
 static int describe(lua_State *L);
@@ -34,7 +41,7 @@ void object_open(lua_State *L, const struct object_class *class) {
     lua_setfield(L, -3, metamethods[i].name);
   }
   lua_pop(L, 1);
-  lua_pushstring(L, class->name);
+  lua_pushstring(L, NAMES[class->kind]);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
@@ -53,8 +60,8 @@ void *object_new(lua_State *L, const struct object_class *class, size_t size, in
 void *object_self(lua_State *L, enum object_kind kind, const char *method) {
   void *self = object_to(L, 1, kind);
   if (self) return self;
-  args_error(L, "%s: called on %s instead of its object (call it with ':')", method,
-             args_describe(L, 1));
+  args_error(L, "%s: expected a %s to call it on, got %s (is it called with ':'?)", method,
+             NAMES[kind], args_describe(L, 1));
   return NULL;
 }
 
@@ -65,7 +72,7 @@ static const struct object_class *class_of(lua_State *L) {
 // Metamethods may be reached with anything as `self` (through debug.getmetatable).
 static void *check_self(lua_State *L, const struct object_class *class) {
   void *self = object_to(L, 1, class->kind);
-  if (!self) luaL_error(L, "a %s is needed here", class->name);
+  if (!self) luaL_error(L, "a %s is needed here", NAMES[class->kind]);
   return self;
 }
 
@@ -90,10 +97,10 @@ static int read_member(lua_State *L) {
 
 static void refuse_write(lua_State *L, const struct object_class *class, int type) {
   if (type == LUA_TFUNCTION)
-    args_error(L, "'%s' is a method of %s and can't be replaced", lua_tostring(L, 2), class->name);
+    args_error(L, "'%s' is a method of %s and can't be replaced", lua_tostring(L, 2), NAMES[class->kind]);
   if (type == LUA_TNUMBER)
-    args_error(L, "'%s' of a %s is read-only", lua_tostring(L, 2), class->name);
-  args_error(L, "a %s has no field %s to set", class->name, args_describe(L, 2));
+    args_error(L, "'%s' of a %s is read-only", lua_tostring(L, 2), NAMES[class->kind]);
+  args_error(L, "a %s has no field %s to set", NAMES[class->kind], args_describe(L, 2));
 }
 
 static int write_member(lua_State *L) {

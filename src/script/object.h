@@ -14,7 +14,6 @@ struct object_property {
 };
 
 struct object_class {
-  const char *name; // "WebSocketConnection"
   enum object_kind kind;
   const luaL_Reg *methods;                    // ends with a NULL name
   const struct object_property *properties;   // the same
@@ -38,8 +37,8 @@ static inline void *object_to(lua_State *L, int index, enum object_kind kind) {
   return metatable == runtime_of(L)->metatables[kind] ? self : NULL;
 }
 
-// The object that a method was called on; raises when it isn't one: "send: called on a string
-// 'abc', not on a WebSocketConnection (call it with ':')".
+// The object that a method was called on; raises when it isn't one: "send: expected a
+// WebSocketConnection to call it on, got string 'abc' (is it called with ':'?)".
 void *object_self(lua_State *L, enum object_kind kind, const char *method);
 
 #endif

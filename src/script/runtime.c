@@ -116,8 +116,6 @@ void runtime_stop(struct runtime *rt, int exit_code) {
   if (rt->phase != PHASE_RUNNING) return;
   rt->phase = PHASE_STOPPING;
   rt->exit_code = exit_code;
-  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next)
-    wss_terminate(rt, LIST_ENTRY(i, struct wss, node), CONFIG_NONE);
   while (!list_empty(&rt->webservers))
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
 }

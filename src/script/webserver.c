@@ -34,11 +34,6 @@ static bool call(struct runtime *rt, struct webserver *web, enum command_type ty
 static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count);
 static bool has_handler(lua_State *L, int index);
 
-static void check_host(lua_State *L, const char *label, void *target) {
-  const struct web_config *config = target;
-  if (config->host[0] == '\0') args_error(L, "%s must not be empty", label);
-}
-
 static void check_handler(lua_State *L, const char *label, void *target) {
   (void)target;
   if (!lua_istable(L, -1))
@@ -50,7 +45,7 @@ static void check_handler(lua_State *L, const char *label, void *target) {
 }
 
 static const struct args_option SETTINGS[] = {
-    {"host", ARGS_STRING, offsetof(struct web_config, host), false, check_host},
+    {"host", ARGS_STRING, offsetof(struct web_config, host), false, NULL},
     {"port", ARGS_PORT, offsetof(struct web_config, port), false, NULL},
     {"root", ARGS_STRING, offsetof(struct web_config, root), true, NULL},
     {"handler", ARGS_VALUE, 0, false, check_handler},
@@ -128,11 +123,11 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
 
 void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout) {
   if (!web->is_running) return;
+  stop_reactors(rt, web, rt->reactor_count); // no new connections, before clients see the end
   for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
     struct wss *wss = LIST_ENTRY(i, struct wss, node);
     if (wss->web == web) wss_terminate(rt, wss, timeout);
   }
-  stop_reactors(rt, web, rt->reactor_count);
   web->is_running = false;
   list_remove(&web->node);
   luaL_unref(rt->L, LUA_REGISTRYINDEX, web->ref);

@@ -44,6 +44,7 @@ void worker_join(struct worker *w) {
 }
 
 void worker_free(struct worker *w) {
+  if (!w) return;
   mailbox_free(w->mailbox);
   mem_free(w);
 }
@@ -60,6 +61,14 @@ static void wait_for_work(struct runtime *rt) {
   poll(&fd, 1, timeout > INT32_MAX ? -1 : (int)timeout);
 }
 
+static void give_back(struct mailbox *mailbox, struct block *chain) {
+  while (chain) {
+    struct block *next = chain->next;
+    mailbox_return(mailbox, chain);
+    chain = next;
+  }
+}
+
 static void run(void *context) {
   struct worker *w = context;
   struct runtime *rt = &w->runtime;
@@ -72,5 +81,7 @@ static void run(void *context) {
   }
   int exit_code = rt->exit_code;
   runtime_deinit(rt);
+  give_back(w->mailbox, rt->inbox);
+  give_back(w->mailbox, rt->finished);
   if (w->options.on_end) w->options.on_end(w->options.context, exit_code);
 }

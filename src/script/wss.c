@@ -126,7 +126,7 @@ static void read_options(lua_State *L, struct wss *wss) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, runtime_of(L)->module);
     lua_getfield(L, -1, "webServer");
   }
-  lua_replace(L, 4);
+  lua_insert(L, 4);
   lua_settop(L, 4);
   wss->web = lua_touserdata(L, 4);
 }
@@ -186,12 +186,13 @@ static void announce(lua_State *L, const struct wss *wss) {
 
 int wss_new(lua_State *L) {
   struct runtime *rt = runtime_of(L);
-  lua_settop(L, 2);
   if (!lua_istable(L, 1))
     return args_error(L, NEW ": expected a handler (a table with a function onConnection), got %s",
                       args_describe(L, 1));
+  lua_settop(L, 2);
   if (lua_getfield(L, 1, "onConnection") != LUA_TFUNCTION)
-    return args_error(L, NEW ": the handler has no function onConnection");
+    return args_error(L, NEW ": the handler's onConnection must be a function, got a %s",
+                      luaL_typename(L, -1));
   lua_pop(L, 1);
   struct wss *wss = object_new(L, &WSS_CLASS, sizeof *wss, WSS_USER_VALUES);
   list_init(&wss->node);

@@ -26,7 +26,7 @@ enum wss_state {
 };
 
 // User values of the userdata.
-enum { WSS_HANDLER = 1, WSS_FIELDS, WSS_CONNECTIONS, WSS_WEB, WSS_USER_VALUES = WSS_WEB };
+enum { WSS_HANDLER = 1, WSS_CONNECTIONS, WSS_WEB, WSS_USER_VALUES = WSS_WEB };
 
 struct wss {
   struct list node; // on runtime.wsses
