@@ -315,7 +315,6 @@ void conn_detach(struct conn *c, bool tell) {
   struct server *s = c->server;
   c->server = NULL;
   server_leave(s, c);
-  list_push(&c->web->conns, &c->member);
 }
 
 static void close_socket(struct conn *c, bool reset) {
@@ -355,8 +354,7 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why) {
     ws_session_deinit(&c->session);
     exchange_free(c->exchange);
     c->exchange = NULL;
-    mem_free(c->pong);
-    c->pong = NULL;
+    conn_ws_drop(c);
     if (how == CONN_EXIT_LINGER) {
       linger(c);
       return;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/buf.h"
 #include "base/list.h"
 #include "base/wheel.h"
 #include "mailbox/batch.h"
@@ -76,6 +77,7 @@ struct conn {
   uint64_t keepalive_due;          // ms: when the next ping goes out, or its answer must have come
   struct addresses_entry *address; // with maxConnectionsPerAddress, else NULL
   char *close_reason;              // NULL: none
+  struct buf *held;                // with maxMessageRate: read and not yet looked at; NULL: nothing
   unsigned char *pong;             // the latest of too many pongs: length, payload; NULL: none
   uint32_t first_piece;
   uint32_t last_piece;

@@ -14,8 +14,11 @@
 enum {
   HEAD_MAX = 1024 * 1024, // of the 101; the worker bounds what a script adds
   READ_MIN = 16384,       // read at least so much, however little credit is left
+  MESSAGE = 1000,         // what one costs in rate_tokens
   PONGS_MAX = 16,         // waiting at once; beyond, only the latest ping is answered
 };
+
+static void feed_held(struct conn *c);
 
 static uint64_t now_of(const struct conn *c) {
   return reactor_now(c->reactor);
@@ -30,7 +33,7 @@ static uint64_t later(uint64_t now, uint64_t span) {
 static uint64_t rate_due(const struct conn *c) {
   if (!(c->paused & CONN_PAUSE_RATE)) return UINT64_MAX;
   uint64_t rate = c->server->config->max_message_rate; // thousandths a millisecond
-  return c->rate_at + (uint64_t)-c->rate_tokens / rate + 1;
+  return c->rate_at + (uint64_t)(MESSAGE - c->rate_tokens) / rate + 1;
 }
 
 static void arm(struct conn *c) {
@@ -73,6 +76,14 @@ static void keep_alive(struct conn *c) {
 
 // Rate --------------------------------------------------------------------------------------------
 
+static bool has_rate(const struct conn *c) {
+  return c->server->config->max_message_rate != CONFIG_NONE;
+}
+
+static bool is_over_rate(const struct conn *c) {
+  return c->state == CONN_OPEN && c->rate_tokens < MESSAGE && has_rate(c);
+}
+
 // Tokens come in at the rate, up to a second's worth.
 static void refill(struct conn *c) {
   int64_t rate = (int64_t)c->server->config->max_message_rate;
@@ -80,12 +91,14 @@ static void refill(struct conn *c) {
   int64_t gained = (int64_t)(now - c->rate_at) * rate;
   c->rate_at = now;
   c->rate_tokens += gained;
-  if (c->rate_tokens > rate * 1000) c->rate_tokens = rate * 1000;
+  if (c->rate_tokens > rate * MESSAGE) c->rate_tokens = rate * MESSAGE;
 }
 
 static void on_rate_due(struct conn *c) {
   refill(c);
-  if (c->rate_tokens >= 0) conn_resume(c, CONN_PAUSE_RATE);
+  if (is_over_rate(c)) return;
+  conn_resume(c, CONN_PAUSE_RATE);
+  feed_held(c);
 }
 
 void conn_ws_timeout(struct conn *c) {
@@ -118,22 +131,22 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   conn_ws_restart_clock(c);
   c->keepalive_due = later(c->received_at, config->ping_interval);
   c->rate_at = c->received_at;
-  if (config->max_message_rate != CONFIG_NONE) {
-    c->rate_tokens = (int64_t)config->max_message_rate * 1000;
-  }
+  if (has_rate(c)) c->rate_tokens = (int64_t)config->max_message_rate * MESSAGE;
   arm(c);
   conn_write(c, head.data, head.len, false);
   buf_deinit(&head);
   // Frames may have come right behind the request.
-  if (c->state == CONN_OPEN) conn_resume(c, CONN_PAUSE_HTTP);
-  if (x->in.len > 0) conn_ws_feed(c, (const unsigned char *)x->in.data, x->in.len);
-  if (c->state == CONN_OPEN) conn_ws_throttle(c);
+  if (c->state == CONN_OPEN) {
+    conn_resume(c, CONN_PAUSE_HTTP);
+    conn_ws_feed(c, (const unsigned char *)x->in.data, x->in.len);
+  }
   exchange_free(x);
 }
 
 // Receiving ---------------------------------------------------------------------------------------
 
 size_t conn_ws_allowance(const struct conn *c) {
+  if (has_rate(c)) return READ_MIN; // what is beyond the rate has to be kept
   size_t left = c->owed < EVENT_WINDOW ? EVENT_WINDOW - c->owed : 0;
   return left > READ_MIN ? left : READ_MIN;
 }
@@ -164,7 +177,7 @@ static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) 
   if (e->is_binary) r->flags = EVENT_BINARY;
   c->owed += EVENT_COST(e->length);
   lane->owed += EVENT_COST(e->length);
-  c->rate_tokens -= 1000;
+  c->rate_tokens -= MESSAGE;
 }
 
 // A peer that pings without reading must not fill the outbox: beyond a few, only its latest ping
@@ -201,25 +214,60 @@ static void on_close(struct conn *c, const struct ws_event *e) {
   if (c->state == CONN_OPEN) {
     c->state = CONN_CLOSING;
     conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
-    send_close(c, e->code, (struct span){NULL, 0});
+    send_close(c, e->code, e->data);
   }
   if (c->state == CONN_CLOSING && outbox_is_empty(&c->outbox)) end_cleanly(c);
 }
 
-void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n) {
-  struct ws_input in = {p, n};
+// Goes through the input up to its end, or to where the connection ends or is over its rate.
+static void take_events(struct conn *c, struct ws_input *in) {
   struct ws_event e;
-  while ((c->state == CONN_OPEN || c->state == CONN_CLOSING) &&
-         ws_session_next(&c->session, &in, &e)) {
+  while ((c->state == CONN_OPEN || c->state == CONN_CLOSING) && !is_over_rate(c) &&
+         ws_session_next(&c->session, in, &e)) {
     switch (e.type) {
-    case WS_EVENT_MESSAGE: on_message(c, &in, &e); break;
+    case WS_EVENT_MESSAGE: on_message(c, in, &e); break;
     case WS_EVENT_PING: on_ping(c, e.data); break;
     case WS_EVENT_PONG: break;
     case WS_EVENT_CLOSE: on_close(c, &e); break;
     case WS_EVENT_FAIL: fail_on(c, &e); break;
     }
   }
+}
+
+// What is beyond the rate waits with the connection. Bounded by conn_ws_allowance, and by what an
+// upgrade may bring along.
+static void hold(struct conn *c, const struct ws_input *in) {
+  c->held = mem_alloc(sizeof *c->held);
+  buf_init(c->held, SIZE_MAX);
+  buf_append(c->held, in->p, in->n);
+}
+
+static void free_held(struct buf *held) {
+  if (held) buf_deinit(held);
+  mem_free(held);
+}
+
+static void feed_held(struct conn *c) {
+  struct buf *held = c->held;
+  if (!held || c->state > CONN_CLOSING) return;
+  c->held = NULL;
+  conn_ws_feed(c, (const unsigned char *)held->data, held->len);
+  free_held(held);
+}
+
+void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n) {
+  struct ws_input in = {p, n};
+  if (has_rate(c)) refill(c);
+  take_events(c, &in);
+  if (c->state == CONN_OPEN && in.n > 0) hold(c, &in);
   if (c->state == CONN_OPEN) conn_ws_throttle(c);
+}
+
+void conn_ws_drop(struct conn *c) {
+  free_held(c->held);
+  c->held = NULL;
+  mem_free(c->pong);
+  c->pong = NULL;
 }
 
 void conn_ws_throttle(struct conn *c) {
@@ -229,9 +277,7 @@ void conn_ws_throttle(struct conn *c) {
     list_push(&lane->paused, &c->lane_node);
     conn_pause(c, CONN_PAUSE_LANE);
   }
-  if (c->server->config->max_message_rate == CONFIG_NONE || c->rate_tokens >= 0) return;
-  refill(c);
-  if (c->rate_tokens >= 0) return;
+  if (!is_over_rate(c)) return;
   conn_pause(c, CONN_PAUSE_RATE);
   arm(c);
 }
@@ -278,6 +324,7 @@ void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t d
   conn_resume(c, CONN_PAUSE_LANE);
   conn_resume(c, CONN_PAUSE_RATE);
   send_close(c, code, reason);
+  feed_held(c);
 }
 
 void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) {

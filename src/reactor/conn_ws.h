@@ -21,6 +21,9 @@ size_t conn_ws_allowance(const struct conn *c);
 // After a read: pauses the connection if it has used up its credit.
 void conn_ws_throttle(struct conn *c);
 
+// Frees what only a WebSocket has, beside its session: a part of conn_end.
+void conn_ws_drop(struct conn *c);
+
 // The worker has worked off messages of this cost.
 void conn_ws_credit(struct conn *c, uint32_t cost);
 

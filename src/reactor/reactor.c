@@ -214,7 +214,8 @@ static void drop_block(struct block *block) {
 static void drop_inbox(struct reactor *r) {
   struct block *blocks = r->inbox ? r->inbox : mailbox_take(r->mailbox, NULL);
   while (blocks) {
-    for (struct block *b = blocks; b; b = b->next) drop_block(b);
+    for (struct block *b = blocks; b; b = b->next)
+      drop_block(b);
     blocks = mailbox_take(r->mailbox, blocks);
   }
 }

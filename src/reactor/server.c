@@ -172,6 +172,7 @@ static void finish_if_empty(struct server *s) {
 
 void server_leave(struct server *s, struct conn *c) {
   list_remove(&c->member);
+  list_push(&s->web->conns, &c->member); // before the server goes: it may take the web along
   count_out(s);
   if (c->address) addresses_leave(&s->addresses, c->address);
   c->address = NULL;

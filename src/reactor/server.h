@@ -46,7 +46,7 @@ struct server *server_find(const struct reactor *r, uint64_t id);
 struct server *server_route(const struct web *w, struct span path);
 
 // Why a request may not connect: an HTTP status, or 0. When 0, `c` belongs to the server (counted,
-// on its list) until server_leave.
+// on its list) until server_leave, which gives it back to the web server.
 int server_enter(struct server *s, struct conn *c, const char *address);
 void server_leave(struct server *s, struct conn *c);
 
