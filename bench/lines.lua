@@ -1,5 +1,5 @@
 -- What is measured, one entry a line of the bench:
--- `load`: the generator's arguments; `mode`: what the servers are asked to do (their first argument).
+-- `load`: the generator's arguments; `mode`: what the servers do (their first argument).
 -- `costs`: which of the generator's figures are compared, each with a title and a unit.
 -- `fresh`: a server takes part once and is started anew for each round; `rounds`: at most so many.
 -- `paced`: the generator sets the rate. `default = false`: runs only when LINES names it.
