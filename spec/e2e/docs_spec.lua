@@ -20,6 +20,7 @@ local process = require "spec.support.process"
 local server = require "spec.support.server"
 
 local BIN = os.getenv("LUAWS_BIN")
+local META = "lua/luaws/meta.lua"
 local API, ERRORS, TOUR = "docs/api.md", "docs/errors.md", "src/README.md"
 local TRIED = { "README.md", API, ERRORS, "docs/coming-from.md" }
 local LINKED = { "README.md", API, ERRORS, "docs/coming-from.md", TOUR, "CONTRIBUTING.md", "CHANGELOG.md",
@@ -379,6 +380,23 @@ local function optionsInSource(path)
   return names
 end
 
+-- The names that the annotations for editors declare: class -> set, by "---@field name" and "function Class:name".
+local function namesInMeta()
+  local classes, variables = {}, {}
+  local class
+  for line in readFile(META):gmatch("[^\n]+") do
+    local variable = line:match("^local (%a+) = {}$")
+    local owner, method = line:match("^function (%a+)[.:](%a+)")
+    local field = line:match("^%-%-%-@field (%a+)")
+    class = line:match("^%-%-%-@class (%S+)") or class
+    if class then classes[class] = classes[class] or {} end
+    if variable then variables[variable] = class end
+    if field then classes[class][field] = true end
+    if method then classes[variables[owner]][method] = true end
+  end
+  return classes
+end
+
 describe(API, function()
   local page
 
@@ -408,6 +426,23 @@ describe(API, function()
       for name in pairs(namesIn(tableUnder(page, heading))) do documented[name] = true end
     end
     assert.same(sorted(called), sorted(documented))
+  end)
+
+  it("has the names that editors are told, and no others", function()
+    local classes = namesInMeta()
+    for class, object in pairs({
+      ["luaws"] = "luaws", ["luaws.WebServer"] = "web", ["luaws.WebSocketServer"] = "wss", ["luaws.Timer"] = "timer",
+      ["luaws.WebSocketConnection"] = "ws", ["luaws.Request"] = "request",
+    }) do
+      assert.same(sorted(membersOf(page, object)), sorted(classes[class]), class)
+    end
+    for class, heading in pairs({
+      ["luaws.WebServerSettings"] = "Settings of a WebServer", ["luaws.Error"] = "Errors",
+      ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer",
+      ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
+    }) do
+      assert.same(sorted(namesIn(tableUnder(page, heading))), sorted(classes[class]), class)
+    end
   end)
 
   it("lists the fields of an entry of event.errors", function()
