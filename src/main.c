@@ -206,7 +206,7 @@ int main(int argc, char **argv) {
   struct program program = {0};
   struct err err;
   if (options_parse(&program.options, argv, &err) != 0) {
-    fprintf(stderr, "luaws: %s\n", err.text);
+    fprintf(stderr, "luaws: %s (see luaws --help)\n", err.text);
     options_deinit(&program.options);
     return EXIT_USAGE;
   }

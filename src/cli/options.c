@@ -140,7 +140,7 @@ static int take_option(struct options *o, char ***at, struct err *err) {
   const char *value;
   const struct option *option = find_option(word, &value);
   if (!option) {
-    err_set(err, ERR_LUAW, 2, "unknown option '%s' (see luaws --help)", word);
+    err_set(err, ERR_LUAW, 2, "unknown option '%s'", word);
     return ERR_INVALID;
   }
   if (option->has_value && !value) value = *(*at) ? *(*at)++ : NULL;
@@ -166,7 +166,7 @@ int options_parse(struct options *o, char **argv, struct err *err) {
   if (*at) o->script = *at++;
   o->args = at;
   if (o->script || o->code) return 0;
-  err_set(err, ERR_LUAW, 2, "a script is missing: luaws script.lua (see luaws --help)");
+  err_set(err, ERR_LUAW, 2, "a script is missing");
   return ERR_INVALID;
 }
 

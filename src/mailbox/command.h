@@ -24,15 +24,16 @@ enum command_type {
   COMMAND_SEND,         // handle: one or more whole frames (server role, unmasked), back to back
   COMMAND_FANOUT,       // -: struct command_fanout: one frame for many
   COMMAND_CLOSE,        // handle: struct command_close: starts the closing handshake
-  COMMAND_FAIL,         // handle: struct command_close: fails it; what waits for it is dropped.
-                        // No EVENT_ERROR follows: the worker has told already
-  COMMAND_DESTROY,      // handle: drops the socket at once
-  COMMAND_PING,         // handle: up to 125 bytes of payload
-  COMMAND_CREDIT,       // handle: only record.credit
-  COMMAND_CONSUMED,     // -: record.credit: what the worker has worked off from this reactor, all
-                        // connections together (EVENT_WINDOW_OVERALL)
-  COMMAND_STOP,         // -: from main: no new connections; 1001 to every open one
-  COMMAND_QUIT,         // -: from main, last: destroys every socket and ends the thread
+  COMMAND_FAIL,     // handle: struct command_close. After EVENT_ERROR: the answer to it (code and
+                    // reason are ignored). Else fails the connection; what waits for it is
+                    // dropped, and no EVENT_ERROR follows: the worker has told already
+  COMMAND_DESTROY,  // handle: drops the socket at once
+  COMMAND_PING,     // handle: up to 125 bytes of payload
+  COMMAND_CREDIT,   // handle: only record.credit
+  COMMAND_CONSUMED, // -: record.credit: what the worker has worked off from this reactor, all
+                    // connections together (EVENT_WINDOW_OVERALL)
+  COMMAND_STOP,     // -: from main: no new connections; 1001 to every open one
+  COMMAND_QUIT,     // -: from main, last: destroys every socket and ends the thread
 };
 
 // Ownership of the reference goes with the command.

@@ -24,7 +24,9 @@ enum event_type {
   EVENT_REQUEST_LATE,  // handle: request_timeout is over, the client got 503
   EVENT_MESSAGE,       // handle: the payload; flags EVENT_BINARY
   EVENT_DRAIN,         // handle: the outbox is empty again
-  EVENT_ERROR,         // handle: struct err; what ends the connection follows as CLOSED
+  EVENT_ERROR,         // handle: struct err: the peer broke the protocol or a limit. Answer with
+                       // COMMAND_FAIL at once: the close frame goes out behind what the handler
+                       // has answered so far. CLOSED follows
   EVENT_CLOSED,        // handle: struct event_closed
   EVENT_SERVER_CLOSED, // server id: its last connection's CLOSED has been told
   EVENT_STOP,          // -: struct event_stop. From main: shut down cleanly

@@ -70,6 +70,10 @@ static void run_consumed(struct reactor *r, const struct record *record) {
   }
 }
 
+static bool takes_frames(const struct conn *c) {
+  return c->state == CONN_OPEN || c->is_failing;
+}
+
 static void run_fanout(struct reactor *r, struct record *record) {
   const struct command_fanout *command = (const struct command_fanout *)record->payload;
   const unsigned char *frame = (const unsigned char *)(command + 1);
@@ -96,7 +100,10 @@ static void run_close(struct conn *c, const struct record *record) {
   const struct command_close *command = (const struct command_close *)record->payload;
   struct span reason = {command->reason, command->reason_length};
   if (record->type == COMMAND_FAIL) {
-    if (c->state == CONN_OPEN) conn_ws_fail(c, command->code, reason, true);
+    if (c->is_failing)
+      conn_ws_fail(c, c->close_code, (struct span){NULL, 0}, false);
+    else if (c->state == CONN_OPEN)
+      conn_ws_fail(c, command->code, reason, true);
     return;
   }
   if (c->state != CONN_OPEN) return;
@@ -106,7 +113,7 @@ static void run_close(struct conn *c, const struct record *record) {
 }
 
 static void run_send(struct conn *c, struct record *record) {
-  if (c->state == CONN_OPEN) conn_queue(c, record->payload, record->length, NULL);
+  if (takes_frames(c)) conn_queue(c, record->payload, record->length, NULL);
 }
 
 // Commands for one connection.

@@ -90,6 +90,7 @@ struct conn {
   uint8_t pongs;       // in the outbox
   bool was_refused;    // the kernel has refused part of a write: onDrain when empty again
   bool ping_sent;      // and nothing heard since
+  bool is_failing;     // in CLOSING: the close frame waits for what the worker has still to say
 };
 
 // Takes over a socket that was accepted for `w`.

@@ -14,6 +14,7 @@
 enum {
   HEAD_MAX = 1024 * 1024, // of the 101; the worker bounds what a script adds
   READ_MIN = 16384,       // read at least so much, however little credit is left
+  FAIL_MS = 50,           // for the worker to see that a connection has failed
   MESSAGE = 1000,         // what one costs in rate_tokens
   PONGS_MAX = 16,         // waiting at once; beyond, only the latest ping is answered
 };
@@ -103,7 +104,10 @@ static void on_rate_due(struct conn *c) {
 
 void conn_ws_timeout(struct conn *c) {
   if (c->state == CONN_CLOSING) {
-    conn_end(c, CONN_EXIT_CLOSE, "the closing handshake took too long");
+    if (c->is_failing)
+      conn_ws_fail(c, c->close_code, (struct span){NULL, 0}, false);
+    else
+      conn_end(c, CONN_EXIT_CLOSE, "the closing handshake took too long");
     return;
   }
   uint64_t now = now_of(c);
@@ -151,15 +155,27 @@ size_t conn_ws_allowance(const struct conn *c) {
   return left > READ_MIN ? left : READ_MIN;
 }
 
+static void note_close(struct conn *c, unsigned code, struct span reason) {
+  if (c->close_code != 0) return; // the one that was begun first counts
+  c->close_code = (uint16_t)code;
+  if (reason.n > 0) c->close_reason = mem_dup(reason.p, reason.n);
+}
+
 static void tell_error(struct conn *c, unsigned code, const char *cause) {
   struct record *r =
       batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
   err_set((struct err *)r->payload, ERR_LUAW, (int)code, "%s", cause);
 }
 
+// What the handler answered to the messages before goes out first: the close frame waits until the
+// worker has seen the error, or is too busy for that.
 static void fail_on(struct conn *c, const struct ws_event *e) {
+  note_close(c, e->code, (struct span){NULL, 0});
   tell_error(c, e->code, e->cause);
-  conn_ws_fail(c, e->code, (struct span){NULL, 0}, false);
+  c->state = CONN_CLOSING;
+  c->is_failing = true;
+  conn_set_deadline(c, now_of(c) + FAIL_MS);
+  conn_pause(c, CONN_PAUSE_HTTP);
 }
 
 static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) {
@@ -196,12 +212,6 @@ static void on_ping(struct conn *c, struct span data) {
 
 static void end_cleanly(struct conn *c) {
   conn_end(c, CONN_EXIT_LINGER, "closing handshake done");
-}
-
-static void note_close(struct conn *c, unsigned code, struct span reason) {
-  if (c->close_code != 0) return; // the one that was begun first counts
-  c->close_code = (uint16_t)code;
-  if (reason.n > 0) c->close_reason = mem_dup(reason.p, reason.n);
 }
 
 static void send_close(struct conn *c, unsigned code, struct span reason) {
@@ -310,6 +320,7 @@ void conn_ws_ping(struct conn *c, struct span data) {
 }
 
 void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t due) {
+  if (c->is_failing) return;
   if (c->state == CONN_CLOSING) {
     if (!wheel_is_running(&c->deadline) || due < c->deadline.due) conn_set_deadline(c, due);
     return;
@@ -329,6 +340,8 @@ void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t d
 
 void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) {
   bool torn = false;
+  if (c->is_failing) conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
+  c->is_failing = false;
   note_close(c, code, reason);
   conn_flush(c);
   if (c->state == CONN_CLOSED) return;

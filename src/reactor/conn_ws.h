@@ -37,8 +37,8 @@ void conn_ws_timeout(struct conn *c);
 // CLOSING it can only shorten that.
 void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t due);
 
-// Fails the connection: close frame if the socket takes it, FIN, CLOSED at once. `drop`: what waits
-// for the peer is dropped first.
+// Fails the connection (state OPEN, or failing already): close frame if the socket takes it, FIN,
+// CLOSED at once. `drop`: what waits for the peer is dropped first.
 void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop);
 
 // COMMAND_PING.

@@ -23,14 +23,22 @@ static void dispatch_to_link(struct runtime *rt, const struct record *record) {
   if (link) link_on_event(rt, link, record);
 }
 
+// The connection is failed behind what its handler has answered so far, whatever onError does.
+static void dispatch_error(struct runtime *rt, const struct record *record) {
+  struct link *link = link_find(rt, record->id);
+  if (!link) return;
+  outgoing_close(link_outgoing(rt, link), COMMAND_FAIL, record->id, 0, NULL, 0);
+  link_on_event(rt, link, record);
+}
+
 static void dispatch(struct runtime *rt, const struct record *record) {
   switch ((enum event_type)record->type) {
   case EVENT_MESSAGE: dispatch_message(rt, record); return;
   case EVENT_CONNECT: link_on_connect(rt, record); return;
   case EVENT_ANSWER_LATE:
   case EVENT_DRAIN:
-  case EVENT_ERROR:
   case EVENT_CLOSED: dispatch_to_link(rt, record); return;
+  case EVENT_ERROR: dispatch_error(rt, record); return;
   case EVENT_REQUEST: webserver_on_request(rt, record); return;
   case EVENT_REQUEST_LATE: log_warn("onRequest has not answered in time: 503"); return;
   case EVENT_SERVER_CLOSED: {
