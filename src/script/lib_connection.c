@@ -101,7 +101,8 @@ static const char *status_of(const struct link *link) {
                                       [LINK_CONNECTED] = "Connected",
                                       [LINK_CLOSING] = "Closing",
                                       [LINK_CLOSED] = "Closed"};
-  return NAMES[link->state];
+  bool is_ending = link->state == LINK_CONNECTED && link->has_ended;
+  return NAMES[is_ending ? LINK_CLOSING : link->state];
 }
 
 static void push_status(lua_State *L, void *self) {
