@@ -1,326 +1,470 @@
 ---@meta luaws
 
--- The API for editors: annotations as lua-language-server reads them. Nothing here is run. What the
--- members do is told in docs/api.md, whose names spec/e2e/docs_spec.lua compares with these.
+-- The Lua API of luaws for editors (lua-language-server): what `require "luaws"` returns. It is
+-- never run. Times are in seconds, sizes in bytes. Misuse raises at the caller's line; what can go
+-- wrong without being the caller's mistake returns nil and a message. docs/api.md tells it all.
 
----@class luaws
----@field WebSocketServer luaws.WebSocketServerClass
----@field WebServer luaws.WebServerClass
----@field webServer luaws.WebServer the one that WebSocket servers use unless told otherwise
----@field json luaws.Json
----@field log luaws.Log
----@field null luaws.Null JSON's null
----@field onError? fun(event: luaws.ErrorEvent) told of errors outside handlers
-local luaws = {}
+-- Kinds ------------------------------------------------------------------------------------------
 
--- Events ------------------------------------------------------------------------------------------
+---What messages are to the script: text, bytes, or values that travel as JSON.
+---@alias luaws.DataType
+---| "text"   # strings, sent as text messages
+---| "blob"   # strings, sent as binary messages
+---| "object" # tables, numbers, booleans, luaws.null: JSON
 
+---How far a connection has come.
+---@alias luaws.Status
+---| "Connected" # from onOpen on
+---| "Closing"   # after terminate or destroy, or when its server closes
+---| "Closed"    # in onTerminate and later
+
+---What happens to a client that reads too slowly.
+---@alias luaws.SlowConsumer
+---| "close" # the connection is closed with 1008; send returns nil, "closed"
+---| "drop"  # the message isn't sent; send returns nil, "dropped"
+
+---Whose number an error's errCode is.
+---@alias luaws.ComponentSignature
+---| "LUAW" # luaws: close code, HTTP status, or 1-99 (docs/errors.md)
+---| "LUA_" # a script's error: 1
+---| "UV__" # the operating system: libuv's number
+---| "OSSL" # TLS
+---| "ZLIB" # compression
+
+---What can be sent: a string, a blob, a table (as JSON); under dataType "object" also a number, a
+---boolean and luaws.null.
+---@alias luaws.Message string|luaws.Blob|table|number|boolean|luaws.Null
+
+---A header's value: an array when the header comes more than once.
+---@alias luaws.HeaderValue string|number|(string|number)[]
+
+---JSON's null. True in a condition: compare with `==`.
+---@class luaws.Null: userdata
+
+---A string that is always sent as a binary message. `#blob` is its length, `tostring(blob)` its
+---bytes; `..` gives a string.
+---@class luaws.Blob: userdata
+---@operator len: integer
+---@operator concat(any): string
+
+-- Events -----------------------------------------------------------------------------------------
+
+---An error, or the cause of one.
+---@class luaws.Error
+---@field errCode integer what it is, by component: docs/errors.md
+---@field message string
+---@field componentSignature luaws.ComponentSignature
+---@field traceback? string where a script's error was raised
+
+---A server has started, or a connection is open.
 ---@class luaws.OpenEvent
 ---@field type "open"
 
+---A client asks for a connection.
 ---@class luaws.ConnectionEvent
 ---@field type "connection"
 ---@field request luaws.Request
 
+---A whole message has come.
 ---@class luaws.MessageEvent
 ---@field type "message"
----@field data any a string; under dataType "object" what the JSON text says
----@field isBinary boolean
+---@field data any a string; under dataType "object" what the JSON stands for
+---@field isBinary boolean whether it came as a binary message
 
+---What was waiting for the client has gone out.
 ---@class luaws.DrainEvent
 ---@field type "drain"
 
----@class luaws.ClosedEvent of a server
+---A server has ended.
+---@class luaws.ServerTerminateEvent
 ---@field type "terminate"
 
----@class luaws.TerminateEvent of a connection
+---A connection has ended.
+---@class luaws.TerminateEvent
 ---@field type "terminate"
----@field code integer
----@field reason? string
----@field wasClean boolean close frames went both ways
+---@field code integer of the close that was begun first; 1005: it had none; 1006: there was none
+---@field reason? string of that close
+---@field wasClean boolean whether close frames went both ways
 
+---Something went wrong.
 ---@class luaws.ErrorEvent
 ---@field type "error"
----@field errors luaws.Error[] [1] is the error, later entries are its causes
----@field connection? luaws.WebSocketConnection whose handler has no onError
+---@field errors luaws.Error[] [1] is the error, entries behind it are its causes
+---@field connection? luaws.WebSocketConnection whose handler has no onError: the server's is told
 
----@class luaws.Error
----@field errCode integer
----@field message string
----@field componentSignature "LUAW"|"LUA_"|"UV__"
----@field traceback? string
-
+---An HTTP request wants an answer.
 ---@class luaws.RequestEvent
 ---@field type "request"
 ---@field request luaws.Request
 
+---A client's request. It belongs to the script, which may keep it.
 ---@class luaws.Request
 ---@field url string as sent: "/status?name=ryan"
 ---@field path string the URL up to "?", as sent
----@field query table<string, string|string[]>
----@field params table<string, string>
----@field headers table<string, string|string[]> by lower-case name
----@field method string
----@field protocols string[] what the client offers
----@field remoteAddress string
----@field remotePort integer
----@field secure boolean
----@field body? string for onRequest
+---@field query table<string, string|string[]> decoded; an array when a name comes again
+---@field params table<string, string> what the names in the server's path stand for, decoded
+---@field headers table<string, string|string[]> by lower-case name; other spellings are found too
+---@field method string "GET"
+---@field protocols string[] the subprotocols that the client offers
+---@field remoteAddress string "" on a unix socket
+---@field remotePort integer 0 on a unix socket
+---@field secure boolean whether it came by TLS
+---@field body? string of onRequest only
 
--- WebServer ---------------------------------------------------------------------------------------
+-- Handlers ---------------------------------------------------------------------------------------
+-- Any tables that have these methods; what isn't said to be required may be missing. They are
+-- looked up when the event comes, and may wait.
 
----@class luaws.WebServerSettings
----@field host? string "127.0.0.1"; "unix:/path"
----@field port? integer 8080; 0 takes a free one
----@field root? string|false folder of static files
----@field handler? luaws.RequestHandler
----@field handshakeTimeout? number|false seconds: 10
----@field keepAliveTimeout? number|false seconds: 5
----@field maxBody? integer bytes: 1 MiB
-
+---An HTTP answer. A field that isn't listed is an error.
 ---@class luaws.Response
----@field status? integer
----@field headers? table<string, string|number|(string|number)[]>
+---@field status? integer 200 to 599 (200); as a refusal 300 to 599 (403)
+---@field headers? table<string, luaws.HeaderValue>
 ---@field body? string|luaws.Blob
 
----@class luaws.RequestHandler
-local RequestHandler = {}
-
----@param web luaws.WebServer
----@param event luaws.RequestEvent
----@return luaws.Response|string|luaws.Blob|nil
-function RequestHandler:onRequest(web, event) end
-
----@class luaws.WebServerClass
-local WebServerClass = {}
-
----@param settings? luaws.WebServerSettings
----@return luaws.WebServer
-function WebServerClass.new(settings) end
-
----@class luaws.WebServer
----@field isRunning boolean
----@field host string
----@field port integer
----@field url string
-local WebServer = {}
-
----@param settings? luaws.WebServerSettings
----@return true?
----@return string? message
-function WebServer:start(settings) end
-
----@param timeout? number seconds
-function WebServer:stop(timeout) end
-
--- WebSocketServer ---------------------------------------------------------------------------------
-
----@class luaws.WebSocketServerOptions
----@field path? string exact, or with ":name" and "*"
----@field dataType? "text"|"blob"|"object"
----@field protocols? string[]
----@field origins? string|string[]
----@field maxPayload? integer|false bytes: 1 MiB
----@field maxFragments? integer|false 16384
----@field maxConnections? integer|false
----@field maxConnectionsPerAddress? integer|false
----@field maxMessageRate? integer|false messages a second
----@field pingInterval? number|false seconds: 20
----@field pongTimeout? number|false seconds: 20
----@field answerTimeout? number|false seconds: 10
----@field closeTimeout? number|false seconds: 10
----@field maxBackpressure? integer|false bytes: 1 MiB
----@field slowConsumer? "close"|"drop"
----@field web? luaws.WebServer
-
+---What onConnection may return beside a handler.
 ---@class luaws.Acceptance
----@field protocol? string
----@field headers? table<string, string|number|(string|number)[]>
+---@field protocol? string a subprotocol that the client has offered
+---@field headers? table<string, luaws.HeaderValue> further headers of the 101
 
+---Handles a WebSocketServer.
 ---@class luaws.ServerHandler
 local ServerHandler = {}
 
+---Required. Decides on a client, before it has its 101; calls for different clients overlap.
+---Raising, or returning anything else, refuses with 500.
 ---@param wss luaws.WebSocketServer
 ---@param event luaws.ConnectionEvent
----@return luaws.ConnectionHandler? handler nil: refused
----@return luaws.Acceptance|luaws.Response|integer|nil more with the handler, or the status
----@return string? body
+---@return luaws.ConnectionHandler? handler accepts the client; nil refuses it with 403
+---@return luaws.Acceptance|luaws.Response|integer|nil more for a handler; a refusal or its status
+---@return string|luaws.Blob|nil body of a refusal with a status
 function ServerHandler:onConnection(wss, event) end
 
+---The server has started. Once, first.
 ---@param wss luaws.WebSocketServer
 ---@param event luaws.OpenEvent
 function ServerHandler:onOpen(wss, event) end
 
+---The server, or its web server, was closed. Once, last.
 ---@param wss luaws.WebSocketServer
----@param event luaws.ClosedEvent
+---@param event luaws.ServerTerminateEvent
 function ServerHandler:onTerminate(wss, event) end
 
+---An error of the server's own, or of a connection whose handler has no onError.
 ---@param wss luaws.WebSocketServer
 ---@param event luaws.ErrorEvent
 function ServerHandler:onError(wss, event) end
 
+---Handles a WebSocketConnection. While one of its callbacks waits, its next event is held back.
+---@class luaws.ConnectionHandler
+local ConnectionHandler = {}
+
+---Required. A whole message has come.
+---@param ws luaws.WebSocketConnection
+---@param event luaws.MessageEvent
+function ConnectionHandler:onMessage(ws, event) end
+
+---The connection is open. Once, first.
+---@param ws luaws.WebSocketConnection
+---@param event luaws.OpenEvent
+function ConnectionHandler:onOpen(ws, event) end
+
+---The connection is closed or lost. Once, last.
+---@param ws luaws.WebSocketConnection
+---@param event luaws.TerminateEvent
+function ConnectionHandler:onTerminate(ws, event) end
+
+---A callback has raised, a message couldn't be decoded, the client broke the protocol or a limit. A
+---client that goes away is no error.
+---@param ws luaws.WebSocketConnection
+---@param event luaws.ErrorEvent
+function ConnectionHandler:onError(ws, event) end
+
+---bufferedAmount is 0 again, after the system had refused to take all of something.
+---@param ws luaws.WebSocketConnection
+---@param event luaws.DrainEvent
+function ConnectionHandler:onDrain(ws, event) end
+
+---Handles the HTTP requests of a WebServer.
+---@class luaws.RequestHandler
+local RequestHandler = {}
+
+---Required. Answers a request within 30 seconds; raising gives 500.
+---@param web luaws.WebServer
+---@param event luaws.RequestEvent
+---@return luaws.Response|string|luaws.Blob|nil answer nil leaves it to the static files
+function RequestHandler:onRequest(web, event) end
+
+-- WebServer --------------------------------------------------------------------------------------
+
+---Settings of a WebServer. Limits and clocks that may be false are switched off by it.
+---@class luaws.WebServerSettings
+---@field host? string address or name, or "unix:/path"; "127.0.0.1"
+---@field port? integer 0 takes a free one; 8080
+---@field root? string|false folder of static files, from the script's folder on
+---@field handler? luaws.RequestHandler answers HTTP requests
+---@field handshakeTimeout? number|false seconds to the end of a request's head; 10
+---@field keepAliveTimeout? number|false seconds between two requests; 5
+---@field maxBody? integer bytes of a request's body, over it 413; 1 MiB
+
+---The class of web servers.
+---@class luaws.WebServerClass
+local WebServerClass = {}
+
+---Makes a web server, which doesn't listen yet. Raises for an unknown or bad setting.
+---@param settings? luaws.WebServerSettings
+---@return luaws.WebServer
+---@nodiscard
+function WebServerClass.new(settings) end
+
+---A host and port that answer HTTP requests and carry WebSocket servers. `luaws.webServer` is there
+---from the beginning.
+---@class luaws.WebServer
+---@field isRunning boolean (read-only) whether it listens
+---@field host string (read-only) as set
+---@field port integer (read-only) as set; the real one while it runs
+---@field url string (read-only) "http://127.0.0.1:8080/"
+local WebServer = {}
+
+---Takes the settings over those it has and starts listening; nil and a message when it can't (port
+---in use, bad host, no such folder). A running one takes what can change, not host and port.
+---@param settings? luaws.WebServerSettings
+---@return true? ok
+---@return string? message
+function WebServer:start(settings) end
+
+---Terminates its WebSocket servers and stops listening. Returns at once; it may be started again.
+---@param timeout? number seconds for the closing handshakes, 0: none; closeTimeout of each server
+function WebServer:stop(timeout) end
+
+-- WebSocketServer --------------------------------------------------------------------------------
+
+---Options of a WebSocketServer. Limits and clocks that may be false are switched off by it.
+---@class luaws.WebSocketServerOptions
+---@field path? string "/chat", "/rooms/:room", "/files/*"; nil: every path that no other one has
+---@field dataType? luaws.DataType "text"
+---@field protocols? string|string[] subprotocols that it speaks, by preference
+---@field origins? string|string[] pages that may connect: "https://*.example.com", "*"; own host
+---@field maxPayload? integer|false bytes of a message, over it 1009; 1 MiB; false: 1 GiB
+---@field maxFragments? integer|false frames of a message, over it 1008; 16384
+---@field maxConnections? integer|false connections at a time, over it 503; none
+---@field maxConnectionsPerAddress? integer|false of one address, over it 429; none
+---@field maxMessageRate? integer|false messages a second of one connection, read no faster; none
+---@field pingInterval? number|false seconds of silence before a ping; 20
+---@field pongTimeout? number|false seconds of silence after it before the client counts as lost; 20
+---@field answerTimeout? number|false seconds that onConnection may take, then 503; 10
+---@field closeTimeout? number|false seconds that the closing handshake may take; 10
+---@field maxBackpressure? integer|false bytes that may wait for a slow client; 1 MiB
+---@field slowConsumer? luaws.SlowConsumer what happens past that; "close"
+---@field web? luaws.WebServer the web server that it belongs to; luaws.webServer
+
+---The class of WebSocket servers.
 ---@class luaws.WebSocketServerClass
 local WebSocketServerClass = {}
 
+---Makes a WebSocket server and starts it, and its web server if that isn't running; the path
+---answers when it returns. Raises for a handler without onConnection, an unknown or bad option, a
+---path that is taken, or a web server that can't start.
 ---@param handler luaws.ServerHandler
 ---@param options? luaws.WebSocketServerOptions
 ---@return luaws.WebSocketServer
 function WebSocketServerClass.new(handler, options) end
 
+---A WebSocket server on a path. Lives until it is terminated.
 ---@class luaws.WebSocketServer
----@field connections luaws.WebSocketConnection[]
----@field connectionCount integer
----@field handler luaws.ServerHandler
----@field path? string
----@field dataType "text"|"blob"|"object"
----@field terminated boolean
+---@field connections luaws.WebSocketConnection[] (read-only) the open ones; replaced, never changed
+---@field connectionCount integer (read-only)
+---@field handler luaws.ServerHandler (read-only) the handler passed to new
+---@field path? string (read-only) as given
+---@field dataType luaws.DataType (read-only)
+---@field terminated boolean (read-only) true in onTerminate and later
 local WebSocketServer = {}
 
----@param message any
----@param except? luaws.WebSocketConnection
-function WebSocketServer:broadcast(message, except) end
-
----@param timeout? number seconds
+---Closes it: 1001 to each client, then onTerminate for each, then its own. Returns at once. A
+---second call can only shorten the time.
+---@param timeout? number seconds for the closing handshakes, 0: sockets are dropped; closeTimeout
 function WebSocketServer:terminate(timeout) end
 
--- WebSocketConnection -----------------------------------------------------------------------------
+---Sends to every connection, encoded once. Raises for what can't be sent.
+---@param message luaws.Message
+---@param except? luaws.WebSocketConnection the one that is left out
+function WebSocketServer:broadcast(message, except) end
 
----@class luaws.ConnectionHandler
-local ConnectionHandler = {}
+-- WebSocketConnection ----------------------------------------------------------------------------
 
----@param ws luaws.WebSocketConnection
----@param event luaws.MessageEvent
-function ConnectionHandler:onMessage(ws, event) end
-
----@param ws luaws.WebSocketConnection
----@param event luaws.OpenEvent
-function ConnectionHandler:onOpen(ws, event) end
-
----@param ws luaws.WebSocketConnection
----@param event luaws.TerminateEvent
-function ConnectionHandler:onTerminate(ws, event) end
-
----@param ws luaws.WebSocketConnection
----@param event luaws.ErrorEvent
-function ConnectionHandler:onError(ws, event) end
-
----@param ws luaws.WebSocketConnection
----@param event luaws.DrainEvent
-function ConnectionHandler:onDrain(ws, event) end
-
+---A connection. Can be compared, used as a key, and kept after its end. Any other field may be set
+---and stays with it.
 ---@class luaws.WebSocketConnection
----@field id integer
----@field status "Connected"|"Closing"|"Closed"
----@field handler luaws.ConnectionHandler
----@field wss luaws.WebSocketServer
----@field remoteAddress string
----@field path string
----@field params table<string, string>
----@field protocol? string
----@field bufferedAmount integer
----@field [any] any fields of the script's own
+---@field id integer (read-only) unique in this process, never used again
+---@field status luaws.Status (read-only)
+---@field handler luaws.ConnectionHandler (read-only) the table that onConnection returned
+---@field wss luaws.WebSocketServer (read-only) its server
+---@field remoteAddress string (read-only) "" on a unix socket
+---@field path string (read-only) as in event.request
+---@field params table<string, string> (read-only) as in event.request
+---@field protocol? string (read-only) the subprotocol chosen
+---@field bufferedAmount integer (read-only) framed bytes that the system has not taken yet
+---@field [string] any the script's own
 local WebSocketConnection = {}
 
----@param message any
----@param binary? boolean forces the kind of message for a string
----@return true?
----@return integer|"closed"|"dropped" bufferedAmount or why not
+---Sends a message: a string by the server's dataType, or as `binary` says; a blob as binary; a
+---table as JSON. Raises for what can't be sent.
+---@param message luaws.Message
+---@param binary? boolean for strings: true sends binary, false text
+---@return true? ok
+---@return integer|"closed"|"dropped" bufferedAmount or why it wasn't sent
 function WebSocketConnection:send(message, binary) end
 
----@param code? integer 1000, 3000-4999
----@param reason? string
+---Starts the closing handshake; what was sent before goes out first. No onMessage is called from
+---then on. Raises for any other code or a longer reason.
+---@param code? integer 1000, or 3000 to 4999
+---@param reason? string up to 123 bytes of UTF-8
 function WebSocketConnection:terminate(code, reason) end
 
+---Drops the socket at once, without a closing handshake.
 function WebSocketConnection:destroy() end
 
----@param data? string
----@return true?
----@return "closed"?
+---Sends a ping now. Its pong isn't told.
+---@param data? string up to 125 bytes
+---@return true? ok
+---@return "closed"? why
 function WebSocketConnection:ping(data) end
 
--- Values ------------------------------------------------------------------------------------------
+-- Timer ------------------------------------------------------------------------------------------
 
----@class luaws.Null
----@class luaws.Blob
-
----@class luaws.Json
-local Json = {}
-
----@param value any
----@return string
-function Json.encode(value) end
-
----@param text string
----@return any value or nil
----@return string? message
-function Json.decode(text) end
-
----@generic T: table
----@param t? T
----@return T
-function luaws.array(t) end
-
----@param s string
----@return luaws.Blob
-function luaws.blob(s) end
-
--- Waiting, timers, tasks --------------------------------------------------------------------------
-
----@param seconds number
----@return true?
----@return "closed"?
-function luaws.sleep(seconds) end
-
----@param f fun(done: fun(...))
----@return any ...
-function luaws.await(f) end
-
----@param f function
----@param ... any
-function luaws.spawn(f, ...) end
-
+---A timer of luaws.after or luaws.every.
 ---@class luaws.Timer
 local Timer = {}
 
+---No further call. Cancelling twice, or too late, does nothing.
 function Timer:cancel() end
 
----@param seconds number
+-- Classes ----------------------------------------------------------------------------------------
+
+---A class: methods are defined on it, and `C.new(...)` calls `C:constructor(...)`.
+---@class luaws.Class
+---@field super? luaws.Class its parent
+---@field constructor? fun(self: table, ...: any)
+---@field [string] any methods
+local Class = {}
+
+---Makes an instance and calls its constructor with the arguments. With a dot, not with a colon.
+---@param ... any
+---@return any
+---@nodiscard
+function Class.new(...) end
+
+-- JSON -------------------------------------------------------------------------------------------
+
+---JSON by RFC 8259: integers stay integers, floats come back the same, arrays stay arrays.
+---@class luaws.Json
+local json = {}
+
+---The JSON text of a value. Raises for what is no JSON, with the way to it: a table with both kinds
+---of keys or with a gap, NaN, infinities, more than 128 levels, invalid UTF-8, functions.
+---@param value table|string|number|boolean|luaws.Null
+---@return string
+---@nodiscard
+function json.encode(value) end
+
+---The value of a JSON text, or nil and what is wrong, with line and column. null is luaws.null.
+---@param text string
+---@return any value
+---@return string? message
+---@nodiscard
+function json.decode(text) end
+
+-- The log ----------------------------------------------------------------------------------------
+
+---Writes lines on stderr, among luaws's own. The message may be any value, written as `tostring`
+---has it; fields are up to 32 names and values.
+---@class luaws.Log
+local log = {}
+
+---For who looks for a mistake.
+---@param message any
+---@param fields? table<string, any>
+function log.debug(message, fields) end
+
+---What happens in the course of things.
+---@param message any
+---@param fields? table<string, any>
+function log.info(message, fields) end
+
+---What somebody should look at.
+---@param message any
+---@param fields? table<string, any>
+function log.warn(message, fields) end
+
+---What went wrong.
+---@param message any
+---@param fields? table<string, any>
+function log.error(message, fields) end
+
+-- The module -------------------------------------------------------------------------------------
+
+---A scriptable WebSocket server.
+---@class luaws
+---@field WebServer luaws.WebServerClass
+---@field WebSocketServer luaws.WebSocketServerClass
+---@field webServer luaws.WebServer the one that WebSocket servers use unless told otherwise
+---@field json luaws.Json
+---@field log luaws.Log
+---@field null luaws.Null JSON's null
+---@field onError? fun(event: luaws.ErrorEvent) hears of errors outside handlers; yours to set
+local luaws = {}
+
+---Makes a class. Raises when the name is no string or the parent no class.
+---@param name string
+---@param parent? luaws.Class
+---@return luaws.Class
+---@nodiscard
+function luaws.class(name, parent) end
+
+---Makes a table an array for JSON, also when it is empty, and returns it. Raises when it has
+---another metatable.
+---@generic T: table
+---@param t? T a new one when missing
+---@return T
+function luaws.array(t) end
+
+---Bytes that are always sent as a binary message. Raises for anything but a string or a blob.
+---@param bytes string|luaws.Blob
+---@return luaws.Blob
+---@nodiscard
+function luaws.blob(bytes) end
+
+---Waits; everything else goes on. When the connection whose callback waits ends, returns nil and
+---"closed" at once. Raises where waiting is impossible (below a C function, in a coroutine of one's
+---own).
+---@param seconds number 0: until all else that is ready has had its turn
+---@return true? ok
+---@return "closed"? why
+function luaws.sleep(seconds) end
+
+---Calls `f(done)` and waits until `done(...)` is called; returns what it was given.
+---@param f fun(done: fun(...: any))
+---@return any ...
+function luaws.await(f) end
+
+---Runs `f(...)` as a task, which may wait, from the next turn on.
+---@param f fun(...: any)
+---@param ... any
+function luaws.spawn(f, ...) end
+
+---Calls `f(timer)` once.
+---@param seconds number 0: in the next turn
 ---@param f fun(timer: luaws.Timer)
 ---@return luaws.Timer
 function luaws.after(seconds, f) end
 
----@param seconds number
+---Calls `f(timer)` again and again, never while a call of it still waits.
+---@param seconds number more than 0
 ---@param f fun(timer: luaws.Timer)
 ---@return luaws.Timer
 function luaws.every(seconds, f) end
 
--- The rest ----------------------------------------------------------------------------------------
-
----@class luaws.Log
-local Log = {}
-
----@param message any
----@param fields? table<string, any>
-function Log.debug(message, fields) end
-
----@param message any
----@param fields? table<string, any>
-function Log.info(message, fields) end
-
----@param message any
----@param fields? table<string, any>
-function Log.warn(message, fields) end
-
----@param message any
----@param fields? table<string, any>
-function Log.error(message, fields) end
-
----@param name string
----@param parent? table a class
----@return table class with `new` and `super`
-function luaws.class(name, parent) end
-
----@param code? integer 0-255
+---Ends the program cleanly, as SIGTERM does. Returns: the callback that called it goes on.
+---@param code? integer exit code, 0 to 255; 0
 function luaws.exit(code) end
 
 return luaws
