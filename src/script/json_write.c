@@ -57,6 +57,13 @@ static bool put(struct writer *w, const char *p, size_t n) {
   return false;
 }
 
+static bool put_char(struct writer *w, char c) {
+  struct buf *out = w->out;
+  if (out->len == out->cap) return put(w, &c, 1);
+  out->data[out->len++] = c;
+  return true;
+}
+
 int json_encode(lua_State *L, int index, struct buf *out) {
   size_t start = out->len;
   luaL_checkstack(L, 4, "JSON");
@@ -123,7 +130,7 @@ static bool write_string(struct writer *w, int index, bool is_key) {
   size_t length;
   const char *p = lua_tolstring(w->L, index, &length), *start = p, *limit = p + length;
   bool high = false;
-  if (!put(w, "\"", 1)) return false;
+  if (!put_char(w, '"')) return false;
   for (;;) {
     const char *stop = json_text_skip_plain(p, limit, &high);
     if (!put(w, p, (size_t)(stop - p))) return false;
@@ -134,7 +141,7 @@ static bool write_string(struct writer *w, int index, bool is_key) {
   if (high && !ws_utf8_valid(start, length))
     return is_key ? fail(w, w->depth - 1, "a key with invalid UTF-8 is no JSON")
                   : fail(w, w->depth, "a string with invalid UTF-8 is no JSON");
-  return put(w, "\"", 1);
+  return put_char(w, '"');
 }
 
 // The functions from here to write_table find the table, a key and its value at the top of the
@@ -158,15 +165,15 @@ static bool fail_key(struct writer *w) {
 
 static bool write_object(struct writer *w, int table) {
   lua_State *L = w->L;
-  if (!put(w, "{", 1)) return false;
+  if (!put_char(w, '{')) return false;
   for (bool is_first = true;; is_first = false) {
     if (lua_type(L, -2) != LUA_TSTRING) return fail_key(w);
-    if (!is_first && !put(w, ",", 1)) return false;
-    if (!write_string(w, -2, true) || !put(w, ":", 1) || !write_value(w)) return false;
+    if (!is_first && !put_char(w, ',')) return false;
+    if (!write_string(w, -2, true) || !put_char(w, ':') || !write_value(w)) return false;
     lua_pop(L, 1);
     if (!lua_next(L, table)) break;
   }
-  return put(w, "}", 1);
+  return put_char(w, '}');
 }
 
 // The keys from here on come in some other order: they must be `next` up to some n.
@@ -195,7 +202,7 @@ static bool write_rest(struct writer *w, int table, lua_Integer next) {
   lua_Integer count;
   if (!count_rest(w, table, next, &count)) return false;
   for (lua_Integer i = next; i <= count; i++) {
-    if (i > 1 && !put(w, ",", 1)) return false;
+    if (i > 1 && !put_char(w, ',')) return false;
     lua_pushinteger(L, i);
     lua_rawgeti(L, table, i);
     if (!write_value(w)) return false;
@@ -207,18 +214,18 @@ static bool write_rest(struct writer *w, int table, lua_Integer next) {
 // lua_next gives the array part in order, so one pass does for nearly every array.
 static bool write_array(struct writer *w, int table) {
   lua_State *L = w->L;
-  if (!put(w, "[", 1)) return false;
+  if (!put_char(w, '[')) return false;
   for (lua_Integer i = 1;; i++) {
     if (!lua_isinteger(L, -2) || lua_tointeger(L, -2) != i) {
       if (!write_rest(w, table, i)) return false;
       break;
     }
-    if (i > 1 && !put(w, ",", 1)) return false;
+    if (i > 1 && !put_char(w, ',')) return false;
     if (!write_value(w)) return false;
     lua_pop(L, 1);
     if (!lua_next(L, table)) break;
   }
-  return put(w, "]", 1);
+  return put_char(w, ']');
 }
 
 static bool write_table(struct writer *w) {
