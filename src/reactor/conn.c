@@ -39,7 +39,7 @@ static bool is_websocket(const struct conn *c) {
   return c->state == CONN_OPEN || c->state == CONN_CLOSING;
 }
 
-static void update_watch(struct conn *c) {
+void conn_watch(struct conn *c) {
   if (c->state == CONN_CLOSED) return;
   bool writable = !outbox_is_empty(&c->outbox) || c->state == CONN_SENDING;
   c->transport->ops->watch(c->transport, c->paused == 0, writable);
@@ -70,7 +70,7 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   uint64_t timeout = w->config->handshake_timeout;
   conn_set_deadline(c, timeout == CONFIG_NONE ? UINT64_MAX : c->received_at + timeout);
   c->reactor->accepted++;
-  update_watch(c);
+  conn_watch(c);
 }
 
 void conn_set_deadline(struct conn *c, uint64_t due) {
@@ -82,7 +82,7 @@ void conn_set_deadline(struct conn *c, uint64_t due) {
 
 void conn_pause(struct conn *c, enum conn_pause why) {
   c->paused |= (uint8_t)why;
-  update_watch(c);
+  conn_watch(c);
 }
 
 void conn_resume(struct conn *c, enum conn_pause why) {
@@ -90,7 +90,7 @@ void conn_resume(struct conn *c, enum conn_pause why) {
   c->paused &= (uint8_t)~why;
   if (why == CONN_PAUSE_LANE) list_remove(&c->lane_node);
   if (c->paused == 0 && is_websocket(c)) conn_ws_restart_clock(c);
-  update_watch(c);
+  conn_watch(c);
 }
 
 // Writing -----------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
   if (counted) count_taken(c, taken);
   if (taken == size) return;
   outbox_push(&c->outbox, (const char *)data + taken, size - taken, counted);
-  update_watch(c);
+  conn_watch(c);
 }
 
 void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout) {
@@ -191,7 +191,7 @@ static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
     keep_piece(c, &c->reactor->pieces[at], offset);
   }
   c->was_refused = true;
-  update_watch(c);
+  conn_watch(c);
 }
 
 // Sends the pieces from *at on. Leaves *at, *offset where the kernel stopped (0: all taken).
@@ -285,7 +285,7 @@ static void on_ready(struct transport *t, bool readable, bool writable) {
   struct conn *c = conn_of(t);
   if (writable) {
     drain_outbox(c);
-    update_watch(c);
+    conn_watch(c);
   }
   if (readable && c->state != CONN_CLOSED) read_socket(c);
 }
@@ -331,7 +331,7 @@ static void linger(struct conn *c) {
   c->paused = 0;
   list_remove(&c->lane_node);
   if (outbox_is_empty(&c->outbox)) c->transport->ops->finish(c->transport);
-  update_watch(c);
+  conn_watch(c);
 }
 
 static void log_ending(const struct conn *c, const char *why) {

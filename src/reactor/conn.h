@@ -107,6 +107,9 @@ void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, stru
 void conn_flush(struct conn *c);
 void conn_flush_dirty(struct reactor *r);
 
+// Asks the loop for what the state needs: reading unless paused, writing while something waits.
+void conn_watch(struct conn *c);
+
 // Stops or resumes reading for one reason.
 void conn_pause(struct conn *c, enum conn_pause why);
 void conn_resume(struct conn *c, enum conn_pause why);

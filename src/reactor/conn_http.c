@@ -89,8 +89,9 @@ static void next_request(struct conn *c) {
 static void continue_response(struct conn *c) {
   if (c->state == CONN_CLOSED) return;
   c->state = CONN_SENDING;
-  conn_set_deadline(c, now_of(c) + STALL_MS);
   conn_http_drained(c);
+  // A file that isn't finished goes on when the socket is writable again, empty outbox or not.
+  if (c->state == CONN_SENDING) conn_watch(c);
 }
 
 // Sends the next pieces of a file. True: there is no more of it to be read.
