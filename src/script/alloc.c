@@ -2,6 +2,7 @@
 
 #include "script/alloc.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -28,11 +29,11 @@ struct alloc_chunk {
   _Alignas(16) char data[];
 };
 
-static void *allocate(struct alloc *a, size_t size);
-static void release(struct alloc *a, void *p, size_t size);
+static void *carve(struct alloc *a, size_t class);
+static void *move(struct alloc *a, void *p, size_t old_size, size_t size);
 
 void alloc_init(struct alloc *a, size_t cap) {
-  *a = (struct alloc){.cap = cap};
+  *a = (struct alloc){.cap = cap, .limit = SIZE_MAX};
 }
 
 void alloc_deinit(struct alloc *a) {
@@ -47,33 +48,49 @@ static size_t class_of(size_t size) {
   return (size - 1) / ALLOC_STEP;
 }
 
+static inline void *allocate(struct alloc *a, size_t size) {
+  void *p;
+  if (size > POOL_MAX) {
+    p = malloc(size);
+    if (!p) return NULL;
+  } else {
+    void **list = &a->free[class_of(size)];
+    p = *list;
+    if (p)
+      *list = *(void **)p;
+    else
+      p = carve(a, class_of(size));
+  }
+  a->used += size;
+  return p;
+}
+
+static inline void release(struct alloc *a, void *p, size_t size) {
+  a->used -= size;
+  if (size > POOL_MAX) {
+    free(p);
+    return;
+  }
+  void **list = &a->free[class_of(size)];
+  *(void **)p = *list;
+  *list = p;
+}
+
+// Without `p`, old_size names the kind of object.
 void *alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
   struct alloc *a = ud;
-  if (!p) old_size = 0; // then it names the kind of object
   if (size == 0) {
     if (p) release(a, p, old_size);
     return NULL;
   }
-  if (a->is_capped && size > old_size && a->used + (size - old_size) > a->cap) return NULL;
-  if (!p) return allocate(a, size);
-  if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
-    a->used += size - old_size;
-    return p;
-  }
-  if (old_size > POOL_MAX && size > POOL_MAX) {
-    void *moved = realloc(p, size);
-    if (moved) a->used += size - old_size;
-    return moved;
-  }
-  void *moved = allocate(a, size);
-  if (!moved) return NULL;
-  memcpy(moved, p, old_size < size ? old_size : size);
-  release(a, p, old_size);
-  return moved;
+  if (!p) return a->used + size > a->limit ? NULL : allocate(a, size);
+  if (size > old_size && a->used + (size - old_size) > a->limit) return NULL;
+  return move(a, p, old_size, size);
 }
 
 // A piece of a chunk. What is left of the old chunk when it doesn't fit is lost: half a kilobyte.
-static void *carve(struct alloc *a, size_t size) {
+static void *carve(struct alloc *a, size_t class) {
+  size_t size = (class + 1) * ALLOC_STEP;
   if ((size_t)(a->end - a->at) < size) {
     struct alloc_chunk *chunk = mem_alloc(CHUNK_SIZE);
     chunk->next = a->chunks;
@@ -86,29 +103,20 @@ static void *carve(struct alloc *a, size_t size) {
   return p;
 }
 
-static void *allocate(struct alloc *a, size_t size) {
-  void *p;
-  if (size > POOL_MAX) {
-    p = malloc(size);
-  } else {
-    size_t class = class_of(size);
-    p = a->free[class];
-    if (p)
-      memcpy(&a->free[class], p, sizeof(void *));
-    else
-      p = carve(a, (class + 1) * ALLOC_STEP);
+static void *move(struct alloc *a, void *p, size_t old_size, size_t size) {
+  if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
+    a->used += size - old_size;
+    return p;
   }
-  if (p) a->used += size;
-  return p;
-}
-
-static void release(struct alloc *a, void *p, size_t size) {
-  a->used -= size;
-  if (size > POOL_MAX) {
-    free(p);
-    return;
+  void *moved;
+  if (old_size > POOL_MAX && size > POOL_MAX) {
+    moved = realloc(p, size);
+    if (moved) a->used += size - old_size;
+    return moved;
   }
-  size_t class = class_of(size);
-  memcpy(p, &a->free[class], sizeof(void *));
-  a->free[class] = p;
+  moved = allocate(a, size);
+  if (!moved) return NULL;
+  memcpy(moved, p, old_size < size ? old_size : size);
+  release(a, p, old_size);
+  return moved;
 }

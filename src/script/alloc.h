@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define ALLOC_SMALL_MAX 512 // bytes; larger ones are malloc's
 #define ALLOC_STEP      16  // the classes lie this far apart
@@ -20,11 +21,15 @@ struct alloc {
   char *end;
   size_t used; // bytes that Lua holds
   size_t cap;
-  // The cap binds only while a script is running: it raises "not enough memory" there, inside a
-  // task. What luaws allocates between two calls, where nothing would catch that, is bounded by
-  // other ceilings.
-  bool is_capped;
+  size_t limit; // the cap, or none
 };
+
+// The cap binds only while a script is running: it raises "not enough memory" there, inside a task.
+// What luaws allocates between two calls, where nothing would catch that, is bounded by other
+// ceilings.
+static inline void alloc_bind(struct alloc *a, bool is_script_running) {
+  a->limit = is_script_running ? a->cap : SIZE_MAX;
+}
 
 void alloc_init(struct alloc *a, size_t cap);
 

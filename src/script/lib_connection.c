@@ -20,7 +20,7 @@ static int push_closed(lua_State *L) {
 
 // ws:send(message [, binary]) -> true, bufferedAmount | nil, why
 static int send_message(lua_State *L) {
-  struct link *link = object_self(L, OBJECT_CONNECTION, "send");
+  struct link *link = object_self(L, &LINK_CLASS, "send");
   struct message m = message_read(L, 2, link->wss->data, 3, "send");
   switch (link_send(runtime_of(L), link, m.opcode, m.data, m.length)) {
   case LINK_SENT:
@@ -37,7 +37,7 @@ static int send_message(lua_State *L) {
 
 // ws:terminate([code [, reason]])
 static int terminate(lua_State *L) {
-  struct link *link = object_self(L, OBJECT_CONNECTION, "terminate");
+  struct link *link = object_self(L, &LINK_CLASS, "terminate");
   unsigned code = lua_isnoneornil(L, 2) ? WS_CLOSE_NORMAL : args_close_code(L, 2);
   size_t length = 0;
   const char *reason = NULL;
@@ -57,13 +57,13 @@ static int terminate(lua_State *L) {
 
 // ws:destroy()
 static int destroy(lua_State *L) {
-  link_destroy(runtime_of(L), object_self(L, OBJECT_CONNECTION, "destroy"));
+  link_destroy(runtime_of(L), object_self(L, &LINK_CLASS, "destroy"));
   return 0;
 }
 
 // ws:ping([data]) -> true | nil, "closed"
 static int ping(lua_State *L) {
-  struct link *link = object_self(L, OBJECT_CONNECTION, "ping");
+  struct link *link = object_self(L, &LINK_CLASS, "ping");
   size_t length = 0;
   const char *data = NULL;
   if (!lua_isnoneornil(L, 2)) {
@@ -172,7 +172,7 @@ static const struct object_property PROPERTIES[] = {{"handler", push_handler},
                                                     {"params", push_params},
                                                     {NULL, NULL}};
 
-const struct object_class LINK_CLASS = {.kind = OBJECT_CONNECTION,
+const struct object_class LINK_CLASS = {.name = "WebSocketConnection",
                                         .methods = METHODS,
                                         .properties = PROPERTIES,
                                         .fields = LINK_FIELDS,

@@ -11,6 +11,7 @@
 enum { TIMER_FUNCTION = 1, TIMER_USER_VALUES = 1 };
 
 struct timer {
+  struct object object;
   struct list node; // on runtime.timers from its start to its end
   struct deadline deadline;
   uint64_t period; // ms, 0: once
@@ -94,7 +95,7 @@ static int every(lua_State *L) {
 
 // timer:cancel()
 static int cancel(lua_State *L) {
-  struct timer *timer = object_self(L, OBJECT_TIMER, "cancel");
+  struct timer *timer = object_self(L, &TIMER_CLASS, "cancel");
   timer->is_cancelled = true;
   if (!timer->is_busy) end(runtime_of(L), timer);
   return 0;
@@ -108,7 +109,7 @@ static void describe(lua_State *L, void *self) {
 static const luaL_Reg METHODS[] = {{"cancel", cancel}, {NULL, NULL}};
 static const struct object_property PROPERTIES[] = {{NULL, NULL}};
 
-static const struct object_class TIMER_CLASS = {.kind = OBJECT_TIMER,
+static const struct object_class TIMER_CLASS = {.name = "Timer",
                                                 .methods = METHODS,
                                                 .properties = PROPERTIES,
                                                 .describe = describe};

@@ -51,7 +51,7 @@ static int restart(lua_State *L, struct webserver *web) {
 
 // web:start([settings]) -> true | nil, message
 static int start(lua_State *L) {
-  struct webserver *web = object_self(L, OBJECT_WEBSERVER, "start");
+  struct webserver *web = object_self(L, &WEBSERVER_CLASS, "start");
   lua_settop(L, 2);
   if (web->is_running) return restart(L, web);
   webserver_read_settings(L, web, 2, "start");
@@ -64,7 +64,7 @@ static int start(lua_State *L) {
 
 // web:stop([timeout])
 static int stop(lua_State *L) {
-  struct webserver *web = object_self(L, OBJECT_WEBSERVER, "stop");
+  struct webserver *web = object_self(L, &WEBSERVER_CLASS, "stop");
   uint64_t timeout = CONFIG_NONE;
   if (!lua_isnoneornil(L, 2)) timeout = wait_check_seconds(L, 2, "stop");
   webserver_stop(runtime_of(L), web, timeout);
@@ -110,7 +110,7 @@ static const struct object_property PROPERTIES[] = {{"isRunning", push_is_runnin
                                                     {"url", push_url},
                                                     {NULL, NULL}};
 
-const struct object_class WEBSERVER_CLASS = {.kind = OBJECT_WEBSERVER,
+const struct object_class WEBSERVER_CLASS = {.name = "WebServer",
                                              .methods = METHODS,
                                              .properties = PROPERTIES,
                                              .describe = describe,

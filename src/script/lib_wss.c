@@ -10,7 +10,7 @@
 
 // wss:terminate([timeout])
 static int terminate(lua_State *L) {
-  struct wss *wss = object_self(L, OBJECT_WSS, "terminate");
+  struct wss *wss = object_self(L, &WSS_CLASS, "terminate");
   uint64_t timeout = CONFIG_NONE;
   if (!lua_isnoneornil(L, 2)) timeout = wait_check_seconds(L, 2, "terminate");
   wss_terminate(runtime_of(L), wss, timeout);
@@ -65,10 +65,10 @@ static void fan_out(struct runtime *rt, const struct wss *wss, const struct link
 // wss:broadcast(message [, except])
 static int broadcast(lua_State *L) {
   struct runtime *rt = runtime_of(L);
-  struct wss *wss = object_self(L, OBJECT_WSS, "broadcast");
+  struct wss *wss = object_self(L, &WSS_CLASS, "broadcast");
   const struct link *except = NULL;
   if (!lua_isnoneornil(L, 3)) {
-    except = object_to(L, 3, OBJECT_CONNECTION);
+    except = object_to(L, 3, &LINK_CLASS);
     if (!except)
       return args_error(L, "broadcast: the exception must be a WebSocketConnection, got %s",
                         args_describe(L, 3));
@@ -148,7 +148,7 @@ static const struct object_property PROPERTIES[] = {{"connections", push_connect
                                                     {"handler", push_handler},
                                                     {NULL, NULL}};
 
-const struct object_class WSS_CLASS = {.kind = OBJECT_WSS,
+const struct object_class WSS_CLASS = {.name = "WebSocketServer",
                                        .methods = METHODS,
                                        .properties = PROPERTIES,
                                        .describe = describe,

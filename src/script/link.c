@@ -23,7 +23,7 @@ struct link *link_new(struct runtime *rt, struct wss *wss, uint64_t handle,
   link->id = request->connection;
   link->wss = wss;
   link->taken = request->taken;
-  link->taken_before = request->taken_before;
+  link->sent = request->taken_before;
   link->info = collect_info(request);
   wss_push(L, wss);
   lua_setiuservalue(L, -2, LINK_WSS);

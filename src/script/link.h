@@ -44,15 +44,15 @@ struct link_queue {
 };
 
 struct link {
+  struct object object;
   uint64_t handle;
   uint64_t id;
   struct wss *wss;
   struct list node;        // on wss.links
   struct task *task;       // the callback that is running or waiting, or NULL
   struct link_queue *queue; // NULL: nothing waits
-  _Atomic uint64_t *taken; // framed bytes that the kernel has taken, counting from `taken_before`
-  uint64_t taken_before;
-  uint64_t sent; // framed bytes handed to the reactor
+  _Atomic uint64_t *taken; // framed bytes that the kernel has taken, of all that had this slot
+  uint64_t sent;           // framed bytes handed to the reactor, counting on from *taken
   char *info;    // address, protocol, path, offered protocols, each ended by a NUL
   int ref;       // keeps the userdata alive
   uint32_t done; // cost of messages worked off and not yet given back as credit
@@ -103,7 +103,7 @@ void link_open(struct runtime *rt, struct link *link, lua_State *L, int index);
 
 // Bytes that wait for the peer.
 static inline uint64_t link_buffered(const struct link *link) {
-  uint64_t taken = atomic_load_explicit(link->taken, memory_order_relaxed) - link->taken_before;
+  uint64_t taken = atomic_load_explicit(link->taken, memory_order_relaxed);
   return link->sent > taken ? link->sent - taken : 0;
 }
 

@@ -17,9 +17,9 @@ static struct message encode(lua_State *L, int index, const char *what);
 
 static enum ws_opcode choose_opcode(lua_State *L, enum wss_data data, int binary,
                                     const char *what) {
-  if (binary == 0 || lua_isnoneornil(L, binary))
-    return data == WSS_BLOB ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
-  if (!lua_isboolean(L, binary))
+  int type = binary == 0 ? LUA_TNIL : lua_type(L, binary);
+  if (type <= LUA_TNIL) return data == WSS_BLOB ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
+  if (type != LUA_TBOOLEAN)
     args_error(L, "%s: binary must be true or false, got %s", what, args_describe(L, binary));
   return lua_toboolean(L, binary) ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
 }

@@ -6,19 +6,12 @@
 #include <string.h>
 #include "script/args.h"
 
-static const char *const NAMES[OBJECT_KINDS] = {
-    [OBJECT_CONNECTION] = "WebSocketConnection",
-    [OBJECT_WSS] = "WebSocketServer",
-    [OBJECT_WEBSERVER] = "WebServer",
-    [OBJECT_TIMER] = "Timer",
-};
-
 static int read_member(lua_State *L);
 static int write_member(lua_State *L);
 static int describe(lua_State *L);
 static int collect(lua_State *L);
 
-// The registry keeps metatables by the addresses of their classes, and classes by kind below.
+// The registry keeps the metatables by the addresses of their classes.
 void object_open(lua_State *L, const struct object_class *class) {
   lua_createtable(L, 0, 6); // metatable
   lua_newtable(L);          // members
@@ -41,28 +34,25 @@ void object_open(lua_State *L, const struct object_class *class) {
     lua_setfield(L, -3, metamethods[i].name);
   }
   lua_pop(L, 1);
-  lua_pushstring(L, NAMES[class->kind]);
+  lua_pushstring(L, class->name);
   lua_setfield(L, -2, "__name");
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
-  runtime_of(L)->metatables[class->kind] = lua_topointer(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, class);
 }
 
 void *object_new(lua_State *L, const struct object_class *class, size_t size, int user_values) {
-  void *self = lua_newuserdatauv(L, size, user_values);
+  struct object *self = lua_newuserdatauv(L, size, user_values);
   memset(self, 0, size);
+  self->class = class;
   lua_rawgetp(L, LUA_REGISTRYINDEX, class);
   lua_setmetatable(L, -2);
   return self;
 }
 
-void *object_self(lua_State *L, enum object_kind kind, const char *method) {
-  void *self = object_to(L, 1, kind);
-  if (self) return self;
-  args_error(L, "%s: expected a %s to call it on, got %s (is it called with ':'?)", method,
-             NAMES[kind], args_describe(L, 1));
-  return NULL;
+int object_refuse_self(lua_State *L, const struct object_class *class, const char *method) {
+  return args_error(L, "%s: expected a %s to call it on, got %s (is it called with ':'?)", method,
+                    class->name, args_describe(L, 1));
 }
 
 static const struct object_class *class_of(lua_State *L) {
@@ -71,8 +61,8 @@ static const struct object_class *class_of(lua_State *L) {
 
 // Metamethods may be reached with anything as `self` (through debug.getmetatable).
 static void *check_self(lua_State *L, const struct object_class *class) {
-  void *self = object_to(L, 1, class->kind);
-  if (!self) luaL_error(L, "a %s is needed here", NAMES[class->kind]);
+  void *self = object_to(L, 1, class);
+  if (!self) luaL_error(L, "a %s is needed here", class->name);
   return self;
 }
 
@@ -97,10 +87,10 @@ static int read_member(lua_State *L) {
 
 static void refuse_write(lua_State *L, const struct object_class *class, int type) {
   if (type == LUA_TFUNCTION)
-    args_error(L, "'%s' is a method of %s and can't be replaced", lua_tostring(L, 2), NAMES[class->kind]);
+    args_error(L, "'%s' is a method of %s and can't be replaced", lua_tostring(L, 2), class->name);
   if (type == LUA_TNUMBER)
-    args_error(L, "'%s' of a %s is read-only", lua_tostring(L, 2), NAMES[class->kind]);
-  args_error(L, "a %s has no field %s to set", NAMES[class->kind], args_describe(L, 2));
+    args_error(L, "'%s' of a %s is read-only", lua_tostring(L, 2), class->name);
+  args_error(L, "a %s has no field %s to set", class->name, args_describe(L, 2));
 }
 
 static int write_member(lua_State *L) {
@@ -128,13 +118,12 @@ static int describe(lua_State *L) {
   return 1;
 }
 
+// A finalizer of the script's may still come across the object: then it is of no class any more.
 static int collect(lua_State *L) {
   const struct object_class *class = class_of(L);
-  void *self = object_to(L, 1, class->kind);
+  struct object *self = object_to(L, 1, class);
   if (!self) return 0;
   if (class->gc) class->gc(runtime_of(L), self);
-  // A finalizer of the script's may still come across it: then it is of no class any more.
-  lua_pushnil(L);
-  lua_setmetatable(L, 1);
+  self->class = NULL;
   return 0;
 }

@@ -14,7 +14,7 @@ struct object_property {
 };
 
 struct object_class {
-  enum object_kind kind;
+  const char *name; // "WebSocketConnection"
   const luaL_Reg *methods;                    // ends with a NULL name
   const struct object_property *properties;   // the same
   int fields;                                 // user value that holds the script's fields, 0: none
@@ -22,23 +22,36 @@ struct object_class {
   void (*gc)(struct runtime *rt, void *self); // or NULL
 };
 
+// What each object's memory begins with.
+struct object {
+  const struct object_class *class; // NULL: finalized
+};
+
 // Registers the class in the state.
 void object_open(lua_State *L, const struct object_class *class);
 
-// Pushes a new object of `size` zeroed bytes with `user_values` user values.
+// Pushes a new object of `size` bytes, which begins with a struct object and is zero behind it,
+// with `user_values` user values.
 void *object_new(lua_State *L, const struct object_class *class, size_t size, int user_values);
 
-// The object at `index`, or NULL when it isn't of that class.
-static inline void *object_to(lua_State *L, int index, enum object_kind kind) {
-  void *self = lua_touserdata(L, index);
-  if (!self || !lua_getmetatable(L, index)) return NULL;
-  const void *metatable = lua_topointer(L, -1);
-  lua_pop(L, 1);
-  return metatable == runtime_of(L)->metatables[kind] ? self : NULL;
+// The object at `index`, or NULL when it isn't of that class. Nobody else's userdata begins with
+// the address of one of ours; a light userdata has no length.
+static inline void *object_to(lua_State *L, int index, const struct object_class *class) {
+  if (lua_rawlen(L, index) < sizeof(struct object)) return NULL;
+  struct object *self = lua_touserdata(L, index);
+  return self && self->class == class ? self : NULL;
 }
 
-// The object that a method was called on; raises when it isn't one: "send: expected a
-// WebSocketConnection to call it on, got string 'abc' (is it called with ':'?)".
-void *object_self(lua_State *L, enum object_kind kind, const char *method);
+// Raises: "send: expected a WebSocketConnection to call it on, got string 'abc' (is it called with
+// ':'?)".
+int object_refuse_self(lua_State *L, const struct object_class *class, const char *method);
+
+// The object that a method was called on; raises when it isn't one.
+static inline void *object_self(lua_State *L, const struct object_class *class,
+                                const char *method) {
+  void *self = object_to(L, 1, class);
+  if (!self) object_refuse_self(L, class, method);
+  return self;
+}
 
 #endif

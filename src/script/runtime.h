@@ -38,15 +38,6 @@ enum call {
   CALLS,
 };
 
-// The classes of userdata (object.h).
-enum object_kind {
-  OBJECT_CONNECTION,
-  OBJECT_WSS,
-  OBJECT_WEBSERVER,
-  OBJECT_TIMER,
-  OBJECT_KINDS,
-};
-
 enum phase {
   PHASE_RUNNING,
   PHASE_STOPPING, // servers are closing, callbacks go on
@@ -99,7 +90,6 @@ struct runtime {
   uint64_t last_call; // of commands that are answered
 
   int calls[CALLS];                       // registry references
-  const void *metatables[OBJECT_KINDS];   // by identity
   int message_events;                     // registry reference: the metatable of onMessage's events
   int module;                             // registry reference: what `luaws.` reads
   struct buf text;                        // scratch: JSON, header lines

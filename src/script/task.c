@@ -59,9 +59,9 @@ void task_run(struct runtime *rt, struct task *t) {
   int results;
   t->state = TASK_RUNNING;
   rt->current = t;
-  rt->alloc.is_capped = true;
+  alloc_bind(&rt->alloc, true);
   int status = lua_resume(t->co, rt->L, arguments, &results);
-  rt->alloc.is_capped = false;
+  alloc_bind(&rt->alloc, false);
   rt->current = NULL;
   if (status == LUA_OK) {
     t->on_done(rt, t, true);

@@ -15,6 +15,7 @@
 enum { WEBSERVER_HANDLER = 1, WEBSERVER_USER_VALUES = 1 };
 
 struct webserver {
+  struct object object;
   struct list node;            // on runtime.webservers while it runs
   uint64_t id;                 // unique in the process
   struct web_config *settings; // as the script has set them

@@ -83,7 +83,7 @@ static void check_data(lua_State *L, const char *label, void *target) {
 
 static void check_web(lua_State *L, const char *label, void *target) {
   (void)target;
-  if (!object_to(L, -1, OBJECT_WEBSERVER))
+  if (!object_to(L, -1, &WEBSERVER_CLASS))
     args_error(L, "%s must be a WebServer, got %s", label, args_describe(L, -1));
 }
 

@@ -29,6 +29,7 @@ enum wss_state {
 enum { WSS_HANDLER = 1, WSS_CONNECTIONS, WSS_WEB, WSS_USER_VALUES = WSS_WEB };
 
 struct wss {
+  struct object object;
   struct list node; // on runtime.wsses
   struct server_config *config;
   struct http_pattern *pattern;
