@@ -31,11 +31,7 @@ static void finish(struct transport *t) {
   shutdown(tcp_of(t)->fd, SHUT_WR);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  struct tcp *t = poll->data;
-  bool failed = status < 0;
-  t->transport.on_ready(&t->transport, failed || (events & UV_READABLE), events & UV_WRITABLE);
-}
+static void on_poll(uv_poll_t *poll, int status, int events);
 
 static void watch(struct transport *transport, bool readable, bool writable) {
   struct tcp *t = tcp_of(transport);
@@ -46,6 +42,15 @@ static void watch(struct transport *transport, bool readable, bool writable) {
     uv_poll_start(&t->poll, events, on_poll);
   else
     uv_poll_stop(&t->poll);
+}
+
+// libuv stops polling a socket that has an error. There may still be something to be read before
+// recv tells of it, so polling goes on.
+static void on_poll(uv_poll_t *poll, int status, int events) {
+  struct tcp *t = poll->data;
+  bool failed = status < 0;
+  if (failed) uv_poll_start(&t->poll, t->watched, on_poll);
+  t->transport.on_ready(&t->transport, failed || (events & UV_READABLE), events & UV_WRITABLE);
 }
 
 static void on_handle_closed(uv_handle_t *handle) {
