@@ -22,7 +22,7 @@
 #define OWN_PREFIX "luaws/"
 #define OWN_CALLS  "=luaws/calls.lua"
 
-enum { RELAX_KIB = 1024 }; // what may be allocated before a new collection begins, at least
+enum { RELAX_KIB = 256 }; // what may be allocated before a new collection begins, at least
 
 static const char *const CALL_NAMES[CALLS] = {
     [CALL_MAIN] = "main",
