@@ -3,9 +3,10 @@
 --
 -- HTML comments right above a block say what to do with it:
 --
---   <!-- run: server; STEP; ... -->   a program that serves. Steps: connect PATH [as NAME]; from NAME (the client that
---                                     the next steps are about); send TEXT; receive TEXT; close; get PATH STATUS;
---                                     refuse PATH STATUS (an upgrade that is not accepted)
+--   <!-- run: server; STEP; ... -->   a program that serves ("server, 2 start lines": has started with the second).
+--                                     Steps: connect PATH [as NAME]; from NAME (the client that the next steps are
+--                                     about); send TEXT; receive TEXT; close; get PATH STATUS; refuse PATH STATUS
+--                                     (an upgrade that is not accepted)
 --   <!-- run: program -->             one that ends by itself, with exit code 0
 --   <!-- compile -->                  a piece that is only compiled
 --   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
@@ -127,8 +128,8 @@ function STEPS.refuse(state, rest)
   assert.equal(tonumber(status), (select(2, client.handshake(state.server, path))).status, path)
 end
 
-local function runServer(path, steps)
-  local s = server.startFile(path, { cwd = path:match("^(.*)/") })
+local function runServer(path, lines, steps)
+  local s = server.startFile(path, { cwd = path:match("^(.*)/"), lines = lines })
   local state = { server = s, clients = {} }
   for step in steps:gmatch("[^;]+") do
     local verb, rest = step:match("^%s*(%S+)%s*(.-)%s*$")
@@ -155,8 +156,8 @@ local function runLua(block)
   local path = server.folder(files) .. "/" .. name
   local run = noteOf(block, "run")
   if run == "program" then return runProgram(path) end
-  local steps = run and run:match("^server;?(.*)$")
-  if steps then return runServer(path, steps) end
+  local started, steps = (run or ""):match("^server([^;]*);?(.*)$")
+  if steps then return runServer(path, tonumber(started:match("%d+")), steps) end
   assert(noteOf(block, "compile"), "a note above the block must say how to run it")
   assert(load(block.text, "=block"))
 end
