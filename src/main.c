@@ -29,6 +29,7 @@
 enum {
   EXIT_USAGE = 2,
   SIGNALED = 128,     // exit code of a program that a signal has ended: 128 + its number
+  GRACE_MS = 100,     // for the script to begin the end by itself
   PATIENCE_MS = 10000 // after which a stop that hangs is explained
 };
 
@@ -84,16 +85,20 @@ static void on_patience(uv_timer_t *timer) {
   log_warn("the script has not ended yet (the same signal again exits at once)");
 }
 
-// The worker is told first: it hears of the stop before it hears of any server's end. The reactor
-// is told by main, so that clients are seen off even while the script is stuck.
+// The script is busy or stuck: clients are seen off all the same.
+static void on_grace_over(uv_timer_t *timer) {
+  struct program *p = timer->loop->data;
+  post(reactor_mailbox(p->reactor), COMMAND_STOP, NULL, 0);
+  uv_timer_start(timer, on_patience, PATIENCE_MS, 0);
+}
+
 static void on_stop(uv_signal_t *handle, int number) {
   struct program *p = handle->loop->data;
   if (p->is_stopping) _exit(SIGNALED + number);
   p->is_stopping = true;
   struct event_stop stop = {.exit_code = 0};
   post(worker_mailbox(p->worker), EVENT_STOP, &stop, sizeof stop);
-  post(reactor_mailbox(p->reactor), COMMAND_STOP, NULL, 0);
-  uv_timer_start(&p->patience, on_patience, PATIENCE_MS, 0);
+  uv_timer_start(&p->patience, on_grace_over, GRACE_MS, 0);
 }
 
 static void on_hangup(uv_signal_t *handle, int number) {

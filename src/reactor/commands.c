@@ -48,15 +48,18 @@ static void run_server_close(struct reactor *r, const struct record *record) {
   if (s) server_close(s, command->timeout);
 }
 
+// Nobody who has seen a 1001 may find the port open: the listeners go first.
 static void stop(struct reactor *r) {
-  for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
-    next = i->next;
+  for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
     struct web *w = LIST_ENTRY(i, struct web, node);
-    for (struct list *j = w->servers.next, *after; j != &w->servers; j = after) {
-      after = j->next;
+    if (!w->is_stopped) web_stop(w); // stays on the list until its listener is closed
+  }
+  for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
+    struct web *w = LIST_ENTRY(i, struct web, node);
+    for (struct list *j = w->servers.next, *next; j != &w->servers; j = next) {
+      next = j->next;
       server_close(LIST_ENTRY(j, struct server, node), CONFIG_NONE);
     }
-    if (!w->is_stopped) web_stop(w);
   }
 }
 
