@@ -19,7 +19,6 @@ test:
 	@tools/packages interop || echo "the interop specs that need it are skipped"
 	@tools/node-modules
 	@tools/build debug
-	@tools/lint
 	@build/debug/luaws-spec $(ARGS)
 
 test-browser:
