@@ -32,9 +32,9 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
     explain(rt, t, &code);
   }
   vm_traceback(L, t->co);
-  if (t->is_main)
+  if (t->is_main && !t->is_refused)
     print(L);
-  else
+  else if (!t->is_main)
     write_log(LOG_ERROR, L, t->what, t->link, t->wss);
   push_event(L, code ? code : 1, code ? ERR_LUAW : ERR_LUA_);
 }

@@ -57,7 +57,9 @@ static int start(lua_State *L) {
   webserver_read_settings(L, web, 2, "start");
   webserver_commit_settings(L, web, 1, 2);
   struct err err;
-  if (!webserver_start(L, web, 1, &err)) return push_failure(L, err.text);
+  bool is_started = runtime_of(L)->phase == PHASE_RUNNING && webserver_start(L, web, 1, &err);
+  if (!is_started && runtime_is_stopping(runtime_of(L))) return runtime_refuse_start(L, "start");
+  if (!is_started) return push_failure(L, err.text);
   lua_pushboolean(L, 1);
   return 1;
 }

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include "base/clock.h"
 #include "base/mem.h"
+#include "script/args.h"
 #include "script/dispatch.h"
 #include "script/failure.h"
 #include "script/lib.h"
@@ -120,6 +121,27 @@ void runtime_stop(struct runtime *rt, int exit_code) {
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
 }
 
+static bool find_stop(struct block *blocks) {
+  for (struct block *b = blocks; b; b = b->next) {
+    for (struct record *r = record_first(b); r; r = record_next(b, r)) {
+      if (r->type == EVENT_STOP) return true;
+    }
+  }
+  return false;
+}
+
+bool runtime_is_stopping(struct runtime *rt) {
+  if (rt->phase != PHASE_RUNNING) return true;
+  runtime_receive(rt);
+  return find_stop(rt->inbox);
+}
+
+int runtime_refuse_start(lua_State *L, const char *what) {
+  struct task *t = runtime_of(L)->current;
+  if (t) t->is_refused = true;
+  return args_error(L, "%s: luaws is shutting down", what);
+}
+
 void runtime_deadline_init(struct deadline *d,
                            void (*on_due)(struct runtime *, struct deadline *)) {
   wheel_timer_init(&d->timer);
@@ -195,9 +217,9 @@ static void end(struct runtime *rt) {
 }
 
 static void on_main_done(struct runtime *rt, struct task *t, bool ok) {
-  (void)t;
   if (ok) return;
   lua_pop(rt->L, 1);
+  if (t->is_refused) return;
   runtime_stop(rt, 1);
   rt->exit_code = 1;
 }

@@ -92,6 +92,7 @@ struct runtime {
   int calls[CALLS];                       // registry references
   int message_events;                     // registry reference: the metatable of onMessage's events
   int module;                             // registry reference: what `luaws.` reads
+  struct buf warning;                     // a warning of Lua's, as it comes in pieces
   struct buf text;                        // scratch: JSON, header lines
 
   uv_loop_t loop; // luv's, once has_loop
@@ -130,6 +131,14 @@ bool runtime_is_alive(const struct runtime *rt);
 // Begins the end: all servers are closed; when they have ended, so has the runtime. A second call
 // changes nothing.
 void runtime_stop(struct runtime *rt, int exit_code);
+
+// Whether the end has begun, or main has asked for it and the worker has not come to that yet:
+// reactors hear of a signal as soon as the worker does.
+bool runtime_is_stopping(struct runtime *rt);
+
+// Raises, because something can't be started any more. When that ends the script's main chunk, it
+// is no failure of the script.
+int runtime_refuse_start(lua_State *L, const char *what);
 
 void runtime_deadline_init(struct deadline *d, void (*on_due)(struct runtime *, struct deadline *));
 

@@ -42,6 +42,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->error_code = 0;
   t->state = TASK_FRESH;
   t->is_main = false;
+  t->is_refused = false;
   t->is_cancelled = false;
   t->is_interrupted = false;
   return t;

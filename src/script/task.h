@@ -44,6 +44,7 @@ struct task {
   int error_code;        // luaws's own, for an error that luaws raises in it; 0: none
   uint8_t state;         // enum task_state
   bool is_main;          // the script itself: its error is no log line
+  bool is_refused;       // runtime_refuse_start has raised in it
   bool is_cancelled;     // each wait raises from now on
   bool is_interrupted;   // its connection has ended: sleeps return at once
 };

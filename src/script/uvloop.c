@@ -12,10 +12,8 @@
 #include "script/runtime.h"
 #include "script/task.h"
 
-// Its address is the registry's key for luv's own uv.walk.
-static const char WALK_KEY;
-
 static int open_luv(lua_State *L);
+static int close_all_handles(lua_State *L);
 static void replace_functions(lua_State *L);
 
 static void on_mail(uv_poll_t *handle, int status, int events) {
@@ -51,20 +49,11 @@ bool uvloop_is_alive(const struct runtime *rt) {
   return rt->has_loop && uv_loop_alive(&rt->loop);
 }
 
-static int close_all_handles(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &WALK_KEY);
-  luaL_loadstring(L, "local h = ... if not h:is_closing() then h:close() end");
-  lua_call(L, 1, 0);
-  return 0;
-}
-
-// First luaws's handles, which luv's walk knows nothing of; then luv's, through luv, because only
-// it can free them.
+// luv's handles are closed through luv, because only it can free them.
 void uvloop_close(struct runtime *rt) {
   if (!rt->has_loop) return;
   uv_close((uv_handle_t *)&rt->loop_mail, NULL);
   uv_close((uv_handle_t *)&rt->loop_timer, NULL);
-  uv_run(&rt->loop, UV_RUN_NOWAIT);
   lua_pushcfunction(rt->L, close_all_handles);
   if (lua_pcall(rt->L, 0, 0, 0) != LUA_OK) {
     log_error("closing luv's handles: %s", lua_tostring(rt->L, -1));
@@ -138,22 +127,45 @@ static bool is_handle(lua_State *L) {
   return is_handle;
 }
 
-// uv.walk(f): luv's own would come across handles that aren't its.
-static int walk(lua_State *L) {
-  if (!lua_isfunction(L, 1))
-    return args_error(L, "uv.walk: expected a function, got %s", args_describe(L, 1));
-  lua_settop(L, 1);
-  lua_newtable(L); // first all of them: f may close some
+// Pushes an array of all handles; returns how many.
+static lua_Integer collect_handles(lua_State *L) {
+  lua_newtable(L);
   lua_Integer count = 0;
   for (lua_pushnil(L); lua_next(L, LUA_REGISTRYINDEX); lua_pop(L, 1)) {
     if (!is_handle(L)) continue;
     lua_pushvalue(L, -1);
-    lua_rawseti(L, 2, ++count);
+    lua_rawseti(L, -4, ++count);
   }
+  return count;
+}
+
+// uv.walk(f). luv's own would come across handles that aren't its.
+static int walk(lua_State *L) {
+  if (!lua_isfunction(L, 1))
+    return args_error(L, "uv.walk: expected a function, got %s", args_describe(L, 1));
+  lua_settop(L, 1);
+  lua_Integer count = collect_handles(L);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_pushvalue(L, 1);
     lua_rawgeti(L, 2, i);
     lua_call(L, 1, 0);
+  }
+  return 0;
+}
+
+static int close_all_handles(lua_State *L) {
+  lua_Integer count = collect_handles(L);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, 1, i);
+    lua_getfield(L, -1, "is_closing");
+    lua_pushvalue(L, -2);
+    lua_call(L, 1, 1);
+    bool is_closing = lua_toboolean(L, -1);
+    lua_pop(L, 1);
+    lua_getfield(L, -1, "close");
+    lua_insert(L, -2);
+    if (!is_closing) lua_call(L, 1, 0);
+    lua_settop(L, 1);
   }
   return 0;
 }
@@ -166,8 +178,6 @@ static void replace_functions(lua_State *L) {
     lua_pushcclosure(L, refuse, 1);
     lua_setfield(L, -2, REFUSED[i]);
   }
-  lua_getfield(L, -1, "walk");
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &WALK_KEY);
   lua_pushcfunction(L, walk);
   lua_setfield(L, -2, "walk");
 }

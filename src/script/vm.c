@@ -22,7 +22,10 @@
 #define OWN_PREFIX "luaws/"
 #define OWN_CALLS  "=luaws/calls.lua"
 
-enum { RELAX_KIB = 256 }; // what may be allocated before a new collection begins, at least
+enum {
+  RELAX_KIB = 256, // what may be allocated before a new collection begins, at least
+  WARNING_MAX = 4096,
+};
 
 static const char *const CALL_NAMES[CALLS] = {
     [CALL_MAIN] = "main",
@@ -52,7 +55,8 @@ void vm_open(struct runtime *rt) {
   alloc_init(&rt->alloc, find_cap());
   lua_State *L = rt->L = lua_newstate(alloc_for_lua, &rt->alloc);
   lua_atpanic(L, on_panic);
-  lua_setwarnf(L, on_warning, NULL);
+  buf_init(&rt->warning, WARNING_MAX);
+  lua_setwarnf(L, on_warning, rt);
   *(struct runtime **)lua_getextraspace(L) = rt;
   luaL_openlibs(L);
   watch_collector(L);
@@ -71,6 +75,7 @@ void vm_open(struct runtime *rt) {
 
 void vm_close(struct runtime *rt) {
   lua_close(rt->L);
+  buf_deinit(&rt->warning);
   alloc_deinit(&rt->alloc);
   mem_free(rt->folder);
 }
@@ -164,12 +169,14 @@ static int on_panic(lua_State *L) {
   return 0;
 }
 
-// An error in a finalizer. Comes in pieces, of which one entry each is good enough; those that
-// begin with "@" turn warnings on and off.
+// An error in a finalizer, in pieces. A single one that begins with "@" is a command, not for us.
 static void on_warning(void *context, const char *text, int continues) {
-  (void)context;
-  (void)continues;
-  if (text[0] != '@') log_warn("lua: %s", text);
+  struct buf *pieces = &((struct runtime *)context)->warning;
+  if (pieces->len == 0 && !continues && text[0] == '@') return;
+  buf_append_str(pieces, text);
+  if (continues) return;
+  log_write(LOG_WARN, pieces->data ? pieces->data : "", pieces->len, NULL, 0);
+  buf_deinit(pieces);
 }
 
 // The sentinel is garbage at once, so that it is collected in every cycle.

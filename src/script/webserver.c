@@ -82,10 +82,6 @@ void webserver_commit_settings(lua_State *L, struct webserver *web, int self_ind
 
 bool webserver_start(lua_State *L, struct webserver *web, int index, struct err *err) {
   struct runtime *rt = runtime_of(L);
-  if (rt->phase != PHASE_RUNNING) {
-    err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "luaws is shutting down");
-    return false;
-  }
   web->settings->has_handler = has_handler(L, index);
   web->port = webserver_port(rt, web);
   for (unsigned i = 0; i < rt->reactor_count; i++) {

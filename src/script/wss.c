@@ -199,11 +199,12 @@ int wss_new(lua_State *L) {
   list_init(&wss->links);
   wss->ref = LUA_NOREF;
   read_options(L, wss);
-  if (rt->phase != PHASE_RUNNING) return args_error(L, NEW ": luaws is shutting down");
   struct err err;
-  if (!wss->web->is_running && !webserver_start(L, wss->web, 4, &err))
-    return args_error(L, NEW ": %s", err.text);
-  if (!add(rt, wss, &err)) return args_error(L, NEW ": %s", err.text);
+  bool is_added = rt->phase == PHASE_RUNNING &&
+                  (wss->web->is_running || webserver_start(L, wss->web, 4, &err)) &&
+                  add(rt, wss, &err);
+  if (!is_added && runtime_is_stopping(rt)) return runtime_refuse_start(L, NEW);
+  if (!is_added) return args_error(L, NEW ": %s", err.text);
 
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 3, WSS_HANDLER);
