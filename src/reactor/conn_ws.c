@@ -47,6 +47,13 @@ void conn_ws_restart_clock(struct conn *c) {
   c->ping_sent = false;
 }
 
+// The next ping is due by its own interval, however long a pong might have taken.
+void conn_ws_answered(struct conn *c) {
+  c->ping_sent = false;
+  c->keepalive_due = c->received_at + c->server->config->ping_interval;
+  if (c->state == CONN_OPEN) arm(c);
+}
+
 static void write_control(struct conn *c, const uint8_t *frame, size_t size) {
   if (size > 0) conn_write(c, frame, size, false);
 }

@@ -44,6 +44,9 @@ void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop);
 // COMMAND_PING.
 void conn_ws_ping(struct conn *c, struct span data);
 
+// Something has been received after a ping of ours.
+void conn_ws_answered(struct conn *c);
+
 // Starts the keepalive clock anew: after a pause of our own, the silence was not the peer's.
 void conn_ws_restart_clock(struct conn *c);
 
