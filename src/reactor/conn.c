@@ -273,7 +273,7 @@ static void read_socket(struct conn *c) {
     return;
   }
   c->received_at = reactor_now(r);
-  if (c->ping_sent) conn_ws_answered(c);
+  if (c->ping_sent && is_websocket(c)) conn_ws_answered(c);
   if (is_http(c)) {
     conn_http_feed(c, (const char *)r->read_buffer, (size_t)n);
   } else if (is_websocket(c)) {
