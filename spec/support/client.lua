@@ -194,6 +194,11 @@ local function open(to, host)
   return openTcp(type(to) == "table" and to.port or to, host)
 end
 
+local function hostHeader(to, host)
+  if type(to) == "string" then return "localhost" end
+  return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, type(to) == "table" and to.port or to)
+end
+
 local function adopt(stream, err, to, host)
   if err then
     stream:close()
@@ -201,8 +206,7 @@ local function adopt(stream, err, to, host)
   end
   if stream.nodelay then stream:nodelay(true) end
   local self = setmetatable({ stream = stream, chunks = {}, size = 0 }, Client)
-  self.host = type(to) == "string" and "localhost" or ("%s:%d"):format(host or "127.0.0.1",
-    type(to) == "table" and to.port or to)
+  self.host = hostHeader(to, host or "127.0.0.1")
   async.defer(self.drop, self)
   startReading(self)
   return self

@@ -38,13 +38,13 @@ local READY = "spec: ready "
 
 -- One line, so that the line numbers of a script stay its own.
 local PRELUDE = ([[
-local luaws = require "luaws"
-local function say(...)
+luaws = require "luaws"
+function say(...)
   local words = table.pack(...)
   for i = 1, words.n do words[i] = tostring(words[i]) end
   print(table.concat(words, " "))
 end
-local function serve(connection, options, handler)
+function serve(connection, options, handler)
   handler = handler or {}
   handler.onConnection = handler.onConnection or function() return connection end
   return luaws.WebSocketServer.new(handler, options)
