@@ -1,0 +1,76 @@
+-- While the script computes, the reactor goes on: pongs, closing handshakes, pages and refusals stay quick.
+
+local uv = require "luv"
+local async = require "spec.support.async"
+local client = require "spec.support.client"
+local server = require "spec.support.server"
+
+-- The issue says 100 ms; five times that leaves room for a busy machine.
+local QUICK = 0.5
+local SPIN = 3
+
+local function timed(what, action)
+  local start = uv.hrtime()
+  action()
+  local took = (uv.hrtime() - start) / 1e9
+  assert.is_true(took < async.seconds(QUICK), ("%s took %.3f s"):format(what, took))
+end
+
+describe("a script that computes for 3 s", function()
+  it("holds back no pong, closing handshake, static file or 404 of other connections", function()
+    local root = server.folder({ ["a.txt"] = "a" })
+    local s = server.start(([[
+      local uv = require "luv"
+      assert(luaws.webServer:start { root = %q })
+      serve({ onMessage = function(_, ws)
+        say "spins"
+        local stop = uv.hrtime() + %d * 1e9
+        while uv.hrtime() < stop do end
+        ws:send "done"
+      end, onTerminate = function(_, _, event) say("terminate", event.code) end }, { path = "/ws" })
+    ]]):format(root, SPIN))
+    local stuck, pings, closes = client.open(s, "/ws"), client.open(s, "/ws"), client.open(s, "/ws")
+    local idle = client.connect(s)
+    stuck:send("spin")
+    s:expectLines("spins")
+    local start = uv.hrtime()
+    timed("a pong", function() pings:ping("p") end)
+    timed("the stuck connection's pong", function()
+      stuck:sendFrame({ opcode = client.PING, payload = "s" })
+      assert.equal("s", stuck:receiveFrame().payload)
+    end)
+    timed("a closing handshake", function() closes:close(4000) end)
+    timed("a static file", function() assert.equal("a", client.get(s, "/a.txt").body) end)
+    timed("a 404", function() assert.equal(404, client.get(s, "/none").status) end)
+    timed("a 404 on an open connection", function()
+      idle:sendRequest({ path = "/none" })
+      assert.equal(404, idle:response().status)
+    end)
+    timed("a refused upgrade", function()
+      assert.equal(404, (select(2, client.handshake(s, "/none"))).status)
+    end)
+    timed("a malformed frame", function()
+      pings:sendFrame({ opcode = 3 })
+      pings:expectFail(1002)
+    end)
+    assert.is_true((uv.hrtime() - start) / 1e9 < SPIN, "all of that while it was spinning")
+    assert.equal("done", stuck:receive())
+    local ended = { [s:line()] = true, [s:line()] = true }
+    assert.same({ ["terminate 4000"] = true, ["terminate 1002"] = true }, ended)
+  end)
+
+  it("does not let clients be accepted and forgotten: a new one is answered when it is done", function()
+    local s = server.start([[
+      local uv = require "luv"
+      serve({ onMessage = function()
+        say "spins"
+        local stop = uv.hrtime() + 0.5e9
+        while uv.hrtime() < stop do end
+      end }, { path = "/ws" })
+    ]])
+    local stuck = client.open(s, "/ws")
+    stuck:send("spin")
+    s:expectLines("spins")
+    client.open(s, "/ws")
+  end)
+end)
