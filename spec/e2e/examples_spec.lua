@@ -1,0 +1,199 @@
+-- Each example is run as its comment says, and used.
+
+local uv = require "luv"
+local dkjson = require "dkjson"
+local client = require "spec.support.client"
+local server = require "spec.support.server"
+
+local function receiveJson(c)
+  local text, isBinary = c:receive()
+  assert.is_false(isBinary)
+  return dkjson.decode(text)
+end
+
+local function sendJson(c, value)
+  c:send(dkjson.encode(value))
+end
+
+describe("examples/uppercase.lua", function()
+  it("sends back what comes, in upper case", function()
+    local s = server.startFile("examples/uppercase.lua")
+    for _, path in ipairs({ "/", "/any/path" }) do
+      local c = client.open(s, path)
+      c:send("hello, Wörld 1")
+      assert.equal("HELLO, WöRLD 1", c:receive())
+      c:close(1000)
+    end
+  end)
+end)
+
+describe("examples/chat.lua", function()
+  local s
+
+  before_each(function() s = server.startFile("examples/chat.lua", { lines = 2 }) end)
+  after_each(function() s:finish() end)
+
+  local function join(name)
+    return client.open(s, "/chat?name=" .. name)
+  end
+
+  it("prints the address to open and serves the page there", function()
+    assert.truthy(s.stderr:find(("luaws: open http://127.0.0.1:%d/\n"):format(s.port), 1, true), s.stderr)
+    local answer = client.get(s, "/")
+    assert.equal(200, answer.status)
+    assert.equal("text/html; charset=utf-8", answer.headers["content-type"])
+    assert.truthy(answer.body:find("<title>Chat</title>", 1, true))
+    assert.falsy(answer.body:find("https?://[^w]"), "no external resource")
+    assert.falsy(answer.body:find("innerHTML", 1, true))
+  end)
+
+  it("welcomes, tells who joins and leaves, and passes messages to all", function()
+    local ann = join("Ann")
+    assert.same({ type = "welcome", name = "Ann", people = { "Ann" } }, receiveJson(ann))
+    local ben = join("Ben")
+    assert.same({ type = "welcome", name = "Ben", people = { "Ann", "Ben" } }, receiveJson(ben))
+    assert.same({ type = "join", name = "Ben", people = { "Ann", "Ben" } }, receiveJson(ann))
+    sendJson(ben, { text = "  hi,\nAnn\t<script> " })
+    for _, c in ipairs({ ann, ben }) do
+      assert.same({ type = "message", name = "Ben", text = "hi,\nAnn <script>" }, receiveJson(c))
+    end
+    ben:reset()
+    assert.same({ type = "leave", name = "Ben", people = { "Ann" } }, receiveJson(ann))
+  end)
+
+  it("makes names that are taken unlike", function()
+    local names = {}
+    for i = 1, 3 do names[i] = receiveJson(join("Ann")).name end
+    assert.same({ "Ann", "Ann 2", "Ann 3" }, names)
+  end)
+
+  it("refuses who says no proper name", function()
+    for _, query in ipairs({
+      "", "?name=", "?name=%20%20", "?name=" .. ("x"):rep(25), "?name=%ff", "?name=a&name=b",
+    }) do
+      local _, answer = client.handshake(s, "/chat" .. query)
+      assert.equal(400, answer.status, query)
+      assert.truthy(answer.body:find("name", 1, true))
+    end
+    assert.equal(("ä"):rep(24), receiveJson(join(("%C3%A4"):rep(24))).name)
+  end)
+
+  it("ignores what is no message of the chat", function()
+    local ann = join("Ann")
+    receiveJson(ann)
+    for _, bad in ipairs({ "", "{", "[]", "1", "null", '"x"', '{"text":1}', '{"text":""}', '{"text":"   "}', "{}" }) do
+      ann:send(bad)
+    end
+    sendJson(ann, { text = ("x"):rep(2001) })
+    sendJson(ann, { text = "fine" })
+    assert.equal("fine", receiveJson(ann).text)
+  end)
+
+  it("says goodbye when it is stopped", function()
+    local ann = join("Ann")
+    receiveJson(ann)
+    s:signalProcess("sigterm")
+    ann:expectClose(1001)
+    assert.equal(0, (s:awaitExit()))
+  end)
+end)
+
+describe("examples/json.lua", function()
+  local c
+
+  before_each(function() c = client.open(server.startFile("examples/json.lua"), "/rpc") end)
+
+  it("answers requests with results", function()
+    c:send('{"id":1,"method":"add","params":[2,3]}')
+    assert.same({ id = 1, result = 5 }, receiveJson(c))
+    c:send('{"id":"x","method":"echo","params":[null,[],{},1.0,"a"]}')
+    local reply = c:receive()
+    assert.truthy(reply:find('"result":[null,[],{},1.0,"a"]', 1, true), reply)
+  end)
+
+  it("answers what can't be done with errors", function()
+    for _, request in ipairs({
+      '{"id":1,"method":"none"}', '{"id":1}', '{"id":1,"method":"add","params":["a"]}',
+      '{"id":1,"method":"wait","params":[]}', '{"id":1,"method":"add","params":[1e308,1e308]}',
+    }) do
+      c:send(request)
+      local reply = receiveJson(c)
+      assert.equal(1, reply.id)
+      assert.truthy(reply.error, request)
+      assert.falsy(reply.error:find(".lua", 1, true), reply.error)
+    end
+    for _, request in ipairs({ "[]", "1", "{}", "no json" }) do
+      c:send(request)
+      assert.truthy(receiveJson(c).error, request)
+    end
+  end)
+
+  it("lets quick requests overtake slow ones", function()
+    c:send('{"id":1,"method":"wait","params":[0.05]}')
+    c:send('{"id":2,"method":"add","params":[1]}')
+    assert.equal(2, receiveJson(c).id)
+    assert.same({ id = 1, result = "waited" }, receiveJson(c))
+  end)
+end)
+
+describe("examples/files.lua", function()
+  it("answers an upload with its size and CRC-32, and the file", function()
+    local c = client.open(server.startFile("examples/files.lua"), "/files")
+    local large = ("0123456789abcdef"):rep(20000)
+    for _, row in ipairs({
+      { "hello world", "0d4a1185" }, { "", "00000000" }, { "\0\255\128", "81dda740" }, { large },
+    }) do
+      c:sendBinary(row[1])
+      local told = receiveJson(c)
+      assert.equal(#row[1], told.size)
+      if row[2] then assert.equal(row[2], told.crc32) end
+      local data, isBinary = c:receive()
+      assert.is_true(isBinary and data == row[1])
+    end
+  end)
+end)
+
+describe("examples/rooms.lua", function()
+  local s
+
+  before_each(function() s = server.startFile("examples/rooms.lua") end)
+  after_each(function() s:finish() end)
+
+  it("keeps rooms apart; the name comes in the query or a cookie", function()
+    local ann = client.open(s, "/rooms/kitchen?user=ann")
+    assert.equal("ann comes in", ann:receive())
+    local ben = client.open(s, "/rooms/kitchen", { Cookie = "theme=dark; user=ben" })
+    assert.equal("ben comes in", ben:receive())
+    assert.equal("ben comes in", ann:receive())
+    local eve = client.open(s, "/rooms/the%20hall?user=eve")
+    assert.equal("eve comes in", eve:receive())
+    ann:send("soup?")
+    assert.equal("ann: soup?", ben:receive())
+    assert.equal("ann: soup?", ann:receive())
+    ben:close(1000)
+    assert.equal("ben leaves", ann:receive())
+    eve:ping() -- and nothing of all that before the pong
+  end)
+
+  it("refuses who says no name with 401 and WWW-Authenticate", function()
+    for _, path in ipairs({ "/rooms/kitchen", "/rooms/kitchen?user=", "/rooms/kitchen?user=a%20b" }) do
+      local _, answer = client.handshake(s, path)
+      assert.equal(401, answer.status)
+      assert.truthy(answer.headers["www-authenticate"]:find("realm", 1, true))
+    end
+    assert.equal(404, (select(2, client.handshake(s, "/rooms?user=ann"))).status)
+  end)
+end)
+
+describe("the examples", function()
+  it("are all run here", function()
+    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1 }
+    local scan = uv.fs_scandir("examples")
+    while scan do
+      local name = uv.fs_scandir_next(scan)
+      if not name then break end
+      local base = name:match("^(.*)%.lua$")
+      assert.truthy(not base or tested[base], name .. " has no spec")
+    end
+  end)
+end)
