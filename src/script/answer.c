@@ -33,9 +33,8 @@ static void push_respond(struct batch *b, enum command_type type, uint64_t handl
   size_t length = sizeof(struct command_respond) + lines.n + body.n;
   struct record *r = batch_push(b, type, handle, length);
   struct command_respond *command = (struct command_respond *)r->payload;
-  *command = (struct command_respond){.status = status,
-                                      .headers_length = (uint32_t)lines.n,
-                                      .body_length = (uint32_t)body.n};
+  *command = (struct command_respond){
+      .status = status, .headers_length = (uint32_t)lines.n, .body_length = (uint32_t)body.n};
   char *at = (char *)(command + 1);
   memcpy(at, lines.p, lines.n);
   memcpy(at + lines.n, body.p, body.n);
@@ -56,8 +55,7 @@ void answer_push(struct batch *b, enum command_type type, uint64_t handle, lua_S
 void answer_push_status(struct batch *b, enum command_type type, uint64_t handle, int status) {
   char body[64];
   int n = snprintf(body, sizeof body, "%s\n", http_status_text(status));
-  push_respond(b, type, handle, (unsigned)status, SPAN(TEXT_TYPE),
-               (struct span){body, (size_t)n});
+  push_respond(b, type, handle, (unsigned)status, SPAN(TEXT_TYPE), (struct span){body, (size_t)n});
 }
 
 void answer_push_accept(struct batch *b, uint64_t handle, lua_State *L, int index) {
@@ -162,8 +160,7 @@ static void push_body(lua_State *L, int index, const char *what, int status, con
     body = json_to_blob(L, index, &length);
     type = BLOB_TYPE;
   }
-  if (!body)
-    fail(L, "%s: body must be a string or a blob, got %s", what, args_describe(L, index));
+  if (!body) fail(L, "%s: body must be a string or a blob, got %s", what, args_describe(L, index));
   lua_pushfstring(L, "%s%s", lines, has_type || length == 0 ? "" : type);
   lua_pushlstring(L, body, length);
 }

@@ -16,16 +16,17 @@ static void print(lua_State *L);
 static void push_event(lua_State *L, int code, const char *component);
 static void push_message(struct runtime *rt, struct task *t);
 static void explain(struct runtime *rt, struct task *t, int *code);
-static void write_log(enum log_level level, lua_State *L, const char *what,
-                      const struct link *link, const struct wss *wss);
+static void write_log(enum log_level level, lua_State *L, const char *what, const struct link *link,
+                      const struct wss *wss);
 
 void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kind) {
   lua_State *L = rt->L;
   int code = 0; // a script's own error
   if (kind == FAILURE_YIELDED) {
     code = ERR_CODE_YIELD;
-    lua_pushfstring(L, "%s has yielded outside luaws's waiting functions: coroutine.yield works in "
-                       "coroutines of your own; to wait use luaws.sleep or luaws.await",
+    lua_pushfstring(L,
+                    "%s has yielded outside luaws's waiting functions: coroutine.yield works in "
+                    "coroutines of your own; to wait use luaws.sleep or luaws.await",
                     t->what);
   } else {
     push_message(rt, t);
@@ -138,13 +139,12 @@ static void explain(struct runtime *rt, struct task *t, int *code) {
 }
 
 static struct log_field make_string(const char *key, const char *text) {
-  return (struct log_field){
-      .key = key, .kind = LOG_STRING, .string = text, .length = strlen(text)};
+  return (struct log_field){.key = key, .kind = LOG_STRING, .string = text, .length = strlen(text)};
 }
 
 // One entry out of the message and the traceback on top, which stay.
-static void write_log(enum log_level level, lua_State *L, const char *what,
-                      const struct link *link, const struct wss *wss) {
+static void write_log(enum log_level level, lua_State *L, const char *what, const struct link *link,
+                      const struct wss *wss) {
   if (!log_enabled(level)) return;
   struct log_field fields[FIELDS_MAX];
   size_t count = 0;
@@ -152,8 +152,8 @@ static void write_log(enum log_level level, lua_State *L, const char *what,
   if (link) wss = link->wss;
   if (wss) fields[count++] = make_string("server", wss->config->path ? wss->config->path : "*");
   if (link)
-    fields[count++] = (struct log_field){
-        .key = "connection", .kind = LOG_INTEGER, .integer = (int64_t)link->id};
+    fields[count++] =
+        (struct log_field){.key = "connection", .kind = LOG_INTEGER, .integer = (int64_t)link->id};
   lua_pushvalue(L, -2);
   if (lua_rawlen(L, -2) > 0) {
     lua_pushliteral(L, "\n");

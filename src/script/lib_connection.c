@@ -158,8 +158,11 @@ static void collect(struct runtime *rt, void *self) {
   link->info = NULL;
 }
 
-static const luaL_Reg METHODS[] = {
-    {"send", send_message}, {"terminate", terminate}, {"destroy", destroy}, {"ping", ping}, {NULL, NULL}};
+static const luaL_Reg METHODS[] = {{"send", send_message},
+                                   {"terminate", terminate},
+                                   {"destroy", destroy},
+                                   {"ping", ping},
+                                   {NULL, NULL}};
 
 static const struct object_property PROPERTIES[] = {{"handler", push_handler},
                                                     {"wss", push_wss},

@@ -109,10 +109,8 @@ static void describe(lua_State *L, void *self) {
 static const luaL_Reg METHODS[] = {{"cancel", cancel}, {NULL, NULL}};
 static const struct object_property PROPERTIES[] = {{NULL, NULL}};
 
-static const struct object_class TIMER_CLASS = {.name = "Timer",
-                                                .methods = METHODS,
-                                                .properties = PROPERTIES,
-                                                .describe = describe};
+static const struct object_class TIMER_CLASS = {
+    .name = "Timer", .methods = METHODS, .properties = PROPERTIES, .describe = describe};
 
 void lib_timer_end_all(struct runtime *rt) {
   while (!list_empty(&rt->timers))

@@ -8,7 +8,7 @@
 #include "script/webserver.h"
 
 // WebServer.new(settings)
-static int new(lua_State *L) {
+static int new (lua_State *L) {
   lua_settop(L, 1);
   struct webserver *web = webserver_new(L);
   webserver_read_settings(L, web, 1, "WebServer.new");
@@ -31,7 +31,7 @@ static bool is_elsewhere(lua_State *L, const struct webserver *web) {
   bool is_host_free = !web->is_default || !options->host;
   bool is_port_free = !web->is_default || options->port < 0;
   if (is_host_free && strcmp(new->host, old->host) != 0) return true;
-  return is_port_free && new->port != old->port && new->port != web->port;
+  return is_port_free && new->port != old->port &&new->port != web->port;
 }
 
 static int restart(lua_State *L, struct webserver *web) {

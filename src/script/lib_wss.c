@@ -26,7 +26,8 @@ static bool is_recipient(const struct link *link, const struct link *except) {
 }
 
 // How many of them the reactor of that index has.
-static uint32_t count_recipients(const struct wss *wss, const struct link *except, unsigned reactor) {
+static uint32_t count_recipients(const struct wss *wss, const struct link *except,
+                                 unsigned reactor) {
   uint32_t count = 0;
   for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
     const struct link *link = link_at(i);
@@ -49,8 +50,7 @@ static void fan_out(struct runtime *rt, const struct wss *wss, const struct link
                     unsigned reactor, const struct message *m) {
   uint32_t count = count_recipients(wss, except, reactor);
   if (count == 0) return;
-  uint64_t *handles =
-      outgoing_fanout(&rt->outgoing[reactor], m->opcode, m->data, m->length, count);
+  uint64_t *handles = outgoing_fanout(&rt->outgoing[reactor], m->opcode, m->data, m->length, count);
   size_t size = ws_frame_header_size(m->length, false) + m->length;
   for (struct list *i = wss->links.next; i != &wss->links && count > 0; i = i->next) {
     struct link *link = link_at(i);
@@ -125,8 +125,8 @@ static void push_handler(lua_State *L, void *self) {
 static void describe(lua_State *L, void *self) {
   const struct wss *wss = self;
   lua_pushfstring(L, "WebSocketServer: %s (%I connection%s)",
-                  wss->config->path ? wss->config->path : "every path",
-                  (LUAI_UACINT)wss->count, wss->count == 1 ? "" : "s");
+                  wss->config->path ? wss->config->path : "every path", (LUAI_UACINT)wss->count,
+                  wss->count == 1 ? "" : "s");
 }
 
 static void collect(struct runtime *rt, void *self) {
@@ -138,7 +138,8 @@ static void collect(struct runtime *rt, void *self) {
   wss->pattern = NULL;
 }
 
-static const luaL_Reg METHODS[] = {{"terminate", terminate}, {"broadcast", broadcast}, {NULL, NULL}};
+static const luaL_Reg METHODS[] = {
+    {"terminate", terminate}, {"broadcast", broadcast}, {NULL, NULL}};
 
 static const struct object_property PROPERTIES[] = {{"connections", push_connections},
                                                     {"connectionCount", push_count},

@@ -121,7 +121,8 @@ void link_close(struct runtime *rt, struct link *link, unsigned code, const char
 void link_destroy(struct runtime *rt, struct link *link) {
   if (link->state != LINK_CONNECTED && link->state != LINK_CLOSING) return;
   link->state = LINK_CLOSING;
-  if (!link->has_ended) batch_push(&link_outgoing(rt, link)->batch, COMMAND_DESTROY, link->handle, 0);
+  if (!link->has_ended)
+    batch_push(&link_outgoing(rt, link)->batch, COMMAND_DESTROY, link->handle, 0);
 }
 
 static struct span get_offered(const struct event_request *r, uint32_t i) {

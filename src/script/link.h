@@ -48,18 +48,18 @@ struct link {
   uint64_t handle;
   uint64_t id;
   struct wss *wss;
-  struct list node;        // on wss.links
-  struct task *task;       // the callback that is running or waiting, or NULL
+  struct list node;         // on wss.links
+  struct task *task;        // the callback that is running or waiting, or NULL
   struct link_queue *queue; // NULL: nothing waits
-  _Atomic uint64_t *taken; // framed bytes that the kernel has taken, of all that had this slot
-  uint64_t sent;           // framed bytes handed to the reactor, counting on from *taken
-  char *info;    // address, protocol, path, offered protocols, each ended by a NUL
-  int ref;       // keeps the userdata alive
-  uint32_t done; // cost of messages worked off and not yet given back as credit
-  uint8_t state; // enum link_state
-  bool has_ended; // EVENT_CLOSED has come: the handle is dead
-  bool is_late;   // answerTimeout was over before the answer
-  bool is_listed; // in wss.connections
+  _Atomic uint64_t *taken;  // framed bytes that the kernel has taken, of all that had this slot
+  uint64_t sent;            // framed bytes handed to the reactor, counting on from *taken
+  char *info;               // address, protocol, path, offered protocols, each ended by a NUL
+  int ref;                  // keeps the userdata alive
+  uint32_t done;            // cost of messages worked off and not yet given back as credit
+  uint8_t state;            // enum link_state
+  bool has_ended;           // EVENT_CLOSED has come: the handle is dead
+  bool is_late;             // answerTimeout was over before the answer
+  bool is_listed;           // in wss.connections
 };
 
 extern const struct object_class LINK_CLASS;

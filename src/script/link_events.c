@@ -49,8 +49,8 @@ static uint64_t due_after(struct runtime *rt, uint64_t timeout) {
 static void limit(struct runtime *rt, struct link *link, struct task *t) {
   if (!link->has_ended) return;
   t->is_interrupted = true;
-  uint64_t due = link->queue ? link->queue->cancel_due
-                             : due_after(rt, link->wss->config->close_timeout);
+  uint64_t due =
+      link->queue ? link->queue->cancel_due : due_after(rt, link->wss->config->close_timeout);
   if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
 }
 
@@ -91,8 +91,7 @@ static bool is_in_time(struct runtime *rt, const struct link *link, const struct
 }
 
 static void open_link(struct runtime *rt, struct link *link, lua_State *co) {
-  if (!link->has_ended)
-    answer_push_accept(&link_outgoing(rt, link)->batch, link->handle, co, 2);
+  if (!link->has_ended) answer_push_accept(&link_outgoing(rt, link)->batch, link->handle, co, 2);
   link_open(rt, link, co, 1);
   struct task *t = begin(rt, link, CALL_OPEN, "onOpen", on_callback_done);
   push_plain_event(t->co, "open");

@@ -48,8 +48,9 @@ struct message message_read(lua_State *L, int index, enum wss_data data, int bin
     m.data = lua_tolstring(L, index, &m.length);
     m.opcode = choose_opcode(L, data, binary, what);
     if (m.opcode == WS_OPCODE_TEXT && !ws_utf8_valid(m.data, m.length))
-      args_error(L, "%s: the string is no valid UTF-8, which text must be (send it as binary, or "
-                    "as luaws.blob)",
+      args_error(L,
+                 "%s: the string is no valid UTF-8, which text must be (send it as binary, or "
+                 "as luaws.blob)",
                  what);
   } else if ((m.data = json_to_blob(L, index, &m.length))) {
     m.opcode = WS_OPCODE_BINARY;

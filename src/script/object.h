@@ -14,7 +14,7 @@ struct object_property {
 };
 
 struct object_class {
-  const char *name; // "WebSocketConnection"
+  const char *name;                           // "WebSocketConnection"
   const luaL_Reg *methods;                    // ends with a NULL name
   const struct object_property *properties;   // the same
   int fields;                                 // user value that holds the script's fields, 0: none

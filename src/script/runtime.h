@@ -89,11 +89,11 @@ struct runtime {
   uint64_t last_id;   // of web servers and WebSocket servers
   uint64_t last_call; // of commands that are answered
 
-  int calls[CALLS];                       // registry references
-  int message_events;                     // registry reference: the metatable of onMessage's events
-  int module;                             // registry reference: what `luaws.` reads
-  struct buf warning;                     // a warning of Lua's, as it comes in pieces
-  struct buf text;                        // scratch: JSON, header lines
+  int calls[CALLS];   // registry references
+  int message_events; // registry reference: the metatable of onMessage's events
+  int module;         // registry reference: what `luaws.` reads
+  struct buf warning; // a warning of Lua's, as it comes in pieces
+  struct buf text;    // scratch: JSON, header lines
 
   uv_loop_t loop; // luv's, once has_loop
   uv_poll_t loop_mail;

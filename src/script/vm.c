@@ -28,16 +28,11 @@ enum {
 };
 
 static const char *const CALL_NAMES[CALLS] = {
-    [CALL_MAIN] = "main",
-    [CALL_CONNECTION] = "connection",
-    [CALL_OPEN] = "open",
-    [CALL_MESSAGE] = "message",
-    [CALL_DRAIN] = "drain",
-    [CALL_TERMINATE] = "terminate",
-    [CALL_ERROR] = "error",
-    [CALL_CONNECTION_ERROR] = "connectionError",
-    [CALL_FAILED] = "failed",
-    [CALL_REQUEST] = "request",
+    [CALL_MAIN] = "main",     [CALL_CONNECTION] = "connection",
+    [CALL_OPEN] = "open",     [CALL_MESSAGE] = "message",
+    [CALL_DRAIN] = "drain",   [CALL_TERMINATE] = "terminate",
+    [CALL_ERROR] = "error",   [CALL_CONNECTION_ERROR] = "connectionError",
+    [CALL_FAILED] = "failed", [CALL_REQUEST] = "request",
 };
 
 static size_t find_cap(void);

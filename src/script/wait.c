@@ -78,14 +78,15 @@ uint64_t wait_check_seconds(lua_State *L, int index, const char *what) {
 static struct task *check_can_wait(lua_State *L, const char *what) {
   struct task *t = runtime_of(L)->current;
   if (!t)
-    args_error(L, "%s can't wait in a method that luaws calls to close or to finalize; use "
-                  "luaws.spawn",
+    args_error(L,
+               "%s can't wait in a method that luaws calls to close or to finalize; use "
+               "luaws.spawn",
                what);
-  if (t->co != L)
-    args_error(L, "%s can't wait in a coroutine of your own; use luaws.spawn", what);
+  if (t->co != L) args_error(L, "%s can't wait in a coroutine of your own; use luaws.spawn", what);
   if (!lua_isyieldable(L))
-    args_error(L, "%s can't wait below a C function (table.sort, string.gsub, require, ...); use "
-                  "luaws.spawn",
+    args_error(L,
+               "%s can't wait below a C function (table.sort, string.gsub, require, ...); use "
+               "luaws.spawn",
                what);
   check_not_cancelled(L, t);
   return t;

@@ -56,8 +56,7 @@ static const struct args_option SETTINGS[] = {
 };
 
 struct webserver *webserver_new(lua_State *L) {
-  struct webserver *web =
-      object_new(L, &WEBSERVER_CLASS, sizeof *web, WEBSERVER_USER_VALUES);
+  struct webserver *web = object_new(L, &WEBSERVER_CLASS, sizeof *web, WEBSERVER_USER_VALUES);
   list_init(&web->node);
   web->ref = LUA_NOREF;
   web->id = ++runtime_of(L)->last_id;
@@ -97,8 +96,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   list_push(&rt->webservers, &web->node);
   lua_pushvalue(L, index);
   web->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  if (web->settings->has_handler || web->settings->root ||
-      (web->is_default && rt->options->root)) {
+  if (web->settings->has_handler || web->settings->root || (web->is_default && rt->options->root)) {
     webserver_announce("open", webserver_push_url(L, web, "http", "/"));
     lua_pop(L, 1);
   }
@@ -194,8 +192,7 @@ void webserver_on_request(struct runtime *rt, const struct record *record) {
     pass(rt, record->id);
     return;
   }
-  struct task *t =
-      task_new(rt, "onRequest", on_request_done, (void *)(uintptr_t)record->id);
+  struct task *t = task_new(rt, "onRequest", on_request_done, (void *)(uintptr_t)record->id);
   lua_State *co = t->co;
   lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_REQUEST]);
   lua_rawgeti(co, LUA_REGISTRYINDEX, web->ref);
@@ -265,8 +262,8 @@ static bool call(struct runtime *rt, struct webserver *web, enum command_type ty
   uint64_t number = ++rt->last_call;
   struct batch *batch = &rt->outgoing[reactor].batch;
   struct record *r = batch_push(batch, type, number, sizeof(struct command_web));
-  *(struct command_web *)r->payload = (struct command_web){
-      .config = make_config(rt, web, web->port), .reply_to = rt->mailbox};
+  *(struct command_web *)r->payload =
+      (struct command_web){.config = make_config(rt, web, web->port), .reply_to = rt->mailbox};
   *reply = runtime_call(rt, number);
   return reply->ok;
 }

@@ -1,5 +1,5 @@
-// The worker: a thread around a runtime. worker_new, _start, _join and _free are for the thread that
-// owns the worker; everything else here runs in the worker's own.
+// The worker: a thread around a runtime. worker_new, _start, _join and _free are for the thread
+// that owns the worker; everything else here runs in the worker's own.
 
 #include "script/worker.h"
 

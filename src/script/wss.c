@@ -53,8 +53,7 @@ static void check_origins(lua_State *L, const char *label, void *target) {
 
 static void check_payload(lua_State *L, const char *label, void *target) {
   const struct server_config *c = target;
-  if (c->max_payload > PAYLOAD_MAX)
-    args_error(L, "%s must be at most %d", label, (int)PAYLOAD_MAX);
+  if (c->max_payload > PAYLOAD_MAX) args_error(L, "%s must be at most %d", label, (int)PAYLOAD_MAX);
 }
 
 static void check_slow_consumer(lua_State *L, const char *label, void *target) {
@@ -140,8 +139,8 @@ static bool add(struct runtime *rt, struct wss *wss, struct err *err) {
     uint64_t number = ++rt->last_call;
     struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_ADD, number,
                                   sizeof(struct command_server));
-    *(struct command_server *)r->payload = (struct command_server){
-        .config = server_config_ref(wss->config), .reply_to = rt->mailbox};
+    *(struct command_server *)r->payload =
+        (struct command_server){.config = server_config_ref(wss->config), .reply_to = rt->mailbox};
     struct event_reply reply = runtime_call(rt, number);
     if (reply.ok) continue;
     *err = reply.err;

@@ -34,14 +34,14 @@ struct wss {
   struct server_config *config;
   struct http_pattern *pattern;
   struct webserver *web;
-  struct list links; // struct link, in the order in which they came
-  uint64_t count;    // the listed ones among them
-  uint64_t dropped;  // messages, by slowConsumer = "drop"
+  struct list links;    // struct link, in the order in which they came
+  uint64_t count;       // the listed ones among them
+  uint64_t dropped;     // messages, by slowConsumer = "drop"
   struct task *opening; // onOpen, until it is run
-  unsigned closed;   // reactors that have told EVENT_SERVER_CLOSED
-  int ref;           // keeps the userdata alive
-  uint8_t data;      // enum wss_data
-  uint8_t state;     // enum wss_state
+  unsigned closed;      // reactors that have told EVENT_SERVER_CLOSED
+  int ref;              // keeps the userdata alive
+  uint8_t data;         // enum wss_data
+  uint8_t state;        // enum wss_state
 };
 
 extern const struct object_class WSS_CLASS;
