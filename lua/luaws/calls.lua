@@ -6,9 +6,11 @@ local native = ... -- checks of what handlers answer, in C
 
 local calls = {}
 
+-- Tail calls, so that tracebacks end with "in main chunk".
 function calls.main(code, script, ...)
+  if not script then return code(...) end
   if code then code(...) end
-  if script then script(...) end
+  return script(...)
 end
 
 function calls.message(ws, handler, event)
