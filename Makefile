@@ -25,7 +25,7 @@ test-browser:
 	@tools/packages build test browser
 	@tools/node-modules
 	@tools/build debug
-	@build/debug/luaws-spec spec/browser
+	@LUAWS_BROWSER=required build/debug/luaws-spec spec/browser
 
 bench: build
 	@bench/run $(ARGS)

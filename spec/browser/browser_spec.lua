@@ -1,4 +1,5 @@
--- Runs the chat in headless Chromium (run.mjs) where there is one; make test-browser installs it.
+-- Runs the chat in headless Chromium (run.mjs) where there is one; make test-browser installs it, and
+-- by LUAWS_BROWSER=required doesn't take its absence for an answer.
 
 local uv = require "luv"
 local process = require "spec.support.process"
@@ -24,6 +25,7 @@ end
 describe("the chat in a browser", function()
   it("passes run.mjs", function()
     local reason = missing()
+    assert(not reason or os.getenv("LUAWS_BROWSER") ~= "required", reason)
     if reason then pending(reason) end
     local run = process.run("node", { "spec/browser/run.mjs" }, 55)
     assert(run.code == 0, run.stdout .. run.stderr)
