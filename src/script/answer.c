@@ -18,6 +18,7 @@
 #define BLOB_TYPE "Content-Type: application/octet-stream\r\n"
 
 enum { STATUS_OK = 200, STATUS_FORBIDDEN = 403, REFUSAL_MIN = 300, STATUS_MAX = 599 };
+enum { LINES_MAX = 64 * 1024 }; // bytes of header lines: no client takes more
 
 static int check_connection(lua_State *L);
 static int check_response(lua_State *L);
@@ -101,6 +102,8 @@ static void append_header(lua_State *L, struct buf *lines, const char *what) {
          args_describe(L, -2));
   if (!http_header_value_is_valid(value))
     fail(L, "%s: header '%s' has a line break or another control character in it", what, name.p);
+  if (lines->len + name.n + value.n > LINES_MAX)
+    fail(L, "%s: the headers are larger than %d bytes", what, LINES_MAX);
   http_response_header(lines, name, value);
   lua_pop(L, 1);
 }
