@@ -145,6 +145,21 @@ describe("a callback that raises", function()
     client.open(s, "/b")
   end)
 
+  it("because it is no function any more is told too", function()
+    local s = server.start([[
+      local handler = {}
+      function handler:onMessage(ws) self.onMessage = 42 ws:send "replaced" end
+      function handler:onError(ws, event) ws:send(event.errors[1].message) end
+      serve(handler)
+    ]])
+    local c = client.open(s, "/")
+    c:send("1")
+    assert.equal("replaced", c:receive())
+    c:send("2")
+    assert.truthy(c:receive():find("onMessage", 1, true))
+    c:ping()
+  end)
+
   it("in a timer or a task goes to luaws.onError and the log", function()
     local s = server.start([[
       function luaws.onError(event)

@@ -152,6 +152,13 @@ describe("event.request", function()
     assert.equal("GET", request.method)
   end)
 
+  it("keeps a query that is badly encoded as it was sent", function()
+    local request = requestOf("/rooms/a/b?x=%zz&%=1&y=1&y=2&y=3&&=4")
+    assert.equal("%zz", request.query.x)
+    assert.equal("1", request.query["%"])
+    assert.same({ "1", "2", "3" }, request.query.y)
+  end)
+
   it("has query and params as tables even when there are none", function()
     local s = server.start([[
       serve({ onMessage = function() end }, nil, {
@@ -167,10 +174,10 @@ describe("event.request", function()
   end)
 
   it("has headers by lower-case name, an array for repeated ones, and finds other spellings", function()
-    local request, c = requestOf("/rooms/a/b", { ["X-One"] = "1", ["X-Two"] = { "a", "b" } })
+    local request, c = requestOf("/rooms/a/b", { ["X-One"] = "1", ["X-Two"] = { "a", "b", "c" } })
     assert.equal("1", request.headers["x-one"])
     assert.equal("1", request.headers.spelling)
-    assert.same({ "a", "b" }, request.headers["x-two"])
+    assert.same({ "a", "b", "c" }, request.headers["x-two"])
     assert.equal(c.host, request.headers.host)
   end)
 
@@ -317,6 +324,13 @@ describe("onConnection", function()
     ["a status that is none"] = "return nil, 'no'",
     ["a header with a line break"] =
       "return { onMessage = print }, { headers = { ['X-A'] = 'a\\r\\nSet-Cookie: b' } }",
+    ["a header that is neither string nor array"] = "return { onMessage = print }, { headers = { A = true } }",
+    ["an array of headers"] = "return { onMessage = print }, { headers = { 'A: b' } }",
+    ["headers that are none"] = "return { onMessage = print }, { headers = 'A: b' }",
+    ["headers too long to send"] = "return { onMessage = print }, { headers = { A = ('x'):rep(65536) } }",
+    ["a protocol that is no string"] = "return { onMessage = print }, { protocol = 1 }",
+    ["a string behind the handler"] = "return { onMessage = print }, 'v1'",
+    ["a body that is none"] = "return nil, 403, {}",
     ["a header that luaws writes"] = "return { onMessage = print }, { headers = { Connection = 'close' } }",
     ["a name that is no header's"] = "return nil, { status = 403, headers = { ['X A'] = '1' } }",
   }) do

@@ -308,6 +308,8 @@ describe("a flood", function()
     c:pause()
     local ping = client.frame({ opcode = PING, payload = ("p"):rep(125) }):rep(1000)
     for _ = 1, 200 do c:write(ping) end -- 26 MB
+    c:sendFrame({ opcode = PING, payload = "the last" })
+    c:flush()
     local other = client.open(s, "/ws")
     other:send("others go on")
     assert.equal("others go on", other:receive())
@@ -315,5 +317,21 @@ describe("a flood", function()
     local kilobytes = tonumber(status:read("a"):match("VmHWM:%s+(%d+)"))
     status:close()
     assert.is_true(kilobytes < async.seconds(100 * 1024), "it took " .. kilobytes .. " kB")
+    c:resume()
+    repeat local pong = c:receiveFrame() until pong.payload == "the last"
+  end)
+
+  it("of more clients than there are descriptors: those that don't fit wait, and are served later", function()
+    local s = server.start(ECHO, { descriptors = 40 })
+    local clients = {}
+    for i = 1, 50 do
+      clients[i] = client.connect(s)
+      clients[i]:sendRequest({ path = "/ws", headers = client.upgradeHeaders() })
+    end
+    s:awaitLog("can't accept")
+    client.assertUpgraded(clients[1]:response())
+    for i = 1, 30 do clients[i]:drop() end
+    for i = 31, 50 do client.assertUpgraded(clients[i]:response()) end
+    assert.is_true(select(2, s.stderr:gsub("can't accept", "")) < 5, "not a line for each attempt")
   end)
 end)

@@ -144,6 +144,28 @@ describe("maxConnectionsPerAddress", function()
   end)
 end)
 
+describe("addresses", function()
+  it("are counted each for itself, however many there are", function()
+    local s = echo("maxConnectionsPerAddress = 1")
+    local clients = {}
+    for i = 1, 200 do
+      local c = client.connectFrom("127.0.1." .. i, s)
+      c:sendRequest({ path = "/", headers = client.upgradeHeaders() })
+      client.assertUpgraded(c:response())
+      clients[i] = c
+    end
+    for i = 1, 200, 50 do
+      local c = client.connectFrom("127.0.1." .. i, s)
+      c:sendRequest({ path = "/", headers = client.upgradeHeaders() })
+      assert.equal(429, c:response().status)
+    end
+    for _, c in ipairs(clients) do c:close(1000) end
+    local c = client.connectFrom("127.0.1.1", s)
+    c:sendRequest({ path = "/", headers = client.upgradeHeaders() })
+    client.assertUpgraded(c:response())
+  end)
+end)
+
 describe("maxMessageRate", function()
   it("reads a quick sender more slowly and closes nothing; others are not affected", function()
     local s = echo("maxMessageRate = 50")

@@ -198,6 +198,14 @@ describe("send", function()
     end)
   end
 
+  it("raises when `binary` is neither true nor false", function()
+    for _, value in ipairs({ "1", "'b'", "{}" }) do
+      local s = sending("'text', " .. value)
+      client.open(s, "/"):send("go")
+      assert.truthy(s:line():match("^false .*binary"))
+    end
+  end)
+
   it("names in the message what came and what was expected", function()
     local s = sending("print")
     local c = client.open(s, "/")
@@ -361,6 +369,11 @@ describe("luaws.json", function()
     assert.equal("[] [1] true\n", evaluate([[
       print(json.encode(luaws.array {}) .. " " .. json.encode(luaws.array { 1 }) .. " "
         .. tostring(luaws.null == json.decode "null"))
+    ]]))
+    assert.equal("3 a\0b a\0bc true false\n", evaluate([[
+      local blob = luaws.blob "a\0b"
+      print(#blob .. " " .. tostring(blob) .. " " .. blob .. "c" .. " " .. tostring(blob == luaws.blob "a\0b") .. " "
+        .. tostring(blob == luaws.blob "x"))
     ]]))
     assert.truthy(evaluate([[print(pcall(luaws.blob, 1))]]):match("^false"))
     assert.truthy(evaluate([[print(pcall(luaws.array, 1))]]):match("^false"))

@@ -244,6 +244,14 @@ describe("waiting", function()
     c:ping()
   end)
 
+  it("by a bare coroutine.yield is an error, and the connection goes on", function()
+    local s = server.start(RUNNING)
+    local c = client.open(s, "/")
+    c:send("coroutine.yield(1) say 'not reached'")
+    assert.truthy(s:line():match("^error .*yield"))
+    c:ping()
+  end)
+
   it("leaves coroutines of one's own alone", function()
     assert.equal("1\n2\nfalse\ttrue\n3\n", printed([[
       local co = coroutine.wrap(function() for i = 1, 3 do coroutine.yield(i) end end)
@@ -253,6 +261,93 @@ describe("waiting", function()
       print(select(2, coroutine.running()), coroutine.isyieldable())
       luaws.spawn(function() print(co()) end)
     ]]))
+  end)
+end)
+
+describe("luv in a script", function()
+  it("has callbacks that may wait, and that come in their order", function()
+    local child = server.run([[
+      local luaws, uv = require "luaws", require "luv"
+      local timer = uv.new_timer()
+      timer:start(1, 0, function()
+        print "callback"
+        luaws.sleep(0.01)
+        print "has waited"
+        timer:close()
+      end)
+      uv.fs_stat("/", function(err, stat) print(err, stat.type) end)
+      luaws.sleep(0.1)
+      local out = uv.new_pipe()
+      uv.spawn("/bin/echo", { args = { "child" }, stdio = { nil, out } }, function(code) print("exit", code) end)
+      out:read_start(function(_, text) if text then io.write(text) else out:close() end end)
+    ]])
+    local lines = {}
+    for line in child.stdout:gmatch("[^\n]+") do lines[#lines + 1] = line end
+    table.sort(lines)
+    assert.same({ "callback", "child", "exit\t0", "has waited", "nil\tdirectory" }, lines, child.stderr)
+    assert.equal(0, child.code)
+  end)
+
+  it("leaves the running of the loop to luaws, and walks only over the script's handles", function()
+    local child = server.run([[
+      local luaws, uv = require "luaws", require "luv"
+      for _, name in ipairs { "run", "stop", "loop_close" } do print(pcall(uv[name])) end
+      print(pcall(uv.walk))
+      local a, b = uv.new_timer(), uv.new_tcp()
+      local n = 0
+      uv.walk(function(handle) n = n + 1 assert(handle == a or handle == b) handle:close() end)
+      print(n)
+    ]])
+    local lines = {}
+    for line in child.stdout:gmatch("[^\n]+") do lines[#lines + 1] = line end
+    for i = 1, 3 do assert.truthy(lines[i]:match("^false\t.*script%.lua:2: uv%.%l.*loop"), lines[i]) end
+    assert.truthy(lines[4]:match("^false\t.*function"), lines[4])
+    assert.equal("2", lines[5])
+    assert.equal(0, child.code, child.stderr)
+  end)
+
+  it("may leave handles open and requests in flight when luaws ends", function()
+    local s = server.start([[
+      local uv = require "luv"
+      local tcp = uv.new_tcp()
+      tcp:bind("127.0.0.1", 0)
+      tcp:listen(1, function() end)
+      local timer = uv.new_timer()
+      timer:start(1, 1, function() end)
+      uv.fs_stat("/", function() uv.fs_stat("/", function() end) end)
+      uv.getaddrinfo("localhost", nil, {}, function() end)
+      kept = { tcp, timer }
+      serve({ onMessage = function() end })
+    ]])
+    client.open(s, "/"):drop()
+    s:stop()
+  end)
+
+  it("serves together with luaws: a handler talks to a socket of its own", function()
+    local s = server.start([[
+      local uv = require "luv"
+      local echo = uv.new_tcp()
+      echo:bind("127.0.0.1", 0)
+      echo:listen(8, function()
+        local peer = uv.new_tcp()
+        echo:accept(peer)
+        peer:read_start(function(_, data) if data then peer:write(data:upper()) else peer:close() end end)
+      end)
+      local port = echo:getsockname().port
+      serve({ onMessage = function(_, ws, event)
+        local tcp = uv.new_tcp()
+        luaws.await(function(done) tcp:connect("127.0.0.1", port, done) end)
+        tcp:write(event.data)
+        local _, data = luaws.await(function(done) tcp:read_start(done) end)
+        tcp:close()
+        ws:send(data)
+      end })
+    ]])
+    for i = 1, 20 do
+      local c = client.open(s, "/")
+      c:send("hello " .. i)
+      assert.equal("HELLO " .. i, c:receive())
+    end
   end)
 end)
 

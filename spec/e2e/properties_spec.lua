@@ -216,10 +216,31 @@ describe("a WebSocketConnection", function()
     s:expectLines("ann Closed true 127.0.0.1 /p nil closed", "0")
   end)
 
-  it("prints as what it is", function()
-    local s = onMessage("say(ws)")
+  it("prints as what it is, as do a WebServer and a timer", function()
+    local s = onMessage([[
+      say(ws)
+      say(luaws.webServer)
+      local timer = luaws.after(60, print)
+      say(timer)
+      timer:cancel()
+      say(timer)
+    ]])
     client.open(s, "/"):send("go")
     assert.truthy(s:line():match("^WebSocketConnection: "))
+    assert.equal(("WebServer: http://127.0.0.1:%d/ (running)"):format(s.port), (s:line()))
+    s:expectLines("Timer: running", "Timer: ended")
+  end)
+
+  it("keeps its methods: one can't be replaced", function()
+    local s = onMessage([[
+      for _, name in ipairs { "send", "terminate", "destroy", "ping" } do
+        say(pcall(function() ws[name] = print end))
+      end
+    ]])
+    client.open(s, "/"):send("go")
+    for _, name in ipairs({ "send", "terminate", "destroy", "ping" }) do
+      assert.truthy(s:line():match("^false .*'" .. name .. "'"))
+    end
   end)
 end)
 
@@ -328,6 +349,16 @@ describe("luaws.log", function()
     for _, field in ipairs({ "n=42", "f=1.5", "yes=true" }) do assert.truthy(s.stderr:find(field, 1, true)) end
     assert.truthy(s.stderr:match("warn  look\n"))
     assert.truthy(s.stderr:match("error bad\n%s+second line"))
+  end)
+
+  it("raises for fields that are none", function()
+    local s = server.start([[
+      say(pcall(luaws.log.info, "x", 42))
+      say(pcall(luaws.log.info, "x", { "no name" }))
+      serve({ onMessage = function() end })
+    ]])
+    assert.truthy(s:line():match("^false .*table"))
+    assert.truthy(s:line():match("^false .*name"))
   end)
 
   it("makes control characters of a peer visible", function()

@@ -59,6 +59,34 @@ describe("a script that computes for 3 s", function()
     assert.same({ ["terminate 4000"] = true, ["terminate 1002"] = true }, ended)
   end)
 
+  it("is sent no more than it can hold: senders wait, and nothing is lost", function()
+    local s = server.start([[
+      local uv = require "luv"
+      local count, bytes = 0, 0
+      serve({ onMessage = function(_, ws, event)
+        if event.data == "spin" then
+          say "spins"
+          local stop = uv.hrtime() + 1e9
+          while uv.hrtime() < stop do end
+          return
+        end
+        count, bytes = count + 1, bytes + #event.data
+        if count == 1600 then say("all", bytes) end
+      end }, { path = "/ws" })
+    ]])
+    local stuck, clients = client.open(s, "/ws"), {}
+    for i = 1, 400 do clients[i] = client.open(s, "/ws") end
+    stuck:send("spin")
+    s:expectLines("spins")
+    local frame = client.frame({ opcode = client.BINARY, payload = ("x"):rep(60000) })
+    for _, c in ipairs(clients) do c:write(frame:rep(4)) end -- 96 MB in all
+    s:expectLines("all " .. 1600 * 60000)
+    local status = io.open(("/proc/%d/status"):format(s.pid))
+    local kilobytes = tonumber(status:read("a"):match("VmHWM:%s+(%d+)"))
+    status:close()
+    assert.is_true(kilobytes < async.seconds(200 * 1024), "it took " .. kilobytes .. " kB")
+  end)
+
   it("does not let clients be accepted and forgotten: a new one is answered when it is done", function()
     local s = server.start([[
       local uv = require "luv"

@@ -128,9 +128,28 @@ describe("static files", function()
     assert.equal(200, client.get(s, "/large.txt").status)
     c:resume()
     assert.is_true(c:response().body == text)
+    local c2 = client.connect(s)
+    c2:sendRequest({ method = "HEAD", path = "/large.txt" })
+    assert.equal(tostring(#text), c2:response("HEAD").headers["content-length"])
     local empty = static({ ["empty.txt"] = "" })
     local answer = client.get(empty, "/empty.txt")
     assert.same({ 200, "", "0" }, { answer.status, answer.body, answer.headers["content-length"] })
+  end)
+end)
+
+describe("a file that shrinks while it is sent", function()
+  it("ends its connection, so that nobody takes the part for the whole", function()
+    local s, root = static({ ["large.bin"] = ("x"):rep(40000000), ["a.txt"] = "a" })
+    local c = client.connect(s)
+    c:sendRequest({ path = "/large.bin" })
+    c:readUntil("\r\n\r\n")
+    c:pause()
+    local file = assert(uv.fs_open(root .. "/large.bin", "r+", 0))
+    assert(uv.fs_ftruncate(file, 1000))
+    uv.fs_close(file)
+    c:resume()
+    assert.is_true(#c:readAll() < 40000000)
+    assert.equal("a", client.get(s, "/a.txt").body)
   end)
 end)
 
@@ -226,6 +245,16 @@ describe("the root folder", function()
       assert.equal(404, client.get(s, path).status, path)
     end
     assert.equal("a", client.get(s, "/a.txt").body)
+  end)
+
+  it("may have links that stay inside", function()
+    local s, root = static({ ["a.txt"] = "a", ["sub/b.txt"] = "b" })
+    uv.fs_symlink("sub/b.txt", root .. "/link.txt")
+    uv.fs_symlink("sub", root .. "/folder")
+    uv.fs_symlink(root .. "/a.txt", root .. "/absolute.txt")
+    assert.equal("b", client.get(s, "/link.txt").body)
+    assert.equal("b", client.get(s, "/folder/b.txt").body)
+    assert.equal("a", client.get(s, "/absolute.txt").body)
   end)
 
   it("shows no hidden files, folders or special files", function()
@@ -350,6 +379,7 @@ describe("onRequest", function()
     ["a bad body"] = "{ body = {} }", ["a line break in a header"] = "{ headers = { A = 'b\\r\\nC: d' } }",
     ["a header that luaws writes"] = "{ headers = { ['Content-Length'] = '1' } }",
     ["headers that are none"] = "{ headers = 42 }",
+    ["too many headers"] = "{ headers = { A = { ('x'):rep(40000), ('x'):rep(40000) } } }",
   }) do
     it("that returns " .. what .. " gives 500 and is told", function()
       local s = answering("return " .. returned)
@@ -369,6 +399,23 @@ describe("onRequest", function()
     assert.equal("/other", client.get(s, "/other").body)
     assert.equal("/release", client.get(s, "/release").body)
     for _, path in ipairs({ "/slow", "/2", "/3" }) do assert.equal(path, c:response().body) end
+  end)
+
+  it("keeps a long pipeline behind a request that waits in the socket, and in order", function()
+    local s = answering([[
+      if request.path == "/slow" then luaws.await(function(done) release = done end) end
+      if request.path == "/release" then release() end
+      return request.query.n or ""
+    ]])
+    local c = client.connect(s)
+    c:sendRequest({ path = "/slow" })
+    local texts = {}
+    for i = 1, 5000 do texts[i] = c:requestText({ path = "/?n=" .. i }) end
+    c:write(table.concat(texts))
+    assert.equal("", client.get(s, "/other").body)
+    client.get(s, "/release")
+    c:response()
+    for i = 1, 5000 do assert.equal(tostring(i), c:response().body) end
   end)
 
   it("answers HEAD without the body", function()
@@ -440,6 +487,21 @@ describe("connections of HTTP", function()
       assert.equal("a", c:response().body)
       assert.equal("b", c:response().body)
     end
+  end)
+
+  it("take the absolute form of a request", function()
+    local s = static({ ["a.txt"] = "a" })
+    local c = client.connect(s)
+    c:write(("GET http://%s/a.txt?x=1 HTTP/1.1\r\nHost: %s\r\n\r\n"):format(c.host, c.host))
+    assert.equal("a", c:response().body)
+    for _, target in ipairs({ "ftp://a/a.txt", "http://", "http:///a.txt", "http://a b/", "*" }) do
+      assert.equal(400, client.request(s, { path = target }).status, target)
+    end
+  end)
+
+  it("are told 417 when they expect what can't be", function()
+    local s = static({ ["a.txt"] = "a" })
+    assert.equal(417, client.get(s, "/a.txt", { Expect = "a-miracle" }).status)
   end)
 
   it("ignore empty lines before a request, and read it byte by byte", function()
@@ -606,6 +668,18 @@ describe("a WebServer", function()
     local c = client.connect(port, "::1")
     c:sendRequest({})
     assert.equal("::1", c:response().body)
+  end)
+
+  it("on all of IPv6 takes IPv4 too, and names those clients as usual", function()
+    local s = server.start([[
+      local web = luaws.WebServer.new { host = "::", port = 0, handler = { onRequest = function(_, _, event)
+        return event.request.remoteAddress end } }
+      say(web:start())
+      say(web.port)
+      serve({ onMessage = function() end })
+    ]])
+    if s:line():match("^nil") then pending("this machine has no IPv6") end
+    assert.equal("127.0.0.1", client.get(tonumber(s:line()), "/").body)
   end)
 
   it("listens on a unix socket, and takes the file away at the end", function()

@@ -19,7 +19,8 @@
 --
 -- Options: `args` (before the script), `scriptArgs` (behind it), `env`, `cwd`, `input` (for stdin), `lines`
 -- (startFile: how many start lines there are), `exitCode` (what stop expects; 0), `noPort` (no --port 0),
--- `closeStdout` (nobody reads it); run: `program` (all arguments instead of a script), `timeout`.
+-- `closeStdout` (nobody reads it), `descriptors` (how many it may have); run: `program` (all arguments instead of a
+-- script), `timeout`.
 --
 -- When a test fails, the log of each server that runs is printed. A report by a sanitizer always fails.
 
@@ -52,6 +53,9 @@ end
 ]]):gsub("\n%s*", " ")
 
 local ENDING = "\nio.stderr:write('" .. READY .. "', luaws.webServer.port or 0, '\\n')\n"
+
+-- Runs its arguments with so many descriptors.
+local LIMITED = 'ulimit -n "$0" && exec "$@"'
 
 local SANITIZER_REPORTS = { "Sanitizer: ", "runtime error: ", "Sanitizer:DEADLYSIGNAL" }
 
@@ -150,7 +154,11 @@ local function spawn(args, options)
   }, Server)
   local stdin, stdout, stderr = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
   local pid
-  self.handle, pid = uv.spawn(BIN, {
+  local program = BIN
+  if options.descriptors then
+    program, args = "/bin/sh", { "-c", LIMITED, tostring(options.descriptors), BIN, table.unpack(args) }
+  end
+  self.handle, pid = uv.spawn(program, {
     args = args, cwd = options.cwd, env = environment(options.env), stdio = { stdin, stdout, stderr },
   }, function(code, signal)
     self.code, self.signal = code, signal
