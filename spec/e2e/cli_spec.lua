@@ -159,6 +159,15 @@ describe("a script", function()
     assert.truthy(child.stderr:find("no-such-host.invalid", 1, true), child.stderr)
   end)
 
+  it("whose root is none ends with 1 and names it", function()
+    local child = run("--root", "no-such-folder", "--port", "0", script([[
+      local luaws = require "luaws"
+      luaws.WebSocketServer.new({ onConnection = print })
+    ]]))
+    assert.equal(1, child.code)
+    assert.truthy(child.stderr:find("no-such-folder", 1, true), child.stderr)
+  end)
+
   it("comes from stdin with -", function()
     local child = server.run(nil, {
       program = { "-", "a", "b" }, input = "print('stdin', #arg, ...)\nprint(arg[0])\n",

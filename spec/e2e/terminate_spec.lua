@@ -1,5 +1,6 @@
 -- How connections and servers end, who is told what, and in which order.
 
+local uv = require "luv"
 local async = require "spec.support.async"
 local client = require "spec.support.client"
 local server = require "spec.support.server"
@@ -425,6 +426,27 @@ describe("terminate of a server", function()
   end)
 end)
 
+describe("a socket after its closing handshake", function()
+  local function descriptors(s)
+    local scan, count = uv.fs_scandir(("/proc/%d/fd"):format(s.pid)), 0
+    while uv.fs_scandir_next(scan) do count = count + 1 end
+    return count
+  end
+
+  it("is let go after closeTimeout though the peer sends no FIN", function()
+    local s = server.start(TELLING)
+    client.get(s, "/warm") -- whatever is opened once
+    local before = descriptors(s)
+    local c = client.open(s, "/")
+    c:sendClose(1000)
+    c:expectCloseFrame(1000)
+    c:expectEof() -- theirs; ours doesn't come
+    s:expectLines("open Connected", "terminate 1000 nil true Closed")
+    assert.equal(before + 1, descriptors(s))
+    async.eventually(function() return descriptors(s) == before end, nil, "the socket to be closed")
+  end)
+end)
+
 describe("onOpen of a server", function()
   it("comes after new has returned and before the first onConnection", function()
     local s = server.start([[
@@ -437,6 +459,35 @@ describe("onOpen of a server", function()
     s:expectLines("returned", "open true false")
     client.open(s, "/")
     s:expectLines("connection")
+  end)
+end)
+
+describe("onOpen of a server that is made in a callback", function()
+  it("comes before its first onConnection, though a client has come while the callback ran", function()
+    local s = server.start([[
+      local uv = require "luv"
+      local function make(path)
+        serve({ onMessage = function() end }, { path = path }, {
+          onOpen = function() say("open", path) end,
+          onConnection = function() say("connection", path) return { onMessage = function() end } end,
+        })
+      end
+      serve({ onMessage = function(_, ws)
+        make "/a"
+        say "made"
+        local stop = uv.hrtime() + 0.3e9
+        while uv.hrtime() < stop do end
+        make "/b" -- asks the reactor, and so takes in what has happened meanwhile
+      end }, { path = "/control" })
+    ]])
+    client.open(s, "/control"):send("go")
+    s:expectLines("made")
+    local c = client.connect(s)
+    c:sendRequest({ path = "/a", headers = client.upgradeHeaders() })
+    local lines = { s:line(), s:line(), s:line() }
+    client.assertUpgraded(c:response())
+    local text = table.concat(lines, ",")
+    assert.truthy(text:find("open /a.*connection /a"), text)
   end)
 end)
 

@@ -748,6 +748,29 @@ describe("a WebServer", function()
     assert.equal(404, client.get(port, "/ws").status)
   end)
 
+  it("stop waits for its clients as long as it is told", function()
+    local s = server.start([[
+      serve({ onMessage = function(_, _, event)
+        luaws.webServer:stop(tonumber(event.data))
+        say(luaws.webServer.isRunning)
+      end, onTerminate = function(_, _, event) say("terminate", event.code, event.wasClean) end },
+        { path = "/ws", closeTimeout = 60 })
+    ]])
+    local c = client.open(s, "/ws")
+    c:send("0.1")
+    c:expectCloseFrame(1001)
+    s:expectLines("false", "terminate 1001 false")
+    assert.equal(0, (s:awaitExit()))
+  end)
+
+  it("refuses a bad timeout, and another object", function()
+    local out = printed([[
+      for _, bad in ipairs { -1, "x", true, 0/0 } do print(pcall(luaws.webServer.stop, luaws.webServer, bad)) end
+      print(pcall(luaws.webServer.stop))
+    ]])
+    assert.equal(5, select(2, out:gsub("false\t[^\n]+\n", "")), out)
+  end)
+
   it("ends plain connections when it stops, also idle ones", function()
     local s = static({ ["a.txt"] = "a" })
     local c = client.connect(s)
