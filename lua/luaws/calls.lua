@@ -13,7 +13,8 @@ function calls.main(code, script, ...)
   return script(...)
 end
 
-function calls.message(ws, handler, event)
+function calls.message(ws, handler, event, data)
+  event.data = data
   handler:onMessage(ws, event)
 end
 

@@ -145,9 +145,9 @@ static void tell_bad_json(struct runtime *rt, struct link *link, const char *why
   tell_error(rt, link, on_error_done);
 }
 
-// Takes the data off the top of `co` into the event below it.
-static void finish_event(struct runtime *rt, lua_State *co, bool is_binary) {
-  lua_setfield(co, -2, "data");
+// The event without its data: calls.lua puts that in, at a lower price than lua_setfield's.
+static void push_message_event(struct runtime *rt, lua_State *co, bool is_binary) {
+  lua_createtable(co, 0, is_binary ? 2 : 1);
   if (is_binary) {
     lua_pushboolean(co, 1);
     lua_setfield(co, -2, "isBinary");
@@ -172,13 +172,11 @@ static void start_message(struct runtime *rt, struct link *link, const struct re
   }
   struct task *t = begin(rt, link, CALL_MESSAGE, "onMessage", on_message_done);
   t->owner = (void *)(uintptr_t)cost;
-  bool is_binary = record->flags & EVENT_BINARY;
-  lua_createtable(t->co, 0, is_binary ? 2 : 1);
+  push_message_event(rt, t->co, record->flags & EVENT_BINARY);
   if (is_object)
     lua_xmove(rt->L, t->co, 1);
   else
     lua_pushlstring(t->co, data, record->length);
-  finish_event(rt, t->co, is_binary);
   limit(rt, link, t);
   task_run(rt, t);
 }
