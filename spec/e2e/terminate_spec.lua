@@ -435,7 +435,6 @@ describe("a socket after its closing handshake", function()
 
   it("is let go after closeTimeout though the peer sends no FIN", function()
     local s = server.start(TELLING)
-    client.get(s, "/warm") -- whatever is opened once
     local before = descriptors(s)
     local c = client.open(s, "/")
     c:sendClose(1000)
