@@ -330,8 +330,8 @@ describe("a flood", function()
     end
     s:awaitLog("can't accept")
     client.assertUpgraded(clients[1]:response())
-    for i = 1, 30 do clients[i]:drop() end
-    for i = 31, 50 do client.assertUpgraded(clients[i]:response()) end
+    for i = 1, 40 do clients[i]:drop() end -- what luaws opens for itself differs with libuv's version
+    for i = 41, 50 do client.assertUpgraded(clients[i]:response()) end
     assert.is_true(select(2, s.stderr:gsub("can't accept", "")) < 5, "not a line for each attempt")
   end)
 end)
