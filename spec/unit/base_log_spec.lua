@@ -87,6 +87,8 @@ describe("the log in text", function()
   it("is coloured on a terminal alone", function()
     assert.is_nil(base.log({ level = "error", text = "x" }):find("\27"))
     local function onTerminal(level) return base.log { level = level, text = "x", terminal = true } end
+    local has, why = pcall(onTerminal, "info")
+    if not has and tostring(why):find "can't open a place" then pending("no pseudo-terminal is to be had here") end
     assert.matches("^%S+ \27%[31merror x\27%[0m\r?\n$", onTerminal "error")
     assert.matches("^%S+ \27%[33mwarn  x\27%[0m\r?\n$", onTerminal "warn")
     assert.matches("^%S+ info  x\r?\n$", onTerminal "info")
