@@ -116,7 +116,7 @@ static inline bool ws_session_is_closed(const struct ws_session *s) {
   return s->close_sent && s->close_received;
 }
 
-// Whether a message, a control frame or a header has begun and not ended: used by specs.
+// Whether a message, a control frame or a header has begun and not ended.
 bool ws_session_is_midway(const struct ws_session *s);
 
 #endif
