@@ -73,6 +73,7 @@ describe("a callback that waits", function()
       left = now
     end
     assert.is_true(left > 8 * 1024 * 1024, "only " .. left .. " bytes wait at the sender")
+    s:assertPeakBelow(20)
     go:send("go")
     assert.equal("all", c:receive(30))
   end)

@@ -317,6 +317,13 @@ describe("terminate of a server", function()
     s:expectLines("terminate 1001 nil false Closed", "server terminate true 0")
   end)
 
+  it("doesn't prolong what a connection was given before", function()
+    local s, c = openTelling()
+    c:send("ws:terminate(3000) ws.wss:terminate(60)")
+    c:expectCloseFrame(3000)
+    s:expectLines("terminate 3000 nil false Closed", "server terminate true 0")
+  end)
+
   it("a second call can only shorten the span", function()
     local s, c = openTelling((TELLING:gsub("closeTimeout = 0.3", "closeTimeout = 60")))
     c:send([[
@@ -461,8 +468,8 @@ describe("onOpen of a server", function()
   end)
 end)
 
-describe("onOpen of a server that is made in a callback", function()
-  it("comes before its first onConnection, though a client has come while the callback ran", function()
+describe("onOpen of a server that is made in a task", function()
+  it("comes before its first onConnection, though a client has come while the task ran", function()
     local s = server.start([[
       local uv = require "luv"
       local function make(path)
@@ -471,12 +478,14 @@ describe("onOpen of a server that is made in a callback", function()
           onConnection = function() say("connection", path) return { onMessage = function() end } end,
         })
       end
-      serve({ onMessage = function(_, ws)
-        make "/a"
-        say "made"
-        local stop = uv.hrtime() + 0.3e9
-        while uv.hrtime() < stop do end
-        make "/b" -- asks the reactor, and so takes in what has happened meanwhile
+      serve({ onMessage = function()
+        luaws.spawn(function()
+          make "/a"
+          say "made"
+          local stop = uv.hrtime() + 0.3e9
+          while uv.hrtime() < stop do end
+          make "/b" -- asks the reactor, and so takes in what has happened meanwhile
+        end)
       end }, { path = "/control" })
     ]])
     client.open(s, "/control"):send("go")

@@ -531,6 +531,17 @@ describe("handshakeTimeout", function()
   end)
 end)
 
+describe("handshakeTimeout of a further request", function()
+  it("runs from its first byte", function()
+    local s = static({ ["a.txt"] = "a" }, "handshakeTimeout = 0.3, keepAliveTimeout = 60")
+    local c = client.connect(s)
+    c:sendRequest({ path = "/a.txt" })
+    assert.equal("a", c:response().body)
+    c:write("GET /a.txt HT")
+    c:readAll(async.seconds(3))
+  end)
+end)
+
 describe("keepAliveTimeout", function()
   it("ends connections that are idle between requests, not ones that wait for an answer", function()
     local s = server.start([[

@@ -8,6 +8,7 @@
 --   s.port, s.pid          where it listens; its process
 --   s:line()               the next line that the script printed; waits for it
 --   s:awaitLog("text")     waits until the log (stderr) holds the text; s.stderr is all of it so far
+--   s:assertPeakBelow(n)   it never took more than n MiB of memory
 --   s:stop()               SIGTERM; awaits the end, which must be clean. Comes by itself when the test is over
 --
 -- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`
@@ -242,6 +243,15 @@ end
 -- Asserts that the script prints exactly these lines next.
 function Server:expectLines(...)
   for _, expected in ipairs({ ... }) do assert.equal(expected, (self:line())) end
+end
+
+-- Asserts that luaws never took more memory than this. A sanitizer's own memory says nothing.
+function Server:assertPeakBelow(megabytes)
+  if async.seconds(1) > 1 then return end
+  local status = assert(io.open(("/proc/%d/status"):format(self.pid)))
+  local peak = tonumber(status:read("a"):match("VmHWM:%s+(%d+)")) / 1024
+  status:close()
+  assert.is_true(peak < megabytes, ("it took %.1f MiB"):format(peak))
 end
 
 function Server:awaitLog(text, timeout)
