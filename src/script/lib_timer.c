@@ -75,7 +75,7 @@ static int start(lua_State *L, const char *what, uint64_t ms, uint64_t period) {
   lua_pushvalue(L, -1);
   timer->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   timer->period = period;
-  timer->due = runtime_clock(rt) + ms;
+  timer->due = runtime_clock(rt) + ms + 1; // never early, as in luaws.sleep
   wheel_start(&rt->wheel, &timer->deadline.timer, timer->due);
   list_push(&rt->timers, &timer->node);
   return 1;

@@ -30,7 +30,9 @@ int wait_sleep(lua_State *L) {
   struct task *t = check_can_wait(L, "luaws.sleep");
   struct runtime *rt = runtime_of(L);
   t->state = TASK_SLEEPING;
-  if (ms > 0 && !t->is_interrupted) wheel_start(&rt->wheel, &t->due.timer, runtime_clock(rt) + ms);
+  // The clock's millisecond has begun a while ago: one more, or the sleep could be too short.
+  uint64_t due = runtime_clock(rt) + ms + 1;
+  if (ms > 0 && !t->is_interrupted) wheel_start(&rt->wheel, &t->due.timer, due);
   return lua_yieldk(L, 0, (lua_KContext)t, go_on_after_sleep);
 }
 
