@@ -175,7 +175,8 @@ static int leave(lua_State *L) {
 }
 
 static int used(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)((struct addresses *)luaL_checkudata(L, 1, ADDRESSES))->used);
+  lua_pushinteger(
+      L, (lua_Integer)((struct addresses *)luaL_checkudata(L, 1, ADDRESSES))->entries.used);
   return 1;
 }
 

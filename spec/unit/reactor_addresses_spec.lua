@@ -9,9 +9,11 @@ describe("the addresses", function()
     assert.is_truthy(first)
     assert.equal(first, a:enter("127.0.0.1", 2))
     assert.is_nil(a:enter("127.0.0.1", 2))
-    assert.is_truthy(a:enter("::1", 2))
+    local other = a:enter("::1", 2)
+    assert.is_truthy(other)
     a:leave(first)
-    assert.is_truthy(a:enter("127.0.0.1", 2))
+    assert.equal(first, a:enter("127.0.0.1", 2))
+    for _, entry in ipairs { first, first, other } do a:leave(entry) end
   end)
 
   it("forget an address with its last connection", function()

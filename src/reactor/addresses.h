@@ -1,27 +1,28 @@
 #ifndef REACTOR_ADDRESSES_H
 #define REACTOR_ADDRESSES_H
 
-// How many connections each address has with one server, for maxConnectionsPerAddress. A hash
-// table that grows; an entry lives while its count isn't 0. Loop thread.
+// How many connections each address has with one server, for maxConnectionsPerAddress. An entry
+// lives while its count isn't 0. Loop thread.
 
-#include <stddef.h>
 #include <stdint.h>
+#include "base/hash.h"
+#include "base/table.h"
 #include "net/address.h"
 
 struct addresses_entry {
-  struct addresses_entry *next;
+  struct table_node node;
   uint64_t count;
   char text[ADDRESS_TEXT_MAX];
 };
 
 struct addresses {
-  struct addresses_entry **buckets;
-  size_t bucket_count; // a power of two, or 0
-  size_t used;
-  uint64_t seed; // so that a peer can't choose its bucket
+  struct table entries;
+  struct hash_key key; // so that a peer can't choose its bucket
 };
 
 void addresses_init(struct addresses *a);
+
+// All must have left.
 void addresses_deinit(struct addresses *a);
 
 // One more of that address, unless it has `limit` already: then NULL.
