@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 SECONDS ?= 20
 ARGS    ?=
 
-.PHONY: build run test test-browser bench fuzz install lint format clean help
+.PHONY: build run test test-browser bench bench-instructions fuzz install lint format clean help
 .DEFAULT_GOAL := build
 
 build:
@@ -29,6 +29,11 @@ test-browser:
 
 bench: build
 	@bench/run $(ARGS)
+
+bench-instructions:
+	@tools/packages build instructions
+	@tools/build release luaws-instructions
+	@UPDATE=$(UPDATE) lua5.4 bench/instructions/main.lua $(ARGS)
 
 fuzz:
 	@tools/packages build fuzz
@@ -57,6 +62,7 @@ help:
 	@echo "                   ARGS='spec/unit --filter frame' runs some (see luaws-spec --help)"
 	@echo "make test-browser  the chat in two pages of headless Chromium (installs it)"
 	@echo "make bench         echo and memory against other servers, one table"
+	@echo "make bench-instructions  instructions per message against their budgets"
 	@echo "make fuzz          every fuzz target, SECONDS=20 each"
 	@echo "make install       to PREFIX=/usr/local, below DESTDIR"
 	@echo "make lint          luacheck, clang-format, tidiness"
