@@ -1,6 +1,9 @@
 -- What is measured, one entry a line of the bench:
 -- `load`: the generator's arguments; `mode`: what the servers do (their first argument).
 -- `costs`: which of the generator's figures are compared, each with a title and a unit.
+-- `peers`: who takes part besides luaws; without it all that know the mode.
+-- `options`: further options of luaws's own. `unpinned`: server and generator share all cores.
+-- `duration`: seconds of a round, where the usual are too few.
 -- `fresh`: a server takes part once and is started anew for each round; `rounds`: at most so many.
 -- `paced`: the generator sets the rate. `default = false`: runs only when LINES names it.
 
@@ -8,7 +11,7 @@ local function cpu(title, what)
   return { { field = "server_us", title = title, unit = "us/" .. (what or "message") } }
 end
 
-return {
+local lines = {
   {
     name = "echo64x1",
     mode = "echo",
@@ -22,78 +25,103 @@ return {
     costs = cpu "echo 64 B, 100 connections, 16 in flight",
   },
   {
-    name = "echo64k",
+    name = "echo64x1u",
     mode = "echo",
-    load = "echo --connections 20 --inflight 1 --size 65536",
-    costs = cpu "echo 64 KiB, 20 connections, 1 in flight",
+    load = "echo --connections 100 --inflight 1 --size 64",
+    costs = cpu "echo 64 B, 100 connections, 1 in flight, unpinned",
+    peers = { "bun", "floor" },
+    unpinned = true,
   },
   {
-    name = "idle",
+    name = "echo64x16u",
     mode = "echo",
-    load = "idle --connections 10000",
-    fresh = true,
-    rounds = 3,
-    costs = {
-      { field = "memory_open", title = "idle connection, untouched", unit = "B" },
-      { field = "memory_used", title = "idle connection, after one echo", unit = "B" },
-    },
-  },
-  {
-    name = "echo1k",
-    mode = "echo",
-    load = "echo --connections 100 --inflight 1 --size 1024",
-    costs = cpu "echo 1 KiB, 100 connections, 1 in flight",
-    default = false,
+    load = "echo --connections 100 --inflight 16 --size 64",
+    costs = cpu "echo 64 B, 100 connections, 16 in flight, unpinned",
+    peers = { "bun", "floor" },
+    unpinned = true,
   },
   {
     name = "echo64x8000",
     mode = "echo",
     load = "echo --connections 8000 --inflight 1 --size 64",
     costs = cpu "echo 64 B, 8,000 connections, 1 in flight",
-    default = false,
+    peers = { "bun", "floor" },
+  },
+  {
+    name = "echo1k",
+    mode = "echo",
+    load = "echo --connections 100 --inflight 1 --size 1024",
+    costs = cpu "echo 1 KiB, 100 connections, 1 in flight",
+    peers = { "bun", "floor" },
+  },
+  {
+    name = "echo64k",
+    mode = "echo",
+    load = "echo --connections 20 --inflight 1 --size 65536",
+    costs = cpu "echo 64 KiB, 20 connections, 1 in flight",
+  },
+  {
+    name = "connect",
+    mode = "echo",
+    load = "connect --connections 100",
+    costs = {
+      { field = "server_us", title = "connects, 100 at a time", unit = "us/connect" },
+      { field = "rate", title = "connects, 100 at a time: throughput", unit = "/s" },
+    },
+    peers = { "bun", "ws", "floor" },
+  },
+  {
+    name = "idle",
+    mode = "echo",
+    load = "idle --connections 15000",
+    fresh = true,
+    rounds = 3,
+    costs = {
+      { field = "memory_open", title = "idle connection, untouched", unit = "B" },
+      { field = "memory_used", title = "idle connection, after one echo", unit = "B" },
+    },
+    peers = { "bun", "ws", "floor" },
   },
   {
     name = "rate1k",
     mode = "echo",
     load = "rate --rate 1000 --connections 100 --size 64",
     costs = cpu "echo 64 B, 100 connections, 1,000 messages/s",
+    peers = { "bun", "floor" },
     paced = true,
-    default = false,
+    duration = 2,
   },
   {
     name = "rate20k",
     mode = "echo",
     load = "rate --rate 20000 --connections 100 --size 64",
     costs = cpu "echo 64 B, 100 connections, 20,000 messages/s",
+    peers = { "bun", "floor" },
     paced = true,
-    default = false,
-  },
-  {
-    name = "connect",
-    mode = "echo",
-    load = "connect --connections 100",
-    costs = cpu("connects, 100 at a time", "connect"),
-    default = false,
-  },
-  {
-    name = "broadcast500x1",
-    mode = "broadcast",
-    load = "broadcast --connections 500 --inflight 1 --size 64",
-    costs = cpu("broadcast to 500, 1 round in flight", "delivery"),
-    default = false,
-  },
-  {
-    name = "broadcast500x8",
-    mode = "broadcast",
-    load = "broadcast --connections 500 --inflight 8 --size 64",
-    costs = cpu("broadcast to 500, 8 rounds in flight", "delivery"),
-    default = false,
-  },
-  {
-    name = "foreach500x8",
-    mode = "foreach",
-    load = "broadcast --connections 500 --inflight 8 --size 64",
-    costs = cpu("a loop over 500 that sends to each, 8 rounds in flight", "delivery"),
-    default = false,
+    duration = 2,
   },
 }
+
+-- One message to all: by the server's own call, by a topic, and by 4D's loop over the connections.
+for _, way in ipairs {
+  { mode = "broadcast", title = "broadcast to" },
+  { mode = "publish", title = "publish to" },
+  { mode = "foreach", title = "a loop that sends to each of" },
+} do
+  for _, case in ipairs {
+    { name = "500x1", to = 500, rounds = 1, title = "500, 1 round in flight" },
+    { name = "500x8", to = 500, rounds = 8, title = "500, 8 rounds in flight" },
+    { name = "10k", to = 10000, rounds = 1, title = "10,000, 1 round in flight" },
+  } do
+    lines[#lines + 1] = {
+      name = way.mode .. case.name,
+      mode = way.mode,
+      load = ("broadcast --connections %d --inflight %d --size 64"):format(case.to, case.rounds),
+      costs = cpu(way.title .. " " .. case.title, "delivery"),
+      peers = { "bun" },
+      default = way.mode ~= "publish" and nil,
+    }
+  end
+end
+
+return lines

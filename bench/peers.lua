@@ -1,14 +1,22 @@
 -- The servers that are compared, luaws first: how each is started, and how its version is found.
 -- `command`: in a shell, in the repository's root, with the mode as one more argument; it prints
--- a line that `port` matches once it listens on a port of its own choice. `modes`: what it can do.
+-- a line that `port` matches once it listens on a port of its own choice. `start(line)`: returns
+-- the whole command instead. `modes`: what it can do.
 -- `missing`: a shell test that fails where the server can't run, and the notice that says so.
 
 local function luaws(name, binary)
   return {
     name = name,
+    start = function(line)
+      return ("%s --host 127.0.0.1 --port 0 %s bench/peers/luaws_peer.lua %s"):format(
+        binary, line.options or "", line.mode)
+    end,
     command = binary .. " --host 127.0.0.1 --port 0 bench/peers/luaws_peer.lua",
     port = "ws://127%.0%.0%.1:(%d+)",
-    modes = { echo = true, broadcast = true, foreach = true },
+    modes = {
+      echo = true, json = true, broadcast = true, publish = true, foreach = true, work = true,
+      stall = true,
+    },
     test = "test -x " .. binary,
     missing = binary .. " isn't built",
     version = binary .. " --version | head -n 1",
@@ -20,7 +28,7 @@ local peers = {
   {
     name = "ws",
     command = "node bench/peers/ws.mjs",
-    modes = { echo = true, broadcast = true, foreach = true },
+    modes = { echo = true, json = true, broadcast = true, foreach = true },
     test = "command -v node && test -d bench/node_modules/ws",
     missing = "npm's ws isn't installed (npm and the registry are needed)",
     version = [[node -p '"ws " + require("./bench/node_modules/ws/package.json").version
@@ -29,10 +37,35 @@ local peers = {
   {
     name = "bun",
     command = "bench/node_modules/.bin/bun bench/peers/bun.mjs",
-    modes = { echo = true, broadcast = true, foreach = true },
+    modes = {
+      echo = true, json = true, broadcast = true, publish = true, foreach = true, work = true,
+      stall = true,
+    },
     test = "bench/node_modules/.bin/bun --version",
     missing = "npm's bun isn't installed or doesn't run here",
     version = "echo bun $(bench/node_modules/.bin/bun --version)",
+  },
+  {
+    name = "go",
+    command = "build/bench/gorilla",
+    modes = { echo = true },
+    -- it is compiled here, where the packages are
+    test = [[test build/bench/gorilla -nt bench/peers/gorilla.go ||
+      GO111MODULE=off GOPATH=/usr/share/gocode \
+        go build -o build/bench/gorilla bench/peers/gorilla.go]],
+    missing = "Go or gorilla/websocket isn't installed (tools/packages peers)",
+    version = [[echo gorilla/websocket $(dpkg-query -W -f '${Version}' \
+      golang-github-gorilla-websocket-dev), $(go version | cut -d' ' -f3)]],
+  },
+  {
+    name = "nginx",
+    command = "bench/peers/nginx.sh",
+    modes = { echo = true },
+    test = [[command -v nginx && test -e /usr/lib/nginx/modules/ngx_http_lua_module.so &&
+      test -e /usr/share/lua/5.1/nginx/websocket/server.lua]],
+    missing = "nginx with lua-nginx-websocket isn't installed (tools/packages peers)",
+    version = [[echo nginx $(nginx -v 2>&1 | cut -d/ -f2), lua-nginx-websocket \
+      $(dpkg-query -W -f '${Version}' lua-nginx-websocket)]],
   },
   {
     name = "floor",

@@ -1,6 +1,6 @@
 // npm's ws, as its documentation says it is fastest: without compression, with its native addon
-// for masks (bufferutil, used when it is installed). Argument: echo (the default), or broadcast or
-// foreach: it knows only the loop.
+// for masks (bufferutil, used when it is installed). Argument: what it does with a message, one of
+// `modes` (echo); it knows no broadcast but the loop.
 
 import { WebSocket, WebSocketServer } from "ws";
 
@@ -11,14 +11,20 @@ function echo(data, isBinary) {
   this.send(data, { binary: isBinary });
 }
 
+function echoJson(data) {
+  this.send(JSON.stringify(JSON.parse(data)));
+}
+
 function broadcast(data, isBinary) {
   for (const client of server.clients) {
     if (client.readyState === WebSocket.OPEN) client.send(data, { binary: isBinary });
   }
 }
 
+const modes = { echo, json: echoJson, broadcast, foreach: broadcast };
+
 server.on("connection", (ws) => {
-  ws.on("message", mode === "echo" ? echo : broadcast);
+  ws.on("message", modes[mode]);
   ws.on("error", (error) => console.error(error.message));
 });
 server.on("listening", () => console.log(`port ${server.address().port}`));
