@@ -98,8 +98,8 @@ static void feed_piece(struct record *record, struct ws_session *s, const uint8_
     }
   }
   assert(in.n == 0);
-  assert(ws_session_is_midway(s) || (s->partial.data == NULL && s->control == NULL));
-  assert(s->partial.cap <= s->limits->max_payload);
+  assert(ws_session_is_midway(s) || s->midway == NULL);
+  assert(s->midway == NULL || s->midway->partial.cap <= s->limits->max_payload);
   free(copy);
 }
 

@@ -136,7 +136,7 @@ static int clear(lua_State *L) {
 }
 
 static int size(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)((struct outbox *)luaL_checkudata(L, 1, OUTBOX))->bytes);
+  lua_pushinteger(L, (lua_Integer)outbox_bytes(luaL_checkudata(L, 1, OUTBOX)));
   return 1;
 }
 

@@ -324,7 +324,7 @@ static int session_state(lua_State *L) {
   const struct ws_session *s = &check_session(L)->session;
   lua_pushboolean(L, ws_session_is_midway(s));
   lua_pushboolean(L, ws_session_is_closed(s));
-  size_t held = s->partial.cap + (s->control != NULL ? WS_CONTROL_MAX : 0);
+  size_t held = s->midway ? sizeof *s->midway + s->midway->partial.cap : 0;
   lua_pushinteger(L, (lua_Integer)held);
   return 3;
 }

@@ -69,7 +69,8 @@ static void run_consumed(struct reactor *r, const struct record *record) {
   lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
   if (lane->owed > EVENT_WINDOW_OVERALL / 2) return;
   while (!list_empty(&lane->paused)) {
-    conn_resume(LIST_ENTRY(lane->paused.next, struct conn, lane_node), CONN_PAUSE_LANE);
+    struct list *first = lane->paused.next;
+    conn_resume(LIST_ENTRY(first, struct conn_extra, lane_node)->conn, CONN_PAUSE_LANE);
   }
 }
 

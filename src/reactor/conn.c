@@ -60,8 +60,6 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   c->reactor = w->reactor;
   c->web = w;
   c->state = CONN_REQUEST;
-  list_init(&c->dirty);
-  list_init(&c->lane_node);
   list_push(&w->conns, &c->member);
   wheel_timer_init(&c->deadline);
   outbox_init(&c->outbox);
@@ -71,6 +69,24 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   conn_set_deadline(c, timeout == CONFIG_NONE ? UINT64_MAX : c->received_at + timeout);
   c->reactor->accepted++;
   conn_watch(c);
+}
+
+struct conn_extra *conn_need_extra(struct conn *c) {
+  if (c->extra) return c->extra;
+  c->extra = mem_zalloc(sizeof *c->extra);
+  c->extra->conn = c;
+  list_init(&c->extra->lane_node);
+  return c->extra;
+}
+
+static void free_extra(struct conn *c) {
+  if (!c->extra) return;
+  mem_free(c->extra->close_reason);
+  mem_free(c->extra);
+}
+
+static void leave_lane(struct conn *c) {
+  if (c->extra) list_remove(&c->extra->lane_node);
 }
 
 void conn_set_deadline(struct conn *c, uint64_t due) {
@@ -88,7 +104,7 @@ void conn_pause(struct conn *c, enum conn_pause why) {
 void conn_resume(struct conn *c, enum conn_pause why) {
   if (!(c->paused & why)) return;
   c->paused &= (uint8_t)~why;
-  if (why == CONN_PAUSE_LANE) list_remove(&c->lane_node);
+  if (why == CONN_PAUSE_LANE) leave_lane(c);
   if (c->paused == 0 && is_websocket(c)) conn_ws_restart_clock(c);
   conn_watch(c);
 }
@@ -151,6 +167,14 @@ void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
   conn_watch(c);
 }
 
+static void note_dirty(struct reactor *r, struct conn *c) {
+  if (r->dirty_count == r->dirty_capacity) {
+    r->dirty_capacity = r->dirty_capacity ? r->dirty_capacity * 2 : 256;
+    r->dirty = mem_realloc(r->dirty, r->dirty_capacity * sizeof *r->dirty);
+  }
+  r->dirty[r->dirty_count++] = c;
+}
+
 void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout) {
   struct reactor *r = c->reactor;
   if (r->piece_count >= r->piece_capacity) {
@@ -159,11 +183,11 @@ void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, stru
   }
   uint32_t index = (uint32_t)r->piece_count++;
   r->pieces[index] = (struct piece){.data = data, .length = length, .fanout = fanout};
-  if (c->last_piece)
+  if (c->first_piece)
     r->pieces[c->last_piece].next = index;
   else {
     c->first_piece = index;
-    list_push(&r->dirty, &c->dirty);
+    note_dirty(r, c);
   }
   c->last_piece = index;
 }
@@ -221,8 +245,7 @@ static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
 void conn_flush(struct conn *c) {
   uint32_t at = c->first_piece;
   if (at == 0) return;
-  c->first_piece = c->last_piece = 0;
-  list_remove(&c->dirty);
+  c->first_piece = 0;
   if (c->state == CONN_CLOSED) return;
   size_t offset = 0;
   if (outbox_is_empty(&c->outbox)) {
@@ -236,8 +259,9 @@ void conn_flush(struct conn *c) {
 }
 
 void conn_flush_dirty(struct reactor *r) {
-  while (!list_empty(&r->dirty))
-    conn_flush(LIST_ENTRY(r->dirty.next, struct conn, dirty));
+  for (size_t i = 0; i < r->dirty_count; i++)
+    conn_flush(r->dirty[i]);
+  r->dirty_count = 0;
   r->piece_count = 1; // index 0 means none
   while (r->shared_count > 0)
     shared_unref(r->shared[--r->shared_count]);
@@ -296,13 +320,14 @@ static void tell_closed(struct conn *c) {
   struct record *r =
       batch_push(&c->server->lane->batch, EVENT_CLOSED, c->handle, sizeof(struct event_closed));
   struct event_closed *closed = (struct event_closed *)r->payload;
-  size_t length = c->close_reason ? strlen(c->close_reason) : 0;
+  const char *reason = c->extra ? c->extra->close_reason : NULL;
+  size_t length = reason ? strlen(reason) : 0;
   assert(length <= sizeof closed->reason);
   closed->code = c->close_code ? c->close_code : WS_CLOSE_ABNORMAL;
   closed->was_clean =
       is_websocket(c) && ws_session_is_closed(&c->session) && outbox_is_empty(&c->outbox);
   closed->reason_length = (uint8_t)length;
-  if (length > 0) memcpy(closed->reason, c->close_reason, length);
+  if (length > 0) memcpy(closed->reason, reason, length);
 }
 
 void conn_detach(struct conn *c, bool tell) {
@@ -329,7 +354,7 @@ static void linger(struct conn *c) {
   if (c->state != CONN_CLOSING) conn_set_deadline(c, reactor_now(c->reactor) + LINGER_MS);
   c->state = CONN_LINGERING;
   c->paused = 0;
-  list_remove(&c->lane_node);
+  leave_lane(c);
   if (outbox_is_empty(&c->outbox)) c->transport->ops->finish(c->transport);
   conn_watch(c);
 }
@@ -338,7 +363,7 @@ static void log_ending(const struct conn *c, const char *why) {
   if (!log_enabled(LOG_DEBUG)) return;
   if (c->id) {
     log_debug("connection %" PRIu64 " ended: %s, code %u, %zu bytes waiting", c->id, why,
-              c->close_code ? c->close_code : WS_CLOSE_ABNORMAL, c->outbox.bytes);
+              c->close_code ? c->close_code : WS_CLOSE_ABNORMAL, outbox_bytes(&c->outbox));
   } else {
     log_debug("HTTP connection ended: %s", why);
   }
@@ -361,9 +386,8 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why) {
     }
   }
   if (how == CONN_EXIT_LINGER) return;
-  c->first_piece = c->last_piece = 0;
-  list_remove(&c->dirty);
-  list_remove(&c->lane_node);
+  c->first_piece = 0; // what is on reactor.dirty without a piece is passed over
+  leave_lane(c);
   close_socket(c, how == CONN_EXIT_DESTROY);
 }
 
@@ -375,7 +399,7 @@ static void on_closed(struct transport *t) {
   struct conn *c = conn_of(t);
   struct web *w = c->web;
   list_remove(&c->member);
-  mem_free(c->close_reason);
+  free_extra(c);
   mem_free(c);
   web_release(w);
 }

@@ -58,43 +58,54 @@ struct piece {
   struct record *fanout; // the record whose frame this is, or NULL: it is this connection's alone
 };
 
-struct conn {
-  struct tcp tcp;
-  struct transport *transport;
-  struct reactor *reactor;
-  struct web *web;
-  struct server *server; // from ANSWERING to its end; NULL otherwise
-  struct list member;    // on server.conns or web.conns
-  struct list dirty;     // on reactor.dirty while it has pieces
-  struct list lane_node; // on lane.paused with CONN_PAUSE_LANE
-  struct wheel_timer deadline;
-  struct exchange *exchange; // its HTTP part; NULL from OPEN on
-  struct ws_session session; // from OPEN on
-  struct outbox outbox;
-  uint64_t handle;                 // 0: no worker knows it
-  uint64_t id;                     // public; 0: not yet a WebSocket
-  uint64_t received_at;            // ms: when the peer was last heard of
-  uint64_t keepalive_due;          // ms: when the next ping goes out, or its answer must have come
+// What few connections ever need: allocated when they do (conn_need_extra).
+struct conn_extra {
+  struct conn *conn;
+  struct list lane_node;           // on lane.paused with CONN_PAUSE_LANE
   struct addresses_entry *address; // with maxConnectionsPerAddress, else NULL
   char *close_reason;              // NULL: none
   struct buf *held;                // with maxMessageRate: read and not yet looked at; NULL: nothing
   unsigned char *pong;             // the latest of too many pongs: length, payload; NULL: none
+  int64_t rate_tokens;             // with maxMessageRate: thousandths of a message that may come
+  uint64_t rate_at;                // ms: when they were last counted
+};
+
+// An idle connection is nothing but this (and its slot in the registry), so that each byte counts.
+// What every message touches stands first.
+struct conn {
+  struct tcp tcp;
+  struct transport *transport;
+  struct reactor *reactor;
+  struct server *server; // from ANSWERING to its end; NULL otherwise
+  uint64_t handle;       // 0: no worker knows it
+  uint64_t received_at;  // ms: when the peer was last heard of
+  struct outbox outbox;
+  uint32_t owed; // cost of messages that the worker has not given credit for
   uint32_t first_piece;
   uint32_t last_piece;
-  uint32_t owed;       // cost of messages that the worker has not given credit for
-  int64_t rate_tokens; // with maxMessageRate: thousandths of a message that may still come
-  uint64_t rate_at;    // ms: when they were last counted
   uint16_t close_code; // of the close begun first; 0: nobody has begun one
+  uint8_t pongs;       // in the outbox
   uint8_t state;       // enum conn_state
   uint8_t paused;      // enum conn_pause bits
-  uint8_t pongs;       // in the outbox
+  bool has_rate;       // maxMessageRate holds for it: `extra` is there
   bool was_refused;    // the kernel has refused part of a write: onDrain when empty again
   bool ping_sent;      // and nothing heard since
   bool is_failing;     // in CLOSING: the close frame waits for what the worker has still to say
+  struct ws_session session; // from OPEN on
+  struct conn_extra *extra;  // NULL: it needs nothing of it
+  struct exchange *exchange; // its HTTP part; NULL from OPEN on
+  struct web *web;
+  struct list member; // on server.conns or web.conns
+  struct wheel_timer deadline;
+  uint64_t keepalive_due; // ms: when the next ping goes out, or its answer must have come
+  uint64_t id;            // public; 0: not yet a WebSocket
 };
 
 // Takes over a socket that was accepted for `w`.
 void conn_accept(struct web *w, int fd, const struct address *peer);
+
+// Its `extra`, made when there is none.
+struct conn_extra *conn_need_extra(struct conn *c);
 
 // Writes bytes, or keeps what the kernel doesn't take. `counted`: see outbox_push.
 void conn_write(struct conn *c, const void *data, size_t size, bool counted);

@@ -34,7 +34,7 @@ static uint64_t later(uint64_t now, uint64_t span) {
 static uint64_t rate_due(const struct conn *c) {
   if (!(c->paused & CONN_PAUSE_RATE)) return UINT64_MAX;
   uint64_t rate = c->server->config->max_message_rate; // thousandths a millisecond
-  return c->rate_at + (uint64_t)(MESSAGE - c->rate_tokens) / rate + 1;
+  return c->extra->rate_at + (uint64_t)(MESSAGE - c->extra->rate_tokens) / rate + 1;
 }
 
 static void arm(struct conn *c) {
@@ -84,22 +84,27 @@ static void keep_alive(struct conn *c) {
 
 // Rate --------------------------------------------------------------------------------------------
 
-static bool has_rate(const struct conn *c) {
-  return c->server->config->max_message_rate != CONFIG_NONE;
+static bool is_over_rate(const struct conn *c) {
+  return c->has_rate && c->state == CONN_OPEN && c->extra->rate_tokens < MESSAGE;
 }
 
-static bool is_over_rate(const struct conn *c) {
-  return c->state == CONN_OPEN && c->rate_tokens < MESSAGE && has_rate(c);
+// From here on maxMessageRate holds.
+static void start_rate(struct conn *c, uint64_t rate) {
+  struct conn_extra *extra = conn_need_extra(c);
+  c->has_rate = true;
+  extra->rate_at = c->received_at;
+  extra->rate_tokens = (int64_t)rate * MESSAGE;
 }
 
 // Tokens come in at the rate, up to a second's worth.
 static void refill(struct conn *c) {
+  struct conn_extra *extra = c->extra;
   int64_t rate = (int64_t)c->server->config->max_message_rate;
   uint64_t now = now_of(c);
-  int64_t gained = (int64_t)(now - c->rate_at) * rate;
-  c->rate_at = now;
-  c->rate_tokens += gained;
-  if (c->rate_tokens > rate * MESSAGE) c->rate_tokens = rate * MESSAGE;
+  int64_t gained = (int64_t)(now - extra->rate_at) * rate;
+  extra->rate_at = now;
+  extra->rate_tokens += gained;
+  if (extra->rate_tokens > rate * MESSAGE) extra->rate_tokens = rate * MESSAGE;
 }
 
 static void on_rate_due(struct conn *c) {
@@ -141,8 +146,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   c->exchange = NULL;
   conn_ws_restart_clock(c);
   c->keepalive_due = later(c->received_at, config->ping_interval);
-  c->rate_at = c->received_at;
-  if (has_rate(c)) c->rate_tokens = (int64_t)config->max_message_rate * MESSAGE;
+  if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
   arm(c);
   conn_write(c, head.data, head.len, false);
   buf_deinit(&head);
@@ -157,7 +161,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
 // Receiving ---------------------------------------------------------------------------------------
 
 size_t conn_ws_allowance(const struct conn *c) {
-  if (has_rate(c)) return READ_MIN; // what is beyond the rate has to be kept
+  if (c->has_rate) return READ_MIN; // what is beyond the rate has to be kept
   size_t left = c->owed < EVENT_WINDOW ? EVENT_WINDOW - c->owed : 0;
   // When all together owe too much each may still say a little: pings, a close frame.
   if (c->server->lane->owed >= EVENT_WINDOW_OVERALL) left = 0;
@@ -167,7 +171,7 @@ size_t conn_ws_allowance(const struct conn *c) {
 static void note_close(struct conn *c, unsigned code, struct span reason) {
   if (c->close_code != 0) return; // the one that was begun first counts
   c->close_code = (uint16_t)code;
-  if (reason.n > 0) c->close_reason = mem_dup(reason.p, reason.n);
+  if (reason.n > 0) conn_need_extra(c)->close_reason = mem_dup(reason.p, reason.n);
 }
 
 static void tell_error(struct conn *c, unsigned code, const char *cause) {
@@ -202,7 +206,7 @@ static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) 
   if (e->is_binary) r->flags = EVENT_BINARY;
   c->owed += EVENT_COST(e->length);
   lane->owed += EVENT_COST(e->length);
-  c->rate_tokens -= MESSAGE;
+  if (c->has_rate) c->extra->rate_tokens -= MESSAGE;
 }
 
 // A peer that pings without reading must not fill the outbox: beyond a few, only its latest ping
@@ -214,9 +218,10 @@ static void on_ping(struct conn *c, struct span data) {
     write_control(c, frame, ws_session_pong(&c->session, frame, data, NULL));
     return;
   }
-  if (!c->pong) c->pong = mem_alloc(1 + WS_CONTROL_MAX);
-  c->pong[0] = (unsigned char)data.n;
-  if (data.n > 0) memcpy(c->pong + 1, data.p, data.n);
+  struct conn_extra *extra = conn_need_extra(c);
+  if (!extra->pong) extra->pong = mem_alloc(1 + WS_CONTROL_MAX);
+  extra->pong[0] = (unsigned char)data.n;
+  if (data.n > 0) memcpy(extra->pong + 1, data.p, data.n);
 }
 
 static void end_cleanly(struct conn *c) {
@@ -256,9 +261,9 @@ static void take_events(struct conn *c, struct ws_input *in) {
 // What is beyond the rate waits with the connection. Bounded by conn_ws_allowance, and by what an
 // upgrade may bring along.
 static void hold(struct conn *c, const struct ws_input *in) {
-  c->held = mem_alloc(sizeof *c->held);
-  buf_init(c->held, SIZE_MAX);
-  buf_append(c->held, in->p, in->n);
+  struct buf *held = c->extra->held = mem_alloc(sizeof *held);
+  buf_init(held, SIZE_MAX);
+  buf_append(held, in->p, in->n);
 }
 
 static void free_held(struct buf *held) {
@@ -267,26 +272,27 @@ static void free_held(struct buf *held) {
 }
 
 static void feed_held(struct conn *c) {
-  struct buf *held = c->held;
+  struct buf *held = c->extra ? c->extra->held : NULL;
   if (!held || c->state > CONN_CLOSING) return;
-  c->held = NULL;
+  c->extra->held = NULL;
   conn_ws_feed(c, (const unsigned char *)held->data, held->len);
   free_held(held);
 }
 
 void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n) {
   struct ws_input in = {p, n};
-  if (has_rate(c)) refill(c);
+  if (c->has_rate) refill(c);
   take_events(c, &in);
   if (c->state == CONN_OPEN && in.n > 0) hold(c, &in);
   if (c->state == CONN_OPEN) conn_ws_throttle(c);
 }
 
 void conn_ws_drop(struct conn *c) {
-  free_held(c->held);
-  c->held = NULL;
-  mem_free(c->pong);
-  c->pong = NULL;
+  if (!c->extra) return;
+  free_held(c->extra->held);
+  c->extra->held = NULL;
+  mem_free(c->extra->pong);
+  c->extra->pong = NULL;
 }
 
 void conn_ws_throttle(struct conn *c) {
@@ -294,7 +300,7 @@ void conn_ws_throttle(struct conn *c) {
   if (c->owed >= EVENT_WINDOW) conn_pause(c, CONN_PAUSE_CREDIT);
   bool adds = c->owed > 0 || ws_session_is_midway(&c->session); // else it only pings
   if (lane->owed >= EVENT_WINDOW_OVERALL && adds && !(c->paused & CONN_PAUSE_LANE)) {
-    list_push(&lane->paused, &c->lane_node);
+    list_push(&lane->paused, &conn_need_extra(c)->lane_node);
     conn_pause(c, CONN_PAUSE_LANE);
   }
   if (!is_over_rate(c)) return;
@@ -311,9 +317,9 @@ void conn_ws_credit(struct conn *c, uint32_t cost) {
 
 void conn_ws_drained(struct conn *c) {
   c->pongs = 0;
-  if (c->pong) {
-    unsigned char *pong = c->pong;
-    c->pong = NULL;
+  if (c->extra && c->extra->pong) {
+    unsigned char *pong = c->extra->pong;
+    c->extra->pong = NULL;
     on_ping(c, (struct span){(const char *)pong + 1, pong[0]});
     mem_free(pong);
     if (c->state == CONN_CLOSED || !outbox_is_empty(&c->outbox)) return;

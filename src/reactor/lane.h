@@ -13,7 +13,7 @@ struct lane {
   struct list node; // on the reactor's list
   struct batch batch;
   uint64_t owed;      // cost of what the worker has not worked off yet
-  struct list paused; // connections that are not read until it has (conn.lane_node)
+  struct list paused; // connections that are not read until it has (conn_extra.lane_node)
 };
 
 // Appends a new lane to `lanes`.

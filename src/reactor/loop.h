@@ -21,6 +21,9 @@
 #define REACTOR_READ_SIZE (512 * 1024)
 #endif
 
+struct conn;
+struct piece;
+
 struct reactor {
   unsigned index;
   unsigned count;
@@ -40,8 +43,10 @@ struct reactor {
   struct list lanes;     // struct lane
   struct list webs;      // struct web
   unsigned webs_closing; // stopped ones that are still on `webs`
-  struct list dirty;     // struct conn with pieces to send this turn
-  struct piece *pieces;  // the turn's pool of them
+  struct conn **dirty;   // those that have got pieces to send this turn; perhaps one twice
+  size_t dirty_count;
+  size_t dirty_capacity;
+  struct piece *pieces; // the turn's pool of them
   size_t piece_count;
   size_t piece_capacity;
   struct shared **shared; // fan-out frames that had to be kept, this turn's references

@@ -1,4 +1,4 @@
-// The outbox: a list of chunks. Loop thread.
+// The outbox: a ring of chunks. Loop thread.
 
 #include "reactor/outbox.h"
 
@@ -6,7 +6,7 @@
 #include "base/mem.h"
 
 struct outbox_chunk {
-  struct outbox_chunk *next;
+  struct outbox_chunk *next; // the last one's: the first
   struct shared *shared;     // whose bytes these are, or NULL: own[]
   const unsigned char *data; // what is left of them
   size_t left;
@@ -15,20 +15,25 @@ struct outbox_chunk {
   unsigned char own[];
 };
 
+static struct outbox_chunk *first_of(const struct outbox *o) {
+  return o->last ? o->last->next : NULL;
+}
+
+// The one behind `c`, or NULL.
+static struct outbox_chunk *next_of(const struct outbox *o, const struct outbox_chunk *c) {
+  return c == o->last ? NULL : c->next;
+}
+
 static void append(struct outbox *o, struct outbox_chunk *c) {
-  c->next = NULL;
-  if (o->last)
-    o->last->next = c;
-  else
-    o->first = c;
+  c->next = o->last ? o->last->next : c;
+  if (o->last) o->last->next = c;
   o->last = c;
-  o->bytes += c->left;
 }
 
 static void drop_first(struct outbox *o) {
-  struct outbox_chunk *c = o->first;
-  o->first = c->next;
-  if (!o->first) o->last = NULL;
+  struct outbox_chunk *c = o->last->next;
+  o->last->next = c->next;
+  if (c == o->last) o->last = NULL;
   if (c->shared) shared_unref(c->shared);
   mem_free(c);
 }
@@ -38,9 +43,8 @@ void outbox_init(struct outbox *o) {
 }
 
 void outbox_deinit(struct outbox *o) {
-  while (o->first)
+  while (o->last)
     drop_first(o);
-  o->bytes = 0;
 }
 
 void outbox_push(struct outbox *o, const void *data, size_t size, bool counted) {
@@ -67,7 +71,7 @@ void outbox_push_shared(struct outbox *o, struct shared *shared, size_t offset) 
 
 int outbox_peek(const struct outbox *o, struct iovec *iov, int max) {
   int count = 0;
-  for (struct outbox_chunk *c = o->first; c && count < max; c = c->next) {
+  for (struct outbox_chunk *c = first_of(o); c && count < max; c = next_of(o, c)) {
     iov[count++] = (struct iovec){(void *)c->data, c->left};
   }
   return count;
@@ -75,9 +79,8 @@ int outbox_peek(const struct outbox *o, struct iovec *iov, int max) {
 
 size_t outbox_consume(struct outbox *o, size_t n) {
   size_t counted = 0;
-  o->bytes -= n;
   while (n > 0) {
-    struct outbox_chunk *c = o->first;
+    struct outbox_chunk *c = first_of(o);
     size_t part = n < c->left ? n : c->left;
     c->data += part;
     c->left -= part;
@@ -90,11 +93,19 @@ size_t outbox_consume(struct outbox *o, size_t n) {
 
 size_t outbox_clear(struct outbox *o, bool *torn) {
   size_t counted = 0;
-  *torn = o->first && o->first->left < o->first->size;
-  while (o->first) {
-    if (o->first->counted) counted += o->first->left;
+  const struct outbox_chunk *first = first_of(o);
+  *torn = first && first->left < first->size;
+  while (o->last) {
+    struct outbox_chunk *c = first_of(o);
+    if (c->counted) counted += c->left;
     drop_first(o);
   }
-  o->bytes = 0;
   return counted;
+}
+
+size_t outbox_bytes(const struct outbox *o) {
+  size_t bytes = 0;
+  for (const struct outbox_chunk *c = first_of(o); c; c = next_of(o, c))
+    bytes += c->left;
+  return bytes;
 }

@@ -12,9 +12,7 @@
 struct outbox_chunk; // private
 
 struct outbox {
-  struct outbox_chunk *first;
-  struct outbox_chunk *last;
-  size_t bytes;
+  struct outbox_chunk *last; // of a ring: the first one is next to it. NULL: empty
 };
 
 void outbox_init(struct outbox *o);
@@ -37,8 +35,11 @@ size_t outbox_consume(struct outbox *o, size_t n);
 // that whatever followed now would land in the middle of a frame.
 size_t outbox_clear(struct outbox *o, bool *torn);
 
+// How many bytes wait. Goes through the chunks.
+size_t outbox_bytes(const struct outbox *o);
+
 static inline bool outbox_is_empty(const struct outbox *o) {
-  return o->bytes == 0;
+  return o->last == NULL;
 }
 
 #endif

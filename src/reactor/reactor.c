@@ -50,7 +50,6 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct err *err) {
   registry_init(&r->registry, index);
   list_init(&r->lanes);
   list_init(&r->webs);
-  list_init(&r->dirty);
   r->mailbox = mailbox_new();
   int status = r->mailbox ? init_loop(r) : -errno;
   if (status < 0) {
@@ -230,6 +229,7 @@ void reactor_free(struct reactor *r) {
   assert(status == 0);
   registry_deinit(&r->registry);
   mailbox_free(r->mailbox);
+  mem_free(r->dirty);
   mem_free(r->pieces);
   mem_free(r->shared);
   mem_free(r);

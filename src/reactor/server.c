@@ -150,11 +150,12 @@ int server_enter(struct server *s, struct conn *c, const char *address) {
   if (!count_in(s)) return 503;
   uint64_t limit = s->config->max_connections_per_address;
   if (limit != CONFIG_NONE && address[0] != '\0') {
-    c->address = addresses_enter(&s->addresses, address, limit);
-    if (!c->address) {
+    struct addresses_entry *entry = addresses_enter(&s->addresses, address, limit);
+    if (!entry) {
       count_out(s);
       return 429;
     }
+    conn_need_extra(c)->address = entry;
   }
   c->server = s;
   list_remove(&c->member);
@@ -174,8 +175,10 @@ void server_leave(struct server *s, struct conn *c) {
   list_remove(&c->member);
   list_push(&s->web->conns, &c->member); // before the server goes: it may take the web along
   count_out(s);
-  if (c->address) addresses_leave(&s->addresses, c->address);
-  c->address = NULL;
+  if (c->extra && c->extra->address) {
+    addresses_leave(&s->addresses, c->extra->address);
+    c->extra->address = NULL;
+  }
   finish_if_empty(s);
 }
 

@@ -215,14 +215,14 @@ static int refuse(lua_State *L) {
 static void push_protocol(lua_State *L, const struct link *link) {
   lua_getfield(L, 2, "protocol");
   if (lua_isnil(L, -1)) {
-    lua_pushstring(L, link_info(link, LINK_PROTOCOL));
+    lua_pushstring(L, link_protocol(link));
     lua_remove(L, -2);
     return;
   }
   if (lua_type(L, -1) != LUA_TSTRING)
     fail(L, "onConnection: protocol must be a string, got %s", args_describe(L, -1));
   struct span wanted = get_string(L, -1);
-  struct span rest = span_of(link_info(link, LINK_OFFERED)), offered;
+  struct span rest = span_of(link_offered(link)), offered;
   while (http_token_next(&rest, &offered)) {
     if (offered.n > 0 && span_eq(offered, wanted)) return;
   }

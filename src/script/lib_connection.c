@@ -116,17 +116,17 @@ static void push_buffered(lua_State *L, void *self) {
 }
 
 static void push_address(lua_State *L, void *self) {
-  lua_pushstring(L, link_info(self, LINK_ADDRESS));
+  lua_pushstring(L, link_address(self));
 }
 
 // Nil when none was chosen.
 static void push_protocol(lua_State *L, void *self) {
-  const char *protocol = link_info(self, LINK_PROTOCOL);
+  const char *protocol = link_protocol(self);
   lua_pushstring(L, protocol[0] ? protocol : NULL);
 }
 
 static void push_path(lua_State *L, void *self) {
-  lua_pushstring(L, link_info(self, LINK_PATH));
+  lua_pushstring(L, link_path(self));
 }
 
 // Made at the first look and kept with the script's own fields, which nobody can set to this name.
@@ -141,7 +141,7 @@ static void push_params(lua_State *L, void *self) {
   lua_pushliteral(L, "params");
   if (lua_rawget(L, -2) == LUA_TTABLE) return;
   lua_pop(L, 1);
-  request_push_params(L, span_of(link_info(link, LINK_PATH)), link->wss->pattern);
+  request_push_params(L, span_of(link_path(link)), link->wss->pattern);
   lua_pushvalue(L, -1);
   lua_setfield(L, -3, "params");
 }
@@ -154,8 +154,8 @@ static void describe(lua_State *L, void *self) {
 static void collect(struct runtime *rt, void *self) {
   (void)rt;
   struct link *link = self;
-  mem_free(link->info);
-  link->info = NULL;
+  mem_free(link->protocols);
+  link->protocols = NULL;
 }
 
 static const luaL_Reg METHODS[] = {{"send", send_message},

@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <string.h>
+#include "base/buf.h"
 #include "base/mem.h"
 #include "http/url.h"
 #include "script/wss.h"
@@ -11,20 +12,21 @@
 
 enum { SLOTS_MIN = 64 };
 
-static char *collect_info(const struct event_request *request);
+static struct link *new_object(lua_State *L, const struct event_request *r);
+static char *collect_protocols(const struct event_request *r);
 static void enter_table(struct runtime *rt, struct link *link);
 static enum link_result refuse_slow(struct runtime *rt, struct link *link);
 
 struct link *link_new(struct runtime *rt, struct wss *wss, uint64_t handle,
                       const struct event_request *request) {
   lua_State *L = rt->L;
-  struct link *link = object_new(L, &LINK_CLASS, sizeof *link, LINK_USER_VALUES);
+  struct link *link = new_object(L, request);
   link->handle = handle;
   link->id = request->connection;
   link->wss = wss;
   link->taken = request->taken;
   link->sent = request->taken_before;
-  link->info = collect_info(request);
+  link->protocols = collect_protocols(request);
   wss_push(L, wss);
   lua_setiuservalue(L, -2, LINK_WSS);
   link->ref = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -50,15 +52,9 @@ void link_release(struct runtime *rt, struct link *link) {
 }
 
 // What the client has offered matters no more.
-static void settle_info(struct link *link, struct span protocol) {
-  const char *address = link_info(link, LINK_ADDRESS), *path = link_info(link, LINK_PATH);
-  size_t address_size = strlen(address) + 1, path_size = strlen(path) + 1;
-  char *info = mem_alloc(address_size + protocol.n + 1 + path_size);
-  memcpy(info, address, address_size);
-  memcpy(info + address_size, protocol.p, protocol.n + 1);
-  memcpy(info + address_size + protocol.n + 1, path, path_size);
-  mem_free(link->info);
-  link->info = info;
+static void settle_protocol(struct link *link, struct span protocol) {
+  mem_free(link->protocols);
+  link->protocols = protocol.n > 0 ? mem_dup(protocol.p, protocol.n) : NULL;
 }
 
 void link_open(struct runtime *rt, struct link *link, lua_State *L, int index) {
@@ -67,18 +63,11 @@ void link_open(struct runtime *rt, struct link *link, lua_State *L, int index) {
   lua_pushvalue(L, index);
   lua_setiuservalue(L, -2, LINK_HANDLER);
   lua_pop(L, 1);
-  settle_info(link, span_of(lua_tostring(L, index + 1)));
+  settle_protocol(link, span_of(lua_tostring(L, index + 1)));
   link->state = LINK_CONNECTED;
   link->is_listed = true;
   link->wss->count++;
   wss_change(rt, link->wss);
-}
-
-const char *link_info(const struct link *link, enum link_info part) {
-  const char *at = link->info;
-  for (int i = 0; i < (int)part; i++)
-    at += strlen(at) + 1;
-  return at;
 }
 
 void link_credit(struct runtime *rt, struct link *link, uint32_t cost) {
@@ -131,35 +120,31 @@ static struct span get_offered(const struct event_request *r, uint32_t i) {
   return event_slice_span(r, r->headers[i].value);
 }
 
-static char *append(char *at, struct span s) {
-  if (s.n > 0) memcpy(at, s.p, s.n);
-  return at + s.n;
+// Address and path lie in the object itself: a connection needs no memory beside it. No NUL is in
+// them, nor in the protocols: they are HTTP's.
+static struct link *new_object(lua_State *L, const struct event_request *r) {
+  struct span address = event_slice_span(r, r->address), path, query;
+  http_url_split(event_slice_span(r, r->target), &path, &query);
+  size_t size = offsetof(struct link, info) + address.n + 1 + path.n + 1;
+  struct link *link = object_new(L, &LINK_CLASS, size, LINK_USER_VALUES);
+  if (address.n > 0) memcpy(link->info, address.p, address.n);
+  memcpy(link->info + address.n + 1, path.p, path.n);
+  return link;
 }
 
-// See enum link_info. No NUL is in any of them: they are HTTP's.
-static char *collect_info(const struct event_request *r) {
-  struct span path, query;
-  http_url_split(event_slice_span(r, r->target), &path, &query);
-  struct span parts[] = {event_slice_span(r, r->address), event_slice_span(r, r->protocol), path};
-  size_t size = 1;
-  for (size_t i = 0; i < 3; i++)
-    size += parts[i].n + 1;
-  for (uint32_t i = 0; i < r->header_count; i++)
-    size += get_offered(r, i).n + 1;
-  char *info = mem_alloc(size);
-  char *at = info;
-  for (size_t i = 0; i < 3; i++) {
-    at = append(at, parts[i]);
-    *at++ = '\0';
-  }
+static char *collect_protocols(const struct event_request *r) {
+  struct span chosen = event_slice_span(r, r->protocol);
+  struct buf text;
+  buf_init(&text, SIZE_MAX); // bounded by the request's head
   for (uint32_t i = 0; i < r->header_count; i++) {
     struct span offered = get_offered(r, i);
     if (offered.n == 0) continue;
-    at = append(at, offered);
-    *at++ = ',';
+    if (text.len == 0) buf_append(&text, chosen.p, chosen.n), buf_append(&text, "", 1);
+    buf_append(&text, offered.p, offered.n);
+    buf_append(&text, ",", 1);
   }
-  *at = '\0';
-  return info;
+  if (text.len > 0) buf_append(&text, "", 1);
+  return buf_take(&text, NULL);
 }
 
 static void enter_table(struct runtime *rt, struct link *link) {

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include "base/err.h"
 #include "base/list.h"
 #include "mailbox/event.h"
@@ -53,20 +54,36 @@ struct link {
   struct link_queue *queue; // NULL: nothing waits
   _Atomic uint64_t *taken;  // framed bytes that the kernel has taken, of all that had this slot
   uint64_t sent;            // framed bytes handed to the reactor, counting on from *taken
-  char *info;               // address, protocol, path, offered protocols, each ended by a NUL
-  int ref;                  // keeps the userdata alive
-  uint32_t done;            // cost of messages worked off and not yet given back as credit
-  uint8_t state;            // enum link_state
-  bool has_ended;           // EVENT_CLOSED has come: the handle is dead
-  bool is_late;             // answerTimeout was over before the answer
-  bool is_listed;           // in wss.connections
+  char *protocols; // chosen one, and while ANSWERING the offered ones, each ended by a NUL;
+                   // NULL: the client has offered none
+  int ref;         // keeps the userdata alive
+  uint32_t done;   // cost of messages worked off and not yet given back as credit
+  uint8_t state;   // enum link_state
+  bool has_ended;  // EVENT_CLOSED has come: the handle is dead
+  bool is_late;    // answerTimeout was over before the answer
+  bool is_listed;  // in wss.connections
+  char info[];     // the peer's address, the path, each ended by a NUL
 };
 
 extern const struct object_class LINK_CLASS;
 
-// Parts of link->info.
-enum link_info { LINK_ADDRESS, LINK_PROTOCOL, LINK_PATH, LINK_OFFERED };
-const char *link_info(const struct link *link, enum link_info part);
+static inline const char *link_address(const struct link *link) {
+  return link->info;
+}
+
+static inline const char *link_path(const struct link *link) {
+  return link->info + strlen(link->info) + 1;
+}
+
+// The subprotocol: what the server's order has chosen, then what onConnection has; "": none.
+static inline const char *link_protocol(const struct link *link) {
+  return link->protocols ? link->protocols : "";
+}
+
+// The subprotocols that the client offers, as a list of the header's form. While ANSWERING.
+static inline const char *link_offered(const struct link *link) {
+  return link->protocols ? link->protocols + strlen(link->protocols) + 1 : "";
+}
 
 // The link of a live handle, or NULL.
 static inline struct link *link_find(const struct runtime *rt, uint64_t handle) {

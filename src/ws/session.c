@@ -71,9 +71,33 @@ static void consume(struct ws_input *in, size_t n) {
   in->n -= n;
 }
 
+static struct ws_midway *need_midway(struct ws_session *s) {
+  if (s->midway) return s->midway;
+  uint64_t max = s->limits->max_payload;
+  s->midway = mem_zalloc(sizeof *s->midway);
+  buf_init(&s->midway->partial, max < SIZE_MAX ? (size_t)max : SIZE_MAX);
+  return s->midway;
+}
+
+static void free_midway(struct ws_session *s) {
+  if (!s->midway) return;
+  buf_deinit(&s->midway->partial);
+  mem_free(s->midway);
+  s->midway = NULL;
+}
+
+static void free_midway_if_empty(struct ws_session *s) {
+  const struct ws_midway *m = s->midway;
+  if (m && !m->partial.data && m->control_len == 0 && m->head_len == 0) free_midway(s);
+}
+
+// Bytes of the message in progress that have been kept.
+static size_t kept_length(const struct ws_session *s) {
+  return s->midway ? s->midway->partial.len : 0;
+}
+
 void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_limits *limits) {
   *s = (struct ws_session){.limits = limits, .role = (uint8_t)role, .phase = PHASE_HEADER};
-  buf_init(&s->partial, limits->max_payload < SIZE_MAX ? (size_t)limits->max_payload : SIZE_MAX);
 }
 
 void ws_session_deinit(struct ws_session *s) {
@@ -99,8 +123,8 @@ bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event 
 bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
                      struct ws_event *event) {
   assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
-  size_t kept = s->partial.len;
-  if (kept > 0) memcpy(dst, s->partial.data, kept);
+  size_t kept = kept_length(s);
+  if (kept > 0) memcpy(dst, s->midway->partial.data, kept);
   bool is_good = read_payload(s, in, s->left > 0 ? dst + kept : NULL, (size_t)s->left);
   if (!is_good || !ws_utf8_is_complete(&s->utf8)) {
     fail(s, event, &bad_text);
@@ -135,7 +159,7 @@ size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struc
 
 bool ws_session_is_midway(const struct ws_session *s) {
   if (s->phase == PHASE_ENDED) return false;
-  return s->phase != PHASE_HEADER || s->head_len > 0 || s->message_opcode != 0;
+  return s->phase != PHASE_HEADER || s->midway != NULL || s->message_opcode != 0;
 }
 
 // Reads a header, and as much of the payload as there is: a frame without payload must not wait
@@ -156,20 +180,23 @@ static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_even
 // Takes a header out of the input, or what there is of it into `head`. Returns what
 // ws_frame_parse says of all the bytes that have come.
 static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h) {
-  if (s->head_len == 0) {
+  if (!s->midway || s->midway->head_len == 0) {
     int parsed = ws_frame_parse(in->p, in->n, h);
     if (parsed == 0) consume(in, h->size);
     if (parsed <= 0) return parsed;
   }
+  struct ws_midway *m = need_midway(s);
   int parsed;
-  while ((parsed = ws_frame_parse(s->head, s->head_len, h)) > 0 && in->n > 0) {
+  while ((parsed = ws_frame_parse(m->head, m->head_len, h)) > 0 && in->n > 0) {
     size_t n = in->n < (size_t)parsed ? in->n : (size_t)parsed;
-    memcpy(s->head + s->head_len, in->p, n);
-    s->head_len = (uint8_t)(s->head_len + n);
+    memcpy(m->head + m->head_len, in->p, n);
+    m->head_len = (uint8_t)(m->head_len + n);
     consume(in, n);
   }
-  if (parsed == 0) s->head_len = 0;
-  return parsed;
+  if (parsed != 0) return parsed;
+  m->head_len = 0;
+  free_midway_if_empty(s);
+  return 0;
 }
 
 // Judges what is known of a header in the order of its bytes, so that the outcome does not depend
@@ -184,7 +211,7 @@ static const struct fault *judge_header(const struct ws_session *s, const struct
   if (is_control(h->opcode)) return has_long_length ? &bad_control_length : NULL;
   if (parsed < 0) return &bad_length;
   // While bytes of the length are missing it reads as 0.
-  return h->length > s->limits->max_payload - s->partial.len ? &too_big : NULL;
+  return h->length > s->limits->max_payload - kept_length(s) ? &too_big : NULL;
 }
 
 static const struct fault *judge_first_byte(const struct ws_session *s,
@@ -222,16 +249,17 @@ static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_e
   if (s->fin && in->n >= s->left) {
     event->type = WS_EVENT_MESSAGE;
     event->is_binary = s->message_opcode == WS_OPCODE_BINARY;
-    event->length = s->partial.len + (size_t)s->left;
+    event->length = kept_length(s) + (size_t)s->left;
     s->phase = PHASE_MESSAGE;
     return true;
   }
   size_t n = in->n < s->left ? in->n : (size_t)s->left;
   if (n > 0) {
     // The header was judged by the same ceiling.
-    char *to = buf_reserve(&s->partial, n);
+    struct buf *partial = &need_midway(s)->partial;
+    char *to = buf_reserve(partial, n);
     assert(to != NULL);
-    s->partial.len += n;
+    partial->len += n;
     if (!read_payload(s, in, (uint8_t *)to, n)) {
       fail(s, event, &bad_text);
       return true;
@@ -244,18 +272,20 @@ static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_e
 static bool continue_control(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
   if (in->n < s->left) {
     if (in->n == 0) return false;
-    if (s->control == NULL) s->control = mem_alloc(WS_CONTROL_MAX);
+    struct ws_midway *m = need_midway(s);
     size_t n = in->n;
-    read_payload(s, in, s->control + s->control_len, n);
-    s->control_len = (uint8_t)(s->control_len + n);
+    read_payload(s, in, m->control + m->control_len, n);
+    m->control_len = (uint8_t)(m->control_len + n);
     return false;
   }
-  size_t length = s->control_len + (size_t)s->left;
-  if (s->control_len > 0) memcpy(event->control, s->control, s->control_len);
-  read_payload(s, in, event->control + s->control_len, (size_t)s->left);
-  mem_free(s->control);
-  s->control = NULL;
-  s->control_len = 0;
+  size_t kept = s->midway ? s->midway->control_len : 0;
+  size_t length = kept + (size_t)s->left;
+  if (kept > 0) {
+    memcpy(event->control, s->midway->control, kept);
+    s->midway->control_len = 0;
+    free_midway_if_empty(s);
+  }
+  read_payload(s, in, event->control + kept, (size_t)s->left);
   s->phase = PHASE_HEADER;
   return announce_control(s, event, length);
 }
@@ -295,7 +325,7 @@ static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst
 }
 
 static void finish_message(struct ws_session *s) {
-  buf_deinit(&s->partial);
+  free_midway(s); // a header or control frame that waited would stand before the message's end
   s->message_opcode = 0;
   s->fragments = 0;
   s->utf8 = (struct ws_utf8){0};
@@ -303,9 +333,7 @@ static void finish_message(struct ws_session *s) {
 }
 
 static void end(struct ws_session *s) {
-  buf_deinit(&s->partial);
-  mem_free(s->control);
-  s->control = NULL;
+  free_midway(s);
   s->phase = PHASE_ENDED;
 }
 

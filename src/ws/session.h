@@ -61,25 +61,31 @@ struct ws_input {
   size_t n;
 };
 
+// What has come of things that are incomplete; allocated while there is any. The three can wait at
+// the same time: a control frame may come between the frames of a message.
+struct ws_midway {
+  struct buf partial;  // payload of the message in progress, unmasked and checked
+  uint8_t control_len; // bytes in `control`
+  uint8_t control[WS_CONTROL_MAX];
+  uint8_t head_len;                  // bytes in `head`
+  uint8_t head[WS_FRAME_HEADER_MAX]; // a header
+};
+
 struct ws_session {
   const struct ws_limits *limits;
-  struct buf partial;     // payload of the message in progress, unmasked and checked
-  uint8_t *control;       // payload of a control frame that comes in pieces, else NULL
-  uint64_t left;          // payload bytes of the frame in progress still to come
-  uint32_t fragments;     // frames of the message in progress
-  uint8_t key[4];         // of the frame in progress
-  uint8_t opcode;         // of the frame in progress
-  bool fin;               // of the frame in progress
-  uint8_t turn;           // where its payload's next byte stands in the key: 0 to 3
-  uint8_t control_len;    // bytes in `control`
-  uint8_t message_opcode; // of the message in progress: text or binary; 0: none
-  struct ws_utf8 utf8;    // of the text message in progress
-  uint8_t role;           // enum ws_role
-  uint8_t phase;          // what the input's next byte is: session.c
+  struct ws_midway *midway; // NULL: nothing is incomplete
+  uint64_t left;            // payload bytes of the frame in progress still to come
+  uint32_t fragments;       // frames of the message in progress
+  uint8_t key[4];           // of the frame in progress
+  uint8_t opcode;           // of the frame in progress
+  bool fin;                 // of the frame in progress
+  uint8_t turn;             // where its payload's next byte stands in the key: 0 to 3
+  uint8_t message_opcode;   // of the message in progress: text or binary; 0: none
+  struct ws_utf8 utf8;      // of the text message in progress
+  uint8_t role;             // enum ws_role
+  uint8_t phase;            // what the input's next byte is: session.c
   bool close_sent;
   bool close_received;
-  uint8_t head_len;                  // bytes in `head`
-  uint8_t head[WS_FRAME_HEADER_MAX]; // a header that comes in pieces
 };
 
 // `limits` must outlive the session.
