@@ -30,7 +30,7 @@ describe("luaws --version and --help", function()
     assert.equal(0, child.code)
     assert.equal("", child.stderr)
     for _, option in ipairs({
-      "--host", "--port", "--root", "--log-level", "--log-format", "--version", "--help", "-e",
+      "--host", "--port", "--root", "--io-threads", "--log-level", "--log-format", "--version", "--help", "-e",
     }) do
       assert.truthy(child.stdout:find(option, 1, true), option)
     end
@@ -50,6 +50,8 @@ describe("a wrong command line", function()
     ["a port that is no number"] = { "--port", "http", "SCRIPT" },
     ["a port beyond 65535"] = { "--port", "65536", "SCRIPT" },
     ["a negative port"] = { "--port", "-1", "SCRIPT" },
+    ["no thread for the sockets"] = { "--io-threads", "0", "SCRIPT" },
+    ["too many threads for the sockets"] = { "--io-threads", "65", "SCRIPT" },
     ["an unknown log level"] = { "--log-level", "loud", "SCRIPT" },
     ["an unknown log format"] = { "--log-format", "xml", "SCRIPT" },
     ["a value for an option that takes none"] = { "--version=1" },

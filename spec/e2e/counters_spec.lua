@@ -26,7 +26,7 @@ local function countersAfter(each)
   end
   for _, c in ipairs(clients) do c:close(1000) end
   s:stop()
-  local events = { s.stderr:match("worker main: mailbox: (%d+) blocks, (%d+) records.-(%d+) allocations") }
+  local events = { s.stderr:match("worker 1: mailbox: (%d+) blocks, (%d+) records.-(%d+) allocations") }
   local commands = { s.stderr:match("reactor 0: .-mailbox: (%d+) blocks, (%d+) records") }
   return {
     eventBlocks = tonumber(events[1]), eventRecords = tonumber(events[2]), allocations = tonumber(events[3]),

@@ -23,6 +23,8 @@
 -- `closeStdout` (nobody reads it), `descriptors` (how many it may have); run: `program` (all arguments instead of a
 -- script), `timeout`.
 --
+-- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2".
+--
 -- When a test fails, the log of each server that runs is printed. A report by a sanitizer always fails.
 
 local uv = require "luv"
@@ -34,6 +36,8 @@ local server = {}
 local Server = {}
 Server.__index = Server
 
+local ALWAYS = {}
+for word in (os.getenv("LUAWS_SPEC_ARGS") or ""):gmatch("%S+") do ALWAYS[#ALWAYS + 1] = word end
 local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
 local STOP_TIMEOUT = 15
 local READY = "spec: ready "
@@ -265,8 +269,8 @@ end
 -- Start
 
 local function arguments(script, options)
-  local args = {}
-  if not options.noPort then args = { "--port", "0" } end
+  local args = table.move(ALWAYS, 1, #ALWAYS, 1, {})
+  if not options.noPort then table.move({ "--port", "0" }, 1, 2, #args + 1, args) end
   for _, argument in ipairs(options.args or {}) do args[#args + 1] = argument end
   args[#args + 1] = script
   for _, argument in ipairs(options.scriptArgs or {}) do args[#args + 1] = argument end

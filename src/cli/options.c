@@ -7,6 +7,8 @@
 #include <string.h>
 #include "base/mem.h"
 
+enum { THREADS_MAX = 64 };
+
 const char *const OPTIONS_HELP_TEXT =
     "usage: luaws [options] script.lua [args...]\n"
     "\n"
@@ -15,6 +17,7 @@ const char *const OPTIONS_HELP_TEXT =
     "  --host HOST          where to listen: an address, a name, or unix:/path (127.0.0.1)\n"
     "  --port PORT          port to listen on; 0 takes a free one (8080)\n"
     "  --root FOLDER        folder of static files to serve (none)\n"
+    "  --io-threads N       threads that serve the sockets, 1 to 64 (1)\n"
     "  --log-level LEVEL    debug, info, warn, error or off (info)\n"
     "  --log-format FORMAT  text or json (text)\n"
     "  -e CODE              runs CODE before the script, or alone\n"
@@ -45,14 +48,25 @@ static int set_root(struct options *o, const char *value, struct err *err) {
   return 0;
 }
 
-static int set_port(struct options *o, const char *value, struct err *err) {
+// -1: no number from `min` to `max`.
+static int read_number(const char *option, const char *value, int min, int max, struct err *err) {
   char *end;
-  long port = strtol(value, &end, 10);
-  if (*value < '0' || *value > '9' || *end != '\0' || port > 65535) {
-    err_set(err, ERR_LUAW, 2, "--port wants a number from 0 to 65535, got '%s'", value);
-    return ERR_INVALID;
-  }
-  o->port = (int)port;
+  long number = strtol(value, &end, 10);
+  if (*value >= '0' && *value <= '9' && *end == '\0' && number >= min && number <= max)
+    return (int)number;
+  err_set(err, ERR_LUAW, 2, "%s wants a number from %d to %d, got '%s'", option, min, max, value);
+  return -1;
+}
+
+static int set_port(struct options *o, const char *value, struct err *err) {
+  o->port = read_number("--port", value, 0, 65535, err);
+  return o->port < 0 ? ERR_INVALID : 0;
+}
+
+static int set_io_threads(struct options *o, const char *value, struct err *err) {
+  int count = read_number("--io-threads", value, 1, THREADS_MAX, err);
+  if (count < 0) return ERR_INVALID;
+  o->io_threads = (unsigned)count;
   return 0;
 }
 
@@ -106,15 +120,11 @@ static const struct option {
   bool has_value;
   int (*set)(struct options *o, const char *value, struct err *err);
 } OPTIONS[] = {
-    {"--host", true, set_host},
-    {"--port", true, set_port},
-    {"--root", true, set_root},
-    {"--log-level", true, set_level},
-    {"--log-format", true, set_format},
-    {"-e", true, add_code},
-    {"--version", false, set_version},
-    {"--help", false, set_help},
-    {"-h", false, set_help},
+    {"--host", true, set_host},       {"--port", true, set_port},
+    {"--root", true, set_root},       {"--io-threads", true, set_io_threads},
+    {"--log-level", true, set_level}, {"--log-format", true, set_format},
+    {"-e", true, add_code},           {"--version", false, set_version},
+    {"--help", false, set_help},      {"-h", false, set_help},
     {"-v", false, set_version},
 };
 
@@ -153,7 +163,7 @@ static int take_option(struct options *o, char ***at, struct err *err) {
 }
 
 int options_parse(struct options *o, char **argv, struct err *err) {
-  *o = (struct options){.port = -1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
+  *o = (struct options){.port = -1, .io_threads = 1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
   char **at = argv + 1;
   while (*at && (*at)[0] == '-' && (*at)[1] != '\0') {
     if (strcmp(*at, "--") == 0) {

@@ -10,9 +10,10 @@ enum options_action { OPTIONS_RUN, OPTIONS_VERSION, OPTIONS_HELP };
 
 struct options {
   enum options_action action;
-  const char *host; // NULL: not given
-  int port;         // -1: not given
-  const char *root; // NULL: not given
+  const char *host;    // NULL: not given
+  int port;            // -1: not given
+  const char *root;    // NULL: not given
+  unsigned io_threads; // 1-64
   enum log_level log_level;
   enum log_format log_format;
   char *code;         // of all -e, NULL: none; freed by options_deinit

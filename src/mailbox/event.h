@@ -39,8 +39,11 @@ enum event_type {
 // (record.credit of any command for that handle, or COMMAND_CREDIT).
 #define EVENT_WINDOW       (256 * 1024)
 #define EVENT_COST(length) ((uint32_t)(length) + 64)
-// What all connections of one worker may owe to one reactor together.
+// What all connections of one worker may owe together; each reactor has its share.
 #define EVENT_WINDOW_OVERALL (64 * 1024 * 1024)
+static inline uint64_t event_window_share(unsigned reactors) {
+  return EVENT_WINDOW_OVERALL / reactors;
+}
 
 // A connection's handle: slot (32 bits), generation of the slot (24 bits), reactor (8 bits).
 // Never 0.

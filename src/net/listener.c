@@ -37,19 +37,29 @@ static void remove_stale_socket(const struct address *a) {
   if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !is_alive(a)) unlink(path);
 }
 
-// A bound, listening socket, or a negative errno.
-static int listen_on(const struct address *a) {
-  int family = a->storage.ss_family;
-  int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (fd < 0) return -errno;
+static void switch_on(int fd, int option) {
   int on = 1;
-  if (family == AF_UNIX)
+  setsockopt(fd, SOL_SOCKET, option, &on, sizeof on);
+}
+
+// SO_REUSEPORT would let several processes share a port by mistake. So the first socket is bound
+// without it, which fails where anybody listens, and only then opened to others.
+static int bind_to(int fd, const struct address *a, enum listener_share share) {
+  if (a->storage.ss_family == AF_UNIX)
     remove_stale_socket(a);
   else
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  if (bind(fd, (const struct sockaddr *)&a->storage, a->size) == 0 && listen(fd, BACKLOG) == 0) {
-    return fd;
-  }
+    switch_on(fd, SO_REUSEADDR);
+  if (share == LISTENER_NEXT) switch_on(fd, SO_REUSEPORT);
+  if (bind(fd, (const struct sockaddr *)&a->storage, a->size) != 0) return -1;
+  if (share == LISTENER_FIRST) switch_on(fd, SO_REUSEPORT);
+  return 0;
+}
+
+// A bound, listening socket, or a negative errno.
+static int listen_on(const struct address *a, enum listener_share share) {
+  int fd = socket(a->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  if (bind_to(fd, a, share) == 0 && listen(fd, BACKLOG) == 0) return fd;
   int result = -errno;
   close(fd);
   return result;
@@ -68,13 +78,14 @@ static void explain(struct err *err, int result, const char *host, uint16_t port
   }
 }
 
-static int listen_on_any(const char *host, uint16_t port, struct err *err) {
+static int listen_on_any(const char *host, uint16_t port, enum listener_share share,
+                         struct err *err) {
   struct address list[CANDIDATES_MAX];
   int count = address_resolve(host, port, list, CANDIDATES_MAX, err);
   if (count < 0) return count;
   int first = 0;
   for (int i = 0; i < count; i++) {
-    int fd = listen_on(&list[i]);
+    int fd = listen_on(&list[i], share);
     if (fd >= 0) return fd;
     if (i == 0) first = fd;
   }
@@ -91,8 +102,8 @@ static uint16_t port_of(int fd) {
 }
 
 int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
-                  struct err *err) {
-  int fd = listen_on_any(host, port, err);
+                  enum listener_share share, struct err *err) {
+  int fd = listen_on_any(host, port, share, err);
   if (fd < 0) return fd;
   int status = uv_poll_init(loop, &l->poll, fd);
   if (status < 0) {

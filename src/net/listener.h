@@ -24,10 +24,18 @@ struct listener {
   void (*on_closed)(struct listener *l);
 };
 
+// How many listen on one port: the kernel spreads connections over those that share it. Unix
+// sockets can't be shared.
+enum listener_share {
+  LISTENER_ALONE,
+  LISTENER_FIRST, // others may follow; the port must be as free as for one alone
+  LISTENER_NEXT,  // joins a first one of this process
+};
+
 // Binds and listens. 0; or negative with *err for people: "port 8080 is in use (try --port)",
 // "bad host 'x': ...". Then nothing needs closing. on_accept and on_closed must be set before.
 int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
-                  struct err *err);
+                  enum listener_share share, struct err *err);
 
 // Stops listening at once; on_closed follows from the loop. The memory must stay until then.
 void listener_close(struct listener *l);

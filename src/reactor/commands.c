@@ -39,7 +39,9 @@ static void run_server_add(struct reactor *r, const struct record *record) {
 
 static void run_web_stop(struct reactor *r, uint64_t id) {
   struct web *w = web_find(r, id);
-  if (w) web_stop(w);
+  if (!w) return;
+  web_stop(w);
+  web_release(w);
 }
 
 static void run_server_close(struct reactor *r, const struct record *record) {
@@ -52,14 +54,11 @@ static void run_server_close(struct reactor *r, const struct record *record) {
 static void stop(struct reactor *r) {
   for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
     struct web *w = LIST_ENTRY(i, struct web, node);
-    if (!w->is_stopped) web_stop(w); // stays on the list until its listener is closed
+    if (!w->is_stopped) web_stop(w);
   }
-  for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
-    struct web *w = LIST_ENTRY(i, struct web, node);
-    for (struct list *j = w->servers.next, *next; j != &w->servers; j = next) {
-      next = j->next;
-      server_close(LIST_ENTRY(j, struct server, node), CONFIG_NONE);
-    }
+  for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
+    next = i->next;
+    web_close_servers(LIST_ENTRY(i, struct web, node), CONFIG_NONE);
   }
 }
 
@@ -67,7 +66,7 @@ static void run_consumed(struct reactor *r, const struct record *record) {
   const struct command_consumed *command = (const struct command_consumed *)record->payload;
   struct lane *lane = lane_find(&r->lanes, command->owner);
   lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
-  if (lane->owed > EVENT_WINDOW_OVERALL / 2) return;
+  if (lane->owed > r->lane_window / 2) return;
   while (!list_empty(&lane->paused)) {
     struct list *first = lane->paused.next;
     conn_resume(LIST_ENTRY(first, struct conn_extra, lane_node)->conn, CONN_PAUSE_LANE);

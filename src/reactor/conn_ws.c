@@ -164,7 +164,7 @@ size_t conn_ws_allowance(const struct conn *c) {
   if (c->has_rate) return READ_MIN; // what is beyond the rate has to be kept
   size_t left = c->owed < EVENT_WINDOW ? EVENT_WINDOW - c->owed : 0;
   // When all together owe too much each may still say a little: pings, a close frame.
-  if (c->server->lane->owed >= EVENT_WINDOW_OVERALL) left = 0;
+  if (c->server->lane->owed >= c->reactor->lane_window) left = 0;
   return left > READ_MIN ? left : READ_MIN;
 }
 
@@ -299,7 +299,7 @@ void conn_ws_throttle(struct conn *c) {
   struct lane *lane = c->server->lane;
   if (c->owed >= EVENT_WINDOW) conn_pause(c, CONN_PAUSE_CREDIT);
   bool adds = c->owed > 0 || ws_session_is_midway(&c->session); // else it only pings
-  if (lane->owed >= EVENT_WINDOW_OVERALL && adds && !(c->paused & CONN_PAUSE_LANE)) {
+  if (lane->owed >= c->reactor->lane_window && adds && !(c->paused & CONN_PAUSE_LANE)) {
     list_push(&lane->paused, &conn_need_extra(c)->lane_node);
     conn_pause(c, CONN_PAUSE_LANE);
   }

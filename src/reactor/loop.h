@@ -41,6 +41,7 @@ struct reactor {
 
   struct registry registry;
   struct list lanes;     // struct lane
+  uint64_t lane_window;  // what one worker may owe to this reactor
   struct list webs;      // struct web
   unsigned webs_closing; // stopped ones that are still on `webs`
   struct conn **dirty;   // those that have got pieces to send this turn; perhaps one twice

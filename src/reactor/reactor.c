@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mailbox/command.h"
+#include "mailbox/event.h"
 #include "reactor/commands.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
@@ -46,6 +47,7 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct err *err) {
   r->index = index;
   r->count = count;
   r->next_connection = index + 1;
+  r->lane_window = event_window_share(count);
   r->piece_count = 1; // index 0 means none
   registry_init(&r->registry, index);
   list_init(&r->lanes);
@@ -155,12 +157,9 @@ static void close_everything(struct reactor *r) {
   for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
     next = i->next;
     struct web *w = LIST_ENTRY(i, struct web, node);
-    for (struct list *j = w->servers.next, *after; j != &w->servers; j = after) {
-      after = j->next;
-      server_close(LIST_ENTRY(j, struct server, node), 0);
-    }
     if (!w->is_stopped) web_stop(w);
     destroy_conns(&w->conns);
+    web_close_servers(w, 0);
   }
   uv_close((uv_handle_t *)&r->mail, NULL);
   uv_close((uv_handle_t *)&r->prepare, NULL);

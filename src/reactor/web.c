@@ -7,6 +7,7 @@
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/loop.h"
+#include "reactor/server.h"
 
 static struct web *web_of(struct listener *l) {
   return LIST_ENTRY(l, struct web, listener);
@@ -27,6 +28,18 @@ static int open_root(const struct web_config *config, struct files_root *root, s
   return config->root ? files_root_open(root, config->root, err) : 0;
 }
 
+// The first reactor's listener opens the port to the others'. A unix socket has that one alone.
+static int start_listening(struct web *w, struct err *err) {
+  struct reactor *r = w->reactor;
+  bool is_unix = address_unix_path(w->config->host) != NULL;
+  if (is_unix && r->index > 0) return 0;
+  enum listener_share share = r->index > 0 ? LISTENER_NEXT : LISTENER_FIRST;
+  if (is_unix || r->count == 1) share = LISTENER_ALONE;
+  int result = listener_open(&w->listener, &r->loop, w->config->host, w->config->port, share, err);
+  w->is_listening = result == 0;
+  return result;
+}
+
 int web_start(struct reactor *r, struct web_config *config, uint16_t *port, struct err *err) {
   struct web *w = mem_zalloc(sizeof *w);
   w->reactor = r;
@@ -37,14 +50,13 @@ int web_start(struct reactor *r, struct web_config *config, uint16_t *port, stru
   w->listener.on_accept = on_accept;
   w->listener.on_closed = on_listener_closed;
   int result = open_root(config, &w->root, err);
-  if (result == 0) result = listener_open(&w->listener, &r->loop, config->host, config->port, err);
+  if (result == 0) result = start_listening(w, err);
   if (result != 0) {
     files_root_close(&w->root);
     web_config_unref(config);
     mem_free(w);
     return result;
   }
-  w->is_listening = true;
   w->lane = lane_find(&r->lanes, config->owner);
   *port = w->listener.port;
   list_push(&r->webs, &w->node);
@@ -86,8 +98,18 @@ static void close_idle(struct web *w) {
 
 void web_stop(struct web *w) {
   w->is_stopped = true;
-  listener_close(&w->listener);
+  if (w->is_listening) listener_close(&w->listener);
   close_idle(w);
+}
+
+void web_close_servers(struct web *w, uint64_t timeout) {
+  w->is_held = true;
+  for (struct list *i = w->servers.next, *next; i != &w->servers; i = next) {
+    next = i->next;
+    server_close(LIST_ENTRY(i, struct server, node), timeout);
+  }
+  w->is_held = false;
+  web_release(w);
 }
 
 struct web *web_find(const struct reactor *r, uint64_t id) {
@@ -99,7 +121,7 @@ struct web *web_find(const struct reactor *r, uint64_t id) {
 }
 
 void web_release(struct web *w) {
-  if (!w->is_stopped || w->is_listening) return;
+  if (!w->is_stopped || w->is_listening || w->is_held) return;
   if (!list_empty(&w->conns) || !list_empty(&w->servers)) return;
   list_remove(&w->node);
   files_root_close(&w->root);

@@ -19,8 +19,10 @@ struct web {
   struct web_config *config;
   struct lane *lane; // to the worker that owns it
   struct listener listener;
-  bool is_listening;      // the listener's handles are open
+  bool is_listening;      // the listener's handles are open. Never for a unix socket but on the
+                          // first reactor
   bool is_stopped;        // no longer found by its id; freed with its last connection
+  bool is_held;           // web_close_servers is going through its servers
   struct files_root root; // .fd -1: none
   struct list servers;    // struct server, the most specific path first
   struct list conns;      // struct conn.member: those that no WebSocket server has
@@ -32,8 +34,13 @@ int web_start(struct reactor *r, struct web_config *config, uint16_t *port, stru
 // Changes what can change live. Takes the reference. 0, or negative with *err: nothing changed.
 int web_update(struct reactor *r, struct web_config *config, struct err *err);
 
-// Stops listening at once and ends its plain HTTP connections when their response is out.
+// Stops listening at once and ends its plain HTTP connections when their response is out. Its
+// WebSocket servers stay until they are closed; web_release must follow, now or with that.
 void web_stop(struct web *w);
+
+// Closes the WebSocket servers of a stopped one; `timeout` as in struct command_close_server. May
+// free it.
+void web_close_servers(struct web *w, uint64_t timeout);
 
 // The running web server of that id, or NULL.
 struct web *web_find(const struct reactor *r, uint64_t id);

@@ -10,8 +10,6 @@ enum {
   // What a reactor may lag behind, in bytes of commands, before its worker waits for it.
   BEHIND_MAX = 64 * 1024 * 1024,
   DRAIN_MS = 1000,
-  // Cost of messages worked off that is told though there is nothing else to tell.
-  CONSUMED_MIN = EVENT_WINDOW_OVERALL / 8,
 };
 
 static unsigned char *put_frame(unsigned char *at, enum ws_opcode opcode, const char *data,
@@ -24,8 +22,8 @@ static size_t pad(size_t n) {
   return (n + 7) & ~(size_t)7;
 }
 
-void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner) {
-  *o = (struct outgoing){.owner = owner};
+void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner, uint64_t window) {
+  *o = (struct outgoing){.owner = owner, .consumed_max = window / 8};
   batch_init(&o->batch, to);
 }
 
@@ -79,7 +77,7 @@ void outgoing_close(struct outgoing *o, enum command_type type, uint64_t handle,
 }
 
 void outgoing_flush(struct outgoing *o) {
-  if (o->consumed > 0 && (o->consumed >= CONSUMED_MIN || !batch_is_empty(&o->batch))) {
+  if (o->consumed > 0 && (o->consumed >= o->consumed_max || !batch_is_empty(&o->batch))) {
     uint32_t credit = o->consumed > UINT32_MAX ? UINT32_MAX : (uint32_t)o->consumed;
     struct record *r = batch_push(&o->batch, COMMAND_CONSUMED, 0, sizeof(struct command_consumed));
     r->credit = credit;

@@ -14,6 +14,7 @@ struct outgoing {
   struct batch batch;
   struct mailbox *owner; // the worker's, by which the reactor knows it
   uint64_t consumed;     // cost of messages worked off and not yet told
+  uint64_t consumed_max; // from here on it is told though there is nothing else to tell
   // The frame that stands alone in `single`, the newest record when it was written: a SEND or a
   // FANOUT. The same one to somebody else joins it there.
   struct record *single;
@@ -22,7 +23,8 @@ struct outgoing {
   enum ws_opcode opcode;
 };
 
-void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner);
+// `window`: what the worker may owe to that reactor (mailbox/event.h).
+void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner, uint64_t window);
 
 // Nothing may be waiting in the batch.
 void outgoing_deinit(struct outgoing *o);

@@ -44,7 +44,8 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
   rt->outgoing = mem_zalloc(rt->reactor_count * sizeof *rt->outgoing);
   rt->links = mem_zalloc(rt->reactor_count * sizeof *rt->links);
   for (unsigned i = 0; i < rt->reactor_count; i++)
-    outgoing_init(&rt->outgoing[i], options->reactors[i], mailbox);
+    outgoing_init(&rt->outgoing[i], options->reactors[i], mailbox,
+                  event_window_share(rt->reactor_count));
   vm_open(rt);
 }
 
@@ -117,6 +118,7 @@ void runtime_stop(struct runtime *rt, int exit_code) {
   if (rt->phase != PHASE_RUNNING) return;
   rt->phase = PHASE_STOPPING;
   rt->exit_code = exit_code;
+  if (rt->options->on_stop) rt->options->on_stop(rt->options->context);
   while (!list_empty(&rt->webservers))
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
 }

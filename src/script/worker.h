@@ -24,7 +24,9 @@ struct worker_options {
   const char *host;
   int port;
   const char *root; // relative to the working directory
-  // Called in the worker's thread when it has ended, with its exit code.
+  // Called in the worker's thread: when it begins to end, because its script wants that or has
+  // failed to start, or it has been told to; and when it has ended, with its exit code.
+  void (*on_stop)(void *context);
   void (*on_end)(void *context, int exit_code);
   void *context;
 };

@@ -1,0 +1,247 @@
+// Reactors and workers: made, started, stopped by signals, joined and freed. Main thread, but for
+// what a worker calls at its end.
+
+#include "threads.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "mailbox/batch.h"
+#include "mailbox/command.h"
+#include "mailbox/event.h"
+#include "reactor/reactor.h"
+#include "script/worker.h"
+
+enum {
+  SIGNALED = 128,     // exit code of a program that a signal has ended: 128 + its number
+  GRACE_MS = 100,     // for the script to begin the end by itself
+  PATIENCE_MS = 10000 // after which a stop that hangs is explained
+};
+
+// Main thread, but for the atomics.
+struct threads {
+  struct reactor **reactors;
+  unsigned reactor_count;     // made
+  unsigned reactors_started;  // the first ones
+  struct mailbox **mailboxes; // the reactors'
+  struct worker **workers;
+  unsigned worker_count;    // made
+  unsigned workers_started; // the first ones
+  uv_loop_t loop;
+  uv_signal_t interrupt, terminate, hangup;
+  uv_async_t news; // sent by workers, after they have changed what is below
+  uv_timer_t patience;
+  bool is_stopping;
+  bool is_signalled;
+  atomic_uint running;  // workers that have not ended
+  atomic_int exit_code; // the first one that isn't 0
+  atomic_bool is_over;  // a worker has asked for everybody's end
+};
+
+static void post(struct mailbox *to, uint16_t type, const void *payload, size_t size) {
+  struct batch batch;
+  batch_init(&batch, to);
+  struct record *r = batch_push(&batch, type, 0, size);
+  if (size > 0) memcpy(r->payload, payload, size);
+  batch_flush(&batch);
+  batch_deinit(&batch);
+}
+
+// The end -----------------------------------------------------------------------------------------
+
+static void on_patience(uv_timer_t *timer) {
+  const struct threads *t = timer->loop->data;
+  if (!t->is_signalled) return;
+  log_warn("the script has not ended yet (the same signal again exits at once)");
+}
+
+// A script is busy or stuck: clients are seen off all the same.
+static void on_grace_over(uv_timer_t *timer) {
+  struct threads *t = timer->loop->data;
+  for (unsigned i = 0; i < t->reactor_count; i++)
+    post(t->mailboxes[i], COMMAND_STOP, NULL, 0);
+  uv_timer_start(timer, on_patience, PATIENCE_MS, 0);
+}
+
+static void stop_workers(struct threads *t) {
+  if (t->is_stopping) return;
+  t->is_stopping = true;
+  struct event_stop stop = {.exit_code = 0};
+  for (unsigned i = 0; i < t->workers_started; i++)
+    post(worker_mailbox(t->workers[i]), EVENT_STOP, &stop, sizeof stop);
+  uv_timer_start(&t->patience, on_grace_over, GRACE_MS, 0);
+}
+
+static void on_signal(uv_signal_t *handle, int number) {
+  struct threads *t = handle->loop->data;
+  if (t->is_signalled) _exit(SIGNALED + number);
+  t->is_signalled = true;
+  stop_workers(t);
+}
+
+static void on_hangup(uv_signal_t *handle, int number) {
+  (void)handle;
+  (void)number;
+  log_info("SIGHUP is ignored: reloading is not there yet");
+}
+
+static void on_news(uv_async_t *handle) {
+  struct threads *t = handle->loop->data;
+  if (atomic_load(&t->is_over)) stop_workers(t);
+  if (atomic_load(&t->running) == 0) uv_stop(&t->loop);
+}
+
+// A worker's thread: one script's end is everybody's.
+static void on_worker_stop(void *context) {
+  struct threads *t = context;
+  atomic_store(&t->is_over, true);
+  uv_async_send(&t->news);
+}
+
+// A worker's thread: its last act.
+static void on_worker_end(void *context, int exit_code) {
+  struct threads *t = context;
+  int none = 0;
+  atomic_compare_exchange_strong(&t->exit_code, &none, exit_code);
+  if (exit_code != 0) atomic_store(&t->is_over, true);
+  atomic_fetch_sub(&t->running, 1);
+  uv_async_send(&t->news);
+}
+
+// The loop that waits for it ----------------------------------------------------------------------
+
+static void open_loop(struct threads *t) {
+  uv_loop_init(&t->loop);
+  t->loop.data = t;
+  uv_async_init(&t->loop, &t->news, on_news);
+  uv_timer_init(&t->loop, &t->patience);
+  uv_signal_init(&t->loop, &t->interrupt);
+  uv_signal_init(&t->loop, &t->terminate);
+  uv_signal_init(&t->loop, &t->hangup);
+  uv_signal_start(&t->interrupt, on_signal, SIGINT);
+  uv_signal_start(&t->terminate, on_signal, SIGTERM);
+  uv_signal_start(&t->hangup, on_hangup, SIGHUP);
+}
+
+static void close_handle(uv_handle_t *handle, void *context) {
+  (void)context;
+  uv_close(handle, NULL);
+}
+
+static void close_loop(struct threads *t) {
+  uv_walk(&t->loop, close_handle, NULL);
+  uv_run(&t->loop, UV_RUN_DEFAULT);
+  uv_loop_close(&t->loop);
+}
+
+// Threads -----------------------------------------------------------------------------------------
+
+static int open_reactors(struct threads *t, unsigned count, struct err *err) {
+  t->reactors = mem_zalloc(count * sizeof *t->reactors);
+  t->mailboxes = mem_zalloc(count * sizeof *t->mailboxes);
+  for (unsigned i = 0; i < count; i++) {
+    t->reactors[i] = reactor_new(i, count, err);
+    if (!t->reactors[i]) return ERR_INVALID;
+    t->mailboxes[i] = reactor_mailbox(t->reactors[i]);
+    t->reactor_count++;
+  }
+  return 0;
+}
+
+static int open_workers(struct threads *t, const struct options *o, const char *program,
+                        unsigned count, struct err *err) {
+  struct worker_options options = {
+      .reactors = t->mailboxes,
+      .reactor_count = t->reactor_count,
+      .script = o->script,
+      .code = o->code,
+      .program = program,
+      .args = o->args,
+      .host = o->host,
+      .port = o->port,
+      .root = o->root,
+      .on_stop = on_worker_stop,
+      .on_end = on_worker_end,
+      .context = t,
+  };
+  t->workers = mem_zalloc(count * sizeof *t->workers);
+  for (unsigned i = 0; i < count; i++) {
+    t->workers[i] = worker_new(&options, err);
+    if (!t->workers[i]) return ERR_INVALID;
+    t->worker_count++;
+  }
+  return 0;
+}
+
+static bool start(struct threads *t) {
+  for (; t->reactors_started < t->reactor_count; t->reactors_started++) {
+    if (reactor_start(t->reactors[t->reactors_started]) != 0) return false;
+  }
+  for (; t->workers_started < t->worker_count; t->workers_started++) {
+    atomic_fetch_add(&t->running, 1);
+    if (worker_start(t->workers[t->workers_started]) == 0) continue;
+    atomic_fetch_sub(&t->running, 1);
+    return false;
+  }
+  return true;
+}
+
+// Runs all threads to the workers' end. The workers go first: while they live, they may wait for a
+// reactor.
+static void run(struct threads *t) {
+  open_loop(t);
+  if (!start(t)) {
+    fprintf(stderr, "luaws: can't start a thread\n");
+    atomic_store(&t->exit_code, EXIT_FAILURE);
+    stop_workers(t);
+  }
+  if (atomic_load(&t->running) > 0) uv_run(&t->loop, UV_RUN_DEFAULT);
+  for (unsigned i = 0; i < t->workers_started; i++)
+    worker_join(t->workers[i]);
+  for (unsigned i = 0; i < t->reactors_started; i++)
+    reactor_join(t->reactors[i]);
+  close_loop(t);
+}
+
+static void log_counters(const struct threads *t) {
+  for (unsigned i = 0; i < t->worker_count; i++) {
+    struct mailbox_stats events = mailbox_stats(worker_mailbox(t->workers[i]));
+    log_debug("worker %u: mailbox: %" PRIu64 " blocks, %" PRIu64 " records, %" PRIu64 " wake-ups",
+              i + 1, events.blocks, events.records, events.wakeups);
+  }
+  log_debug("%" PRIu64 " allocations", mem_count());
+}
+
+// The reactors first: their batches belong to the workers' mailboxes.
+static void free_threads(struct threads *t) {
+  for (unsigned i = 0; i < t->reactor_count; i++)
+    reactor_free(t->reactors[i]);
+  for (unsigned i = 0; i < t->worker_count; i++)
+    worker_free(t->workers[i]);
+  mem_free(t->reactors);
+  mem_free(t->mailboxes);
+  mem_free(t->workers);
+}
+
+int threads_run(const struct options *options, const char *program) {
+  struct threads t = {0};
+  struct err err;
+  if (open_reactors(&t, options->io_threads, &err) == 0 &&
+      open_workers(&t, options, program, 1, &err) == 0) {
+    run(&t);
+    log_counters(&t);
+  } else {
+    fprintf(stderr, "luaws: %s\n", err.text);
+    t.exit_code = EXIT_FAILURE;
+  }
+  free_threads(&t);
+  return t.exit_code;
+}
