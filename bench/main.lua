@@ -2,24 +2,41 @@
 -- it in the root of the repository. bench/README.md says how it measures, and what the environment
 -- variables do that are read here.
 
-package.path = "bench/?.lua;" .. package.path
+package.path = "./?.lua;" .. package.path
 
-local lines = require "lines"
-local peers = require "peers"
-local report = require "report"
+local docs = require "bench.docs"
+local figures = require "bench.figures"
+local goals = require "bench.goals"
+local judge = require "bench.judge"
+local lines = require "bench.lines"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local peers = require "bench.peers"
+local plot = require "bench.plot"
+local report = require "bench.report"
+local samples = require "bench.samples"
 
 local OUT = "build/bench"
-local START_SECONDS = 10
+local SAMPLES = OUT .. "/samples.jsonl"
+local PAGE, PICTURE = "docs/performance.md", "docs/performance.svg"
+local ROUNDS, ROUNDS_MAX = 7, 15 -- at first; with those that unsteady lines get more
 
 local function say(format, ...)
   io.stderr:write(format:format(...), "\n")
 end
 
--- Returns a command's output, and whether it succeeded.
-local function shell(command)
-  local pipe = assert(io.popen(command))
-  local output = pipe:read "a"
-  return output, pipe:close() == true
+local function succeeds(command)
+  return os.execute(command) == true
+end
+
+local function readOutput(command)
+  local pipe <close> = assert(io.popen(command))
+  return (pipe:read "a":gsub("%s+$", ""))
+end
+
+local function isSet(name)
+  local value = os.getenv(name)
+  return value ~= nil and value ~= "" and value ~= "0"
 end
 
 local function readNumber(name, default)
@@ -30,7 +47,8 @@ local function readNumber(name, default)
   return value
 end
 
--- Those of `list` whose names stand in the environment variable, or the defaults.
+-- Those of `list` whose names stand in the environment variable, or the defaults; and whether it
+-- is the defaults.
 local function choose(list, variable)
   local names, chosen = os.getenv(variable), {}
   -- Some shells export LINES, the height of the terminal.
@@ -38,7 +56,7 @@ local function choose(list, variable)
     for _, item in ipairs(list) do
       chosen[#chosen + 1] = item.default ~= false and item or nil
     end
-    return chosen
+    return chosen, true
   end
   local byName, known = {}, {}
   for i, item in ipairs(list) do
@@ -49,25 +67,29 @@ local function choose(list, variable)
       or error(("%s: no '%s'; there are %s"):format(variable, name, table.concat(known, ", ")), 0)
     chosen[#chosen + 1] = item
   end
-  return chosen
+  return chosen, false
 end
 
--- Prefixes that pin a command: the server's and the generator's. Two cores or none.
-local function pins()
-  local cpus = {}
-  local allowed = shell("grep Cpus_allowed_list /proc/self/status"):match ":%s*(%S+)"
-  for first, last in (allowed .. ","):gmatch "(%d+)%-?(%d*)," do
-    for cpu = tonumber(first), tonumber(last) or tonumber(first) do
-      cpus[#cpus + 1] = cpu
-    end
+local function readOptions()
+  local rounds = readNumber("ROUNDS", ROUNDS)
+  local most = os.getenv "ROUNDS" and rounds or ROUNDS_MAX
+  return {
+    rounds = rounds,
+    mostRounds = readNumber("ROUNDS_MAX", most),
+    duration = readNumber("DURATION", 0.8),
+    warmup = readNumber("WARMUP", 0.2),
+    minutes = readNumber("MINUTES", 15),
+  }
+end
+
+-- Which core the server gets and which the generator (nil where they share what there is), and a
+-- text that says so.
+local function choosePins(cores)
+  if os.getenv "PIN" ~= "0" and #cores >= 2 then
+    local text = "server on core %d, generator on core %d"
+    return { server = cores[2], generator = cores[1] }, text:format(cores[2], cores[1])
   end
-  if os.getenv "PIN" == "0" then
-    return "", "", ("not pinned, %d cores"):format(#cpus)
-  elseif #cpus < 2 then
-    return "", "", "not pinned: server and generator share one core"
-  end
-  local text = "server on core %d, generator on core %d"
-  return "taskset -c " .. cpus[2], "taskset -c " .. cpus[1], text:format(cpus[2], cpus[1])
+  return nil, #cores < 2 and "server and generator share one core" or "not pinned"
 end
 
 local function build()
@@ -75,22 +97,22 @@ local function build()
   local frames = "src/base/mem.c src/ws/frame.c src/ws/mask.c"
   local load = compile .. " -o %s/load bench/load/*.c src/base/clock.c %s"
   local floor = compile .. " -o %s/floor bench/peers/floor.c %s -lcrypto"
-  local _, ok = shell(load:format(OUT, frames))
-  if not ok then
+  if not succeeds(load:format(OUT, frames)) then
     error("the load generator doesn't compile", 0)
   end
-  shell(("rm -f %s/floor; "):format(OUT) .. floor:format(OUT, frames))
-  shell [[cd bench && command -v npm >/dev/null || exit 1
+  os.execute(("rm -f %s/floor; "):format(OUT) .. floor:format(OUT, frames))
+  os.execute [[cd bench && command -v npm >/dev/null || exit 1
     test node_modules/.package-lock.json -nt package-lock.json && exit
     npm ci --no-audit --no-fund >&2 && touch node_modules/.package-lock.json]]
 end
 
-local function present(list)
+local function findPresent(list)
   local found = {}
   for _, peer in ipairs(list) do
-    local _, ok = shell("{ " .. peer.test .. "; } >/dev/null 2>&1")
-    if ok then
-      peer.versionText = shell(peer.version):gsub("%s+$", "")
+    if peer.build then
+      os.execute(peer.build)
+    end
+    if succeeds("{ " .. peer.test .. "; } >/dev/null 2>&1") then
       found[#found + 1] = peer
     else
       say("bench: without %s: %s", peer.name, peer.missing)
@@ -99,147 +121,161 @@ local function present(list)
   return found
 end
 
-local Server = {}
-Server.__index = Server
-
--- Killed when its variable goes out of scope, and by the kernel should this script be killed.
-function Server.start(peer, line, pin)
-  local log = ("%s/%s-%s.log"):format(OUT, peer.name, line.name)
-  local command = ([[ulimit -n $(ulimit -Hn) && echo $$ &&
-    exec setpriv --pdeathsig KILL %s %s %s >%s 2>&1 </dev/null]])
-    :format(pin, peer.command, line.mode, log)
-  os.remove(log)
-  local pipe = assert(io.popen(command))
-  local self = setmetatable({ pipe = pipe, pid = pipe:read "n", log = log }, Server)
-  local pattern, text = peer.port or "port (%d+)", nil
-  for _ = 1, START_SECONDS / 0.05 do
-    local file = io.open(log)
-    text = file and file:read "a" or ""
-    if file then
-      file:close()
-    end
-    self.port = text:match(pattern)
-    if self.port then
-      return self
-    end
-    os.execute "sleep 0.05"
+-- Whether a line is about this peer: it can do it, and isn't one too many.
+local function takesPart(peer, line)
+  if not peer.modes[line.mode] then
+    return false
   end
-  self:stop()
-  error(("%s doesn't start: %s"):format(peer.name, text), 0)
+  local isNamed = not line.peers or peer.name == "luaws" or peer.name == "base"
+  for _, name in ipairs(line.peers or {}) do
+    isNamed = isNamed or name == peer.name
+  end
+  return isNamed
 end
 
-function Server:stop()
-  if self.pipe then
-    os.execute(("kill -9 %d 2>/dev/null"):format(self.pid))
-    self.pipe:close()
-    self.pipe = nil
-  end
-end
-
-Server.__close = Server.stop
-
--- Says what became of the server when it has ended by itself; its pipe then has the exit code.
-function Server:checkAlive()
-  local _, isDead = shell(("grep -q '^State:.Z' /proc/%d/status"):format(self.pid))
-  if isDead and self.pipe then
-    local _, how, number = self.pipe:close()
-    self.pipe = nil
-    say("bench: the server has ended (%s %d); see %s", how, number, self.log)
-  end
-end
-
--- One run of the generator: its line of JSON as a table, and as it is.
-function Server:load(arguments, pin)
-  if not self.pipe then
-    return { errors = 1 }, '{"errors":1}'
-  end
-  local command = "%s %s/load %s --port %s --pid %d"
-  local text = shell(command:format(pin, OUT, arguments, self.port, self.pid))
-  local result = {}
-  for key, value in text:gmatch '"([%w_]+)":"?([^,"}]+)' do
-    result[key] = tonumber(value) or value
-  end
-  if not result.errors then
-    error("the generator failed", 0)
-  end
-  if result.errors > 0 then
-    self:checkAlive()
-  end
-  return result, (text:gsub("%s+$", ""))
-end
-
-local function stopAll(servers)
-  for _, server in pairs(servers) do
-    server:stop()
-  end
-end
-
--- Runs one line: returns the results, a list for each peer's name, errors among them.
-local function measure(line, list, options)
-  local rounds, results = math.min(line.rounds or options.rounds, options.rounds), {}
-  local servers <close> = setmetatable({}, { __close = stopAll })
-  local timing = (" --seconds %g --warmup %g"):format(options.duration, options.warmup)
-  for _, peer in ipairs(list) do
-    results[peer.name] = {}
-    if not line.fresh then
-      servers[peer] = Server.start(peer, line, options.serverPin)
-      servers[peer]:load(line.load .. " --seconds 0.5 --warmup 0", options.loadPin)
-    end
-  end
-  for round = 1, rounds do
+local function plan(chosenLines, list)
+  local sections = {}
+  for i, line in ipairs(chosenLines) do
+    local section = { line = line, peers = {}, results = {}, rounds = 0 }
     for _, peer in ipairs(list) do
-      local fresh <close> = line.fresh and Server.start(peer, line, options.serverPin) or nil
-      local result, text = (fresh or servers[peer]):load(line.load .. timing, options.loadPin)
-      options.samples:write(('{"line":"%s","server":"%s","round":%d,%s\n')
-        :format(line.name, peer.name, round, text:sub(2)))
-      table.insert(results[peer.name], result)
-      local unit, field = line.costs[1].unit, line.costs[1].field
-      local cost = result.errors == 0 and result[field]
-      say("%-14s %d/%d %-6s %s", line.name, round, rounds, peer.name,
-        cost and report.formatCost(cost, unit) or "FAILED")
+      if takesPart(peer, line) then
+        table.insert(section.peers, peer)
+        section.results[peer.name] = {}
+      end
     end
+    sections[i] = section
   end
-  return results
+  return sections
 end
 
-local function describeMachine()
-  local cpu = shell "grep -m 1 'model name' /proc/cpuinfo || uname -m"
-  local system = shell "uname -sr"
-  return ("%s, %s"):format(cpu:match "([^:\n]*)%s*$":gsub("^%s+", ""), (system:gsub("%s+$", "")))
+-- What a run was, for those who read its figures later.
+local function describeRun(run, list)
+  local cpu, kernel = machine.describe()
+  run.file:write(samples.encode {
+    about = 1, run = run.id, date = os.date "!%Y-%m-%d %H:%M UTC", commit = machine.commit(),
+    machine = cpu, kernel = kernel, pinning = run.pinning, load = machine.load(),
+    rounds = run.rounds, duration = run.duration,
+  }, "\n")
+  for _, peer in ipairs(list) do
+    local version = readOutput(peer.version)
+    run.file:write(samples.encode { run = run.id, server = peer.name, version = version }, "\n")
+  end
+end
+
+local function measureAll(run, sections)
+  local left = 0
+  for _, section in ipairs(sections) do
+    local count = measure.count(run, section.line)
+    section.estimate = measure.estimate(run, section, section.peers, count)
+    left = left + section.estimate
+  end
+  say("bench: %d lines, about %.0f min, at most %.0f if some are unsteady; load average now %s",
+    #sections, math.max(1, left / 60), math.max(run.minutes, left / 60), machine.load())
+  run.deadline = machine.now() + run.minutes * 60
+  for i, section in ipairs(sections) do
+    say("bench: %s (%d of %d, about %.0f min left)", section.line.name, i, #sections, left / 60)
+    measure.rounds(run, section, section.peers, measure.count(run, section.line))
+    left = left - section.estimate
+  end
+  measure.steady(run, sections, goals)
+end
+
+-- Measures what the environment asks for. Without KEEP the file of samples begins anew.
+local function measureChosen()
+  local run = readOptions()
+  local chosenLines, chosenPeers = choose(lines, "LINES"), choose(peers, "PEERS")
+  build()
+  local list = findPresent(chosenPeers)
+  run.id, run.cores = os.time(), machine.cores()
+  run.pins, run.pinning = choosePins(run.cores)
+  if not isSet "KEEP" then
+    os.rename(SAMPLES, SAMPLES .. ".before")
+  end
+  local file <close> = assert(io.open(SAMPLES, "a"))
+  file:setvbuf "line"
+  run.file = file
+  describeRun(run, list)
+  measureAll(run, plan(chosenLines, list))
+end
+
+-- The sections of all that is in the file of samples.
+local function readSections(newest)
+  local sections, present, known = {}, {}, {}
+  for _, line in ipairs(lines) do
+    local results = newest.results[line.name]
+    local section = { line = line, peers = {}, results = results }
+    for _, peer in ipairs(results and peers or {}) do
+      if results[peer.name] then
+        table.insert(section.peers, peer)
+        present[#present + 1] = not known[peer.name] and peer or nil
+        known[peer.name] = true
+      end
+    end
+    sections[#sections + 1] = results and section or nil
+  end
+  return sections, present
+end
+
+local function countFailures(sections)
+  local failures = 0
+  for _, section in ipairs(sections) do
+    for _, results in pairs(section.results) do
+      failures = failures + figures.failures(results)
+    end
+  end
+  return failures
+end
+
+-- Whether the page for users is to be written: as DOCS says, else when everything has been measured
+-- and nothing has failed.
+local function isForDocs(verdicts, failures)
+  local docsWanted = os.getenv "DOCS" or ""
+  if docsWanted ~= "" then
+    return docsWanted ~= "0"
+  end
+  local isComplete = failures == 0 and not os.getenv "BASE"
+  for _, verdict in ipairs(verdicts) do
+    isComplete = isComplete and verdict.text ~= "not run"
+  end
+  return isComplete
+end
+
+local function writeDocs(text, picture)
+  local file <close> = assert(io.open(PAGE))
+  local page, problem = docs.replace(file:read "a", text)
+  if not page then
+    error(("%s %s"):format(PAGE, problem), 0)
+  end
+  docs.writeFile(PAGE, page)
+  docs.writeFile(PICTURE, picture)
+  say("bench: has written %s and %s", PAGE, PICTURE)
+end
+
+-- Prints what the samples say; false where a measurement has failed.
+local function publish()
+  local newest = samples.newest(samples.read(SAMPLES))
+  local sections, present = readSections(newest)
+  if #sections == 0 then
+    error(SAMPLES .. " has no measurements", 0)
+  end
+  local verdicts = judge.verdicts(goals, sections)
+  local failures = countFailures(sections)
+  local text = report.text(newest, present, sections, verdicts)
+  print(text)
+  if isForDocs(verdicts, failures) then
+    writeDocs(text, plot.svg(sections, goals))
+  end
+  return failures == 0
 end
 
 local function main()
-  local options = {
-    rounds = readNumber("ROUNDS", 5),
-    duration = readNumber("DURATION", 2),
-    warmup = readNumber("WARMUP", 0.2),
-  }
-  local chosenLines, chosenPeers = choose(lines, "LINES"), choose(peers, "PEERS")
-  build()
-  local list = present(chosenPeers)
-  local serverPin, loadPin, pinning = pins()
-  options.serverPin, options.loadPin = serverPin, loadPin
-  options.samples = assert(io.open(OUT .. "/samples.jsonl", "w"))
-
-  local sections, failed = {}, 0
-  for i, line in ipairs(chosenLines) do
-    local able = {}
-    for _, peer in ipairs(list) do
-      able[#able + 1] = peer.modes[line.mode] and peer or nil
-    end
-    sections[i] = { line = line, peers = able, results = measure(line, able, options) }
-    for _, results in pairs(sections[i].results) do
-      failed = failed + report.failures(results)
-    end
+  if arg[1] == "--report" then
+    return publish()
+  elseif arg[1] then
+    error("usage: bench/run [--report]", 0)
   end
-  options.samples:close()
-  report.print(sections, {
-    machine = ("%s; %s"):format(describeMachine(), pinning),
-    peers = list,
-    rounds = options.rounds,
-    duration = options.duration,
-  })
-  return failed == 0
+  measureChosen()
+  return publish()
 end
 
 local ok, result = xpcall(main, function(message)

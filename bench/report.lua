@@ -1,11 +1,14 @@
--- The table that the bench ends with: medians, spreads and ratios of what the generator reported.
+-- The text that the bench ends with, in Markdown: about the run, the goals, the table. What it
+-- works on are sections, one a line: { line =, peers =, results = } with a list of measurements
+-- for each peer's name.
 
-local stats = require "stats"
+local figures = require "bench.figures"
+local judge = require "bench.judge"
+local stats = require "bench.stats"
 
-local SPREAD_MAX = 0.1 -- quartiles further apart: the line counts as not measured
-local BUSY = 0.9 -- of a core: a server below it had time to spare
+local DISTURBED = 0.1 -- of a core, used by others
 
-local report = {}
+local report = { DISTURBED = DISTURBED }
 
 local function grouped(number)
   local text = ("%.0f"):format(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
@@ -16,43 +19,25 @@ function report.formatCost(value, unit)
   return unit == "B" and grouped(value) .. " B" or ("%.3g us"):format(value)
 end
 
--- The values of a field in a list of results, without those of failed runs.
-local function pick(results, field)
-  local values = {}
-  for _, result in ipairs(results) do
-    values[#values + 1] = result.errors == 0 and result[field] or nil
-  end
-  return values
-end
-
--- How many of the runs failed.
-function report.failures(results)
-  return #results - #pick(results, "errors")
-end
-
 local function percent(share)
   return share and ("%.0f %%"):format(100 * share) or ""
 end
 
-local function row(line, cost, peer, results, reference)
-  local costs = pick(results, cost.field)
+local function row(line, cost, peer, results, ours)
   local function typical(field, format)
-    local value = stats.median(pick(results, field))
+    local value = figures.median(results, field)
     return value and (type(format) == "string" and format:format(value) or format(value)) or ""
   end
-  if report.failures(results) > 0 or #costs == 0 then
+  local value = figures.median(results, cost.field)
+  if figures.failures(results) > 0 or not value then
     return { cost.title, peer.name, "failed", "", "", "", "", "", "", "", "" }
   end
-  local spread = stats.spread(costs)
-  local share = typical("server_cpu", percent)
-  local isWaiting = share ~= "" and not line.paced
-    and stats.median(pick(results, "server_cpu")) < BUSY
-  local ratio = reference and stats.ratio(reference, costs)
-  local unsure = spread and spread > SPREAD_MAX and " ?" or ""
+  local isSteady, spread = figures.isSteady(results, cost.field)
+  local ratio = peer.name ~= "luaws" and ours and figures.ratio(ours, results, cost.field)
   return {
     cost.title,
     peer.name,
-    report.formatCost(stats.median(costs), cost.unit) .. unsure,
+    report.formatCost(value, cost.unit) .. (isSteady and "" or " ?"),
     percent(spread),
     ratio and ("%.2f"):format(ratio) or "",
     cost.unit == "B" and typical("connections", grouped) .. " open"
@@ -60,7 +45,7 @@ local function row(line, cost, peer, results, reference)
     typical("p50_us", grouped),
     typical("p99_us", grouped),
     typical("p999_us", grouped),
-    share .. (isWaiting and " *" or ""),
+    typical("server_cpu", percent) .. (judge.hadTime(line, results) and " *" or ""),
     typical("own_cpu", percent),
   }
 end
@@ -70,75 +55,172 @@ local HEAD = {
   "p50 us", "p99 us", "p99.9 us", "server CPU", "generator CPU",
 }
 
-local function printTable(rows)
-  local widths = {}
-  for _, cells in ipairs { HEAD, table.unpack(rows) } do
+-- The first `texts` columns are flush left.
+local function formatTable(head, rows, texts)
+  local widths, out = {}, {}
+  for _, cells in ipairs { head, table.unpack(rows) } do
     for i, cell in ipairs(cells) do
-      widths[i] = math.max(widths[i] or 0, #cell)
+      widths[i] = math.max(widths[i] or 3, #cell)
     end
   end
   local function write(cells)
     local padded = {}
     for i, cell in ipairs(cells) do
       local blanks = (" "):rep(widths[i] - #cell)
-      padded[i] = i <= 2 and cell .. blanks or blanks .. cell
+      padded[i] = i <= texts and cell .. blanks or blanks .. cell
     end
-    print("| " .. table.concat(padded, " | ") .. " |")
+    out[#out + 1] = "| " .. table.concat(padded, " | ") .. " |\n"
   end
   local rule = {}
   for i, width in ipairs(widths) do
-    rule[i] = ("-"):rep(width - 1) .. (i <= 2 and "-" or ":")
+    rule[i] = ("-"):rep(width - 1) .. (i <= texts and "-" or ":")
   end
-  write(HEAD)
+  write(head)
   write(rule)
   for _, cells in ipairs(rows) do
     write(cells)
   end
+  return table.concat(out)
 end
 
-local function printHead(about)
-  local versions = {}
-  for i, peer in ipairs(about.peers) do
-    versions[i] = peer.versionText
-  end
-  print(os.date "!%Y-%m-%d %H:%M UTC; " .. about.machine .. ".")
-  print(table.concat(versions, "; ") .. ".")
-  print(("ROUNDS=%g DURATION=%g.\n"):format(about.rounds, about.duration))
-end
-
-local function printNotes(rows)
-  print "\nCost: the server's CPU time for one message, connect or delivery, or its memory for one"
-  print "connection; medians. luaws / it: the ratio of the costs, below 1 where luaws is ahead."
-  local text = ""
-  for _, cells in ipairs(rows) do
-    text = text .. cells[3] .. cells[10]
-  end
-  if text:find("?", 1, true) then
-    print(("?: quartiles more than %s apart, so this counts as not measured."):format(
-      percent(SPREAD_MAX)))
-  end
-  if text:find("*", 1, true) then
-    print "*: the server had time to spare: something else set the rate."
-  end
-end
-
--- `sections`: in order, { line =, peers =, results = } with a list of the generator's results for
--- each peer's name. `about`: machine (text), peers, rounds, duration.
-function report.print(sections, about)
+-- Costs of all servers on all lines.
+local function formatResults(sections)
   local rows = {}
   for _, section in ipairs(sections) do
+    local ours = section.results.luaws
     for _, cost in ipairs(section.line.costs) do
-      local ours = section.results.luaws or {}
-      local costs = report.failures(ours) == 0 and pick(ours, cost.field) or {}
       for _, peer in ipairs(section.peers) do
-        local reference = peer.name ~= "luaws" and #costs > 0 and costs
-        rows[#rows + 1] = row(section.line, cost, peer, section.results[peer.name], reference)
+        local results = section.results[peer.name]
+        if results then
+          rows[#rows + 1] = row(section.line, cost, peer, results, ours)
+        end
       end
     end
   end
-  printHead(about)
-  printTable(rows)
-  printNotes(rows)
+  return formatTable(HEAD, rows, 2), rows
+end
+
+local FIELDS = {
+  rate = "throughput", p50_us = "p50", p99_us = "p99", p999_us = "p99.9",
+}
+
+-- What a figure of a line is called.
+local function titleOf(line, field)
+  for _, cost in ipairs(line.costs) do
+    if cost.field == field then
+      return cost.title
+    end
+  end
+  return line.costs[1].title .. ": " .. (FIELDS[field] or field)
+end
+
+local function formatGoal(goal, value)
+  if not value then
+    return ""
+  elseif goal.by == "difference" then
+    return ("%+.0f us"):format(value)
+  elseif goal.against or goal.base then
+    return ("%.2f"):format(value)
+  end
+  return grouped(value) .. " B"
+end
+
+-- The goals that were run, or "" where none was.
+local function formatGoals(verdicts)
+  local rows = {}
+  for _, verdict in ipairs(verdicts) do
+    local goal = verdict.goal
+    if verdict.text ~= "not run" then
+      rows[#rows + 1] = {
+        titleOf(verdict.section.line, verdict.field),
+        goal.against or verdict.base and verdict.base.line.costs[1].title or "",
+        verdict.text,
+        formatGoal(goal, verdict.value),
+        (goal.least and "at least " or "") .. formatGoal(goal, goal.most or goal.least),
+        formatGoal(goal, goal.stretch),
+      }
+    end
+  end
+  local head = { "goal", "against", "result", "measured", "at most", "better still" }
+  return #rows > 0 and formatTable(head, rows, 3) or ""
+end
+
+-- How much others have used of the cores: the median and the worst, and how many rounds had more
+-- than DISTURBED; nil where nothing is known.
+local function disturbance(sections)
+  local shares, disturbed = {}, 0
+  for _, section in ipairs(sections) do
+    for _, results in pairs(section.results) do
+      for _, result in ipairs(results) do
+        shares[#shares + 1] = result.other
+        disturbed = disturbed + ((result.other or 0) > DISTURBED and 1 or 0)
+      end
+    end
+  end
+  if #shares == 0 then
+    return nil
+  end
+  local text = "Other programs had %s of a core (median), more than %s in %d of %d measurements."
+  return text:format(percent(stats.median(shares)), percent(DISTURBED), disturbed, #shares)
+end
+
+-- Without repetitions, in order.
+local function unique(list, field)
+  local texts, known = {}, {}
+  for _, item in ipairs(list) do
+    local text = tostring(item[field])
+    texts[#texts + 1] = not known[text] and text or nil
+    known[text] = true
+  end
+  return table.concat(texts, ", ")
+end
+
+local function formatHead(newest, peers, sections)
+  local runs, versions = newest.runs, {}
+  for _, peer in ipairs(peers) do
+    local texts = newest.versions[peer.name]
+    versions[#versions + 1] = texts and table.concat(texts, ", ")
+  end
+  local text = {
+    ("%s; sources at %s."):format(unique(runs, "date"), unique(runs, "commit")),
+    ("%s; %s; %s."):format(unique(runs, "machine"), unique(runs, "kernel"),
+      unique(runs, "pinning")),
+    table.concat(versions, "; ") .. ".",
+    ("%s rounds of %s s or more. %s"):format(unique(runs, "rounds"), unique(runs, "duration"),
+      disturbance(sections) or ""),
+  }
+  return table.concat(text, "\n") .. "\n"
+end
+
+local function formatNotes(rows)
+  local text = {
+    "Cost: the server's CPU time for one message, connect or delivery, or its memory for one",
+    "connection; medians. luaws / it: the ratio of the costs, below 1 where luaws is ahead.",
+  }
+  local marks = ""
+  for _, cells in ipairs(rows) do
+    marks = marks .. cells[3] .. cells[10]
+  end
+  if marks:find("?", 1, true) then
+    text[#text + 1] = ("?: not measured: fewer than three rounds, or quartiles over %s apart.")
+      :format(percent(figures.SPREAD_MAX))
+  end
+  if marks:find("*", 1, true) then
+    text[#text + 1] = "*: the server had time to spare: generator or other programs set the rate."
+  end
+  return table.concat(text, "\n") .. "\n"
+end
+
+-- All of it. `newest` as samples.newest returns it, `peers` those that have results, `verdicts` as
+-- judge.verdicts returns them.
+function report.text(newest, peers, sections, verdicts)
+  local goals = formatGoals(verdicts)
+  local results, rows = formatResults(sections)
+  local parts = { formatHead(newest, peers, sections), results, formatNotes(rows) }
+  if goals ~= "" then
+    table.insert(parts, 2, goals)
+  end
+  return table.concat(parts, "\n")
 end
 
 return report

@@ -27,13 +27,4 @@ function stats.spread(list)
   return (stats.quantile(list, 0.75) - stats.quantile(list, 0.25)) / stats.median(list)
 end
 
--- The median of a[i] / b[i]: what drifts over the rounds hits both and cancels out.
-function stats.ratio(a, b)
-  local ratios = {}
-  for i = 1, math.min(#a, #b) do
-    ratios[i] = a[i] / b[i]
-  end
-  return stats.median(ratios)
-end
-
 return stats

@@ -1,0 +1,104 @@
+-- The machine that is measured on: which cores there are and who uses them.
+
+local machine = {}
+
+local TICKS = 100 -- a second, of /proc/stat and /proc/PID/stat, on every Linux
+
+local function readFile(path)
+  local file = io.open(path)
+  local text = file and file:read "a" or ""
+  if file then
+    file:close()
+  end
+  return text
+end
+
+local function shell(command)
+  local pipe <close> = assert(io.popen(command))
+  return (pipe:read "a":gsub("%s+$", ""))
+end
+
+-- The numbers of the cores that this process may use.
+function machine.cores()
+  local cores = {}
+  local allowed = readFile "/proc/self/status":match "Cpus_allowed_list:%s*(%S+)"
+  for first, last in (allowed .. ","):gmatch "(%d+)%-?(%d*)," do
+    for core = tonumber(first), tonumber(last) or tonumber(first) do
+      cores[#cores + 1] = core
+    end
+  end
+  return cores
+end
+
+function machine.describe()
+  local cpu = readFile "/proc/cpuinfo":match "model name%s*:%s*([^\n]+)" or shell "uname -m"
+  return ("%s, %d cores"):format(cpu:gsub("%s+", " "), #machine.cores()), shell "uname -sr"
+end
+
+-- The version of the sources, with a word when they differ from what is committed.
+function machine.commit()
+  local commit = shell "git rev-parse --short HEAD 2>/dev/null"
+  local changes = shell "git status --porcelain -- src lua CMakeLists.txt 2>/dev/null"
+  return commit ~= "" and commit .. (changes ~= "" and " with changes" or "") or "unknown"
+end
+
+function machine.load()
+  return readFile "/proc/loadavg":match "^%S+" or "?"
+end
+
+-- Seconds, of any beginning.
+function machine.now()
+  return tonumber(readFile "/proc/uptime":match "^%S+")
+end
+
+-- Seconds of processor time of a process, user and system; with `first` 16 those of the children
+-- that it has waited for.
+local function readTimes(pid, first)
+  local fields = {}
+  for field in readFile(("/proc/%s/stat"):format(pid)):gsub("^.*%) ", ""):gmatch "%S+" do
+    fields[#fields + 1] = field
+  end
+  return ((tonumber(fields[first - 2]) or 0) + (tonumber(fields[first - 1]) or 0)) / TICKS
+end
+
+-- What the cores, the server (a process) and the generators (children that have ended) have used
+-- up to now. Time that the host took from a virtual machine counts as used.
+function machine.usage(server)
+  local usage = { now = machine.now(), cores = {} }
+  for core, times in readFile "/proc/stat":gmatch "\ncpu(%d+) ([^\n]+)" do
+    local numbers = {}
+    for number in times:gmatch "%d+" do
+      numbers[#numbers + 1] = tonumber(number)
+    end
+    local user, nice, system, _, _, irq, softirq, steal = table.unpack(numbers)
+    usage.cores[tonumber(core)] = (user + nice + system + irq + softirq + (steal or 0)) / TICKS
+  end
+  usage.server = readTimes(server, 14)
+  usage.generator = readTimes("self", 16)
+  return usage
+end
+
+-- The share of one core that neither server nor generator has used in between: of the worse one of
+-- their two cores, or of all `cores` together where they aren't pinned to one each.
+function machine.others(before, after, pins, cores)
+  local seconds = after.now - before.now
+  if seconds <= 0 then
+    return 0
+  end
+  local function used(core)
+    return (after.cores[core] or 0) - (before.cores[core] or 0)
+  end
+  local server = after.server - before.server
+  local generator = after.generator - before.generator
+  if pins then
+    local worse = math.max(used(pins.server) - server, used(pins.generator) - generator)
+    return math.max(0, worse / seconds)
+  end
+  local all = 0
+  for _, core in ipairs(cores) do
+    all = all + used(core)
+  end
+  return math.max(0, (all - server - generator) / seconds)
+end
+
+return machine

@@ -1,0 +1,82 @@
+-- One server that is measured: a process that ends with its variable's scope.
+
+local samples = require "bench.samples"
+
+local OUT = "build/bench"
+local START_SECONDS = 10
+local PAUSE = 0.05 -- seconds between looks at what it prints
+
+local Server = {}
+Server.__index = Server
+
+local function readFile(path)
+  local file = io.open(path)
+  local text = file and file:read "a" or ""
+  if file then
+    file:close()
+  end
+  return text
+end
+
+local function say(format, ...)
+  io.stderr:write(format:format(...), "\n")
+end
+
+-- Starts a peer for a line and waits until it tells its port. `pin` goes before its command. The
+-- kernel kills it, too, should this script be killed.
+function Server.start(peer, line, pin)
+  local log = ("%s/%s-%s.log"):format(OUT, peer.name, line.name)
+  local command = peer.start and peer.start(line) or peer.command .. " " .. line.mode
+  os.remove(log)
+  local pipe = assert(io.popen(([[ulimit -n $(ulimit -Hn) && echo $$ &&
+    exec setpriv --pdeathsig KILL %s %s >%s 2>&1 </dev/null]]):format(pin, command, log)))
+  local self = setmetatable({ pipe = pipe, pid = pipe:read "n", log = log }, Server)
+  for _ = 1, START_SECONDS / PAUSE do
+    self.port = readFile(log):match(peer.port or "port (%d+)")
+    if self.port then
+      return self
+    end
+    os.execute("sleep " .. PAUSE)
+  end
+  self:stop()
+  error(("%s doesn't start: %s"):format(peer.name, readFile(log)), 0)
+end
+
+function Server:stop()
+  if self.pipe then
+    os.execute(("kill -9 %d 2>/dev/null"):format(self.pid))
+    self.pipe:close()
+    self.pipe = nil
+  end
+end
+
+Server.__close = Server.stop
+
+-- Says what became of the server when it has ended by itself; its pipe then has the exit code.
+local function checkAlive(self)
+  if self.pipe and readFile(("/proc/%d/status"):format(self.pid)):find "\nState:%s*Z" then
+    local _, how, number = self.pipe:close()
+    self.pipe = nil
+    say("bench: the server has ended (%s %d); see %s", how, number, self.log)
+  end
+end
+
+-- One run of the generator against it: the figures that it answers with. Its `errors` is above 0
+-- where something went wrong.
+function Server:load(arguments, pin)
+  if not self.pipe then
+    return { errors = 1 }
+  end
+  local command = "%s %s/load %s --port %s --pid %d"
+  local pipe <close> = assert(io.popen(command:format(pin, OUT, arguments, self.port, self.pid)))
+  local result = samples.decode(pipe:read "a")
+  if not result or not result.errors then
+    error("the generator failed", 0)
+  end
+  if result.errors > 0 then
+    checkAlive(self)
+  end
+  return result
+end
+
+return Server

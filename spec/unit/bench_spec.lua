@@ -1,0 +1,409 @@
+-- The Lua parts of the bench, with made-up measurements: statistics, the file of samples, goals, table, picture, and
+-- the page for users that they end on.
+
+local docs = require "bench.docs"
+local figures = require "bench.figures"
+local goals = require "bench.goals"
+local judge = require "bench.judge"
+local machine = require "bench.machine"
+local measure = require "bench.measure"
+local plot = require "bench.plot"
+local report = require "bench.report"
+local samples = require "bench.samples"
+local stats = require "bench.stats"
+
+-- Measurements, one a round; a value that is false is a round that failed.
+local function rounds(values, others)
+  local results = {}
+  for i, value in ipairs(values) do
+    results[i] = { round = i, errors = value and 0 or 1, server_us = value or nil }
+    for key, list in pairs(others or {}) do results[i][key] = list[i] or list[#list] end
+  end
+  return results
+end
+
+local function section(name, results, extra)
+  local line = { name = name, costs = { { field = "server_us", title = name .. " title", unit = "us/message" } } }
+  for key, value in pairs(extra or {}) do line[key] = value end
+  local peers, names = {}, {}
+  for peer in pairs(results) do names[#names + 1] = peer end
+  table.sort(names, function(a, b) return a == "luaws" or b ~= "luaws" and a < b end)
+  for i, peer in ipairs(names) do peers[i] = { name = peer } end
+  return { line = line, peers = peers, results = results, rounds = 7 }
+end
+
+describe("stats", function()
+  it("finds medians and quartiles between neighbours, of any order", function()
+    assert.equal(3, stats.median({ 5, 1, 3 }))
+    assert.equal(2.5, stats.median({ 4, 1, 3, 2 }))
+    assert.equal(1.75, stats.quantile({ 4, 1, 3, 2 }, 0.25))
+    assert.equal(4, stats.quantile({ 4, 1, 3, 2 }, 1))
+    assert.equal(7, stats.quantile({ 7 }, 0.99))
+    assert.is_nil(stats.median({}))
+  end)
+
+  it("leaves the list as it was", function()
+    local list = { 3, 1, 2 }
+    stats.median(list)
+    assert.same({ 3, 1, 2 }, list)
+  end)
+
+  it("takes the distance of the quartiles, in shares of the median, as the spread", function()
+    assert.equal(0.5, stats.spread({ 3, 4, 5, 6, 2 }))
+    assert.is_nil(stats.spread({ 1, 2 }))
+  end)
+end)
+
+describe("figures", function()
+  it("compare round by round, so that what drifts cancels out", function()
+    local ours, theirs = rounds({ 1, 10, 100 }), rounds({ 2, 20, 200 })
+    assert.equal(0.5, figures.ratio(ours, theirs, "server_us"))
+    assert.equal(-10, figures.difference(ours, theirs, "server_us"))
+  end)
+
+  it("leave out rounds that only one side has, or that failed", function()
+    local ours, theirs = rounds({ 1, 9, false, 1 }), rounds({ 2, false, 3, 2, 5, 5 })
+    assert.equal(0.5, figures.ratio(ours, theirs, "server_us"))
+    assert.same({ 1, 9, 1 }, figures.list(ours, "server_us"))
+    assert.equal(1, figures.failures(ours))
+    assert.is_nil(figures.ratio(ours, {}, "server_us"))
+  end)
+
+  it("are steady with three rounds or more and quartiles at most 10 % apart", function()
+    assert.is_true((figures.isSteady(rounds({ 100, 101, 102, 103, 200 }), "server_us")))
+    assert.is_false((figures.isSteady(rounds({ 100, 101, 120, 130, 140 }), "server_us")))
+    assert.is_false((figures.isSteady(rounds({ 100, 100 }), "server_us")))
+  end)
+end)
+
+describe("the file of samples", function()
+  it("gives back what was put in", function()
+    local record = { run = 12, line = "echo", server = "a \"b\" \\ c, {d}: \n", round = 3, server_us = 4.25, other = 0 }
+    local text = samples.encode(record)
+    assert.falsy(text:find("\n", 1, true))
+    assert.same(record, samples.decode(text))
+    assert.same({}, samples.decode("{}"))
+    assert.same({ a = -1.5e-3, b = "" }, samples.decode('{"a":-0.0015,"b":""}'))
+  end)
+
+  it("drops what was cut short or is something else", function()
+    local text = samples.encode({ run = 1, line = "echo", server = "luaws", server_us = 4.25 })
+    for length = 0, #text - 1 do assert.is_nil(samples.decode(text:sub(1, length)), text:sub(1, length)) end
+    assert.is_nil(samples.decode("load: an error"))
+    assert.is_nil(samples.decode('{"a":[1]}'))
+  end)
+
+  it("is empty where there is none yet", function() assert.same({}, samples.read("/nonexistent/samples")) end)
+
+  it("counts only the newest run of each line", function()
+    local newest = samples.newest({
+      { run = 1, about = 1, date = "old" }, { run = 1, version = "x 1", server = "x" },
+      { run = 1, line = "a", server = "x", round = 1 }, { run = 1, line = "b", server = "x", round = 1 },
+      { run = 2, about = 1, date = "new" }, { run = 2, version = "x 2", server = "x" },
+      { run = 2, line = "b", server = "x", round = 1 }, { run = 2, line = "b", server = "x", round = 2 },
+      { run = 3, about = 1, date = "nothing" }, { run = 3, version = "x 3", server = "x" },
+    })
+    assert.equal(1, #newest.results.a.x)
+    assert.equal(2, #newest.results.b.x)
+    assert.equal(2, newest.results.b.x[1].run)
+    assert.same({ "old", "new" }, { newest.runs[1].date, newest.runs[2].date })
+    assert.is_nil(newest.runs[3])
+    assert.same("x 1, x 2", table.concat(newest.versions.x, ", "))
+  end)
+end)
+
+describe("others on the machine", function()
+  local function usage(now, first, second, server, generator)
+    return { now = now, cores = { [0] = first, [1] = second }, server = server, generator = generator }
+  end
+  local before = usage(100, 5, 5, 1, 1)
+
+  it("are what is used of the server's or the generator's core beyond them", function()
+    local pins = { server = 1, generator = 0 }
+    assert.equal(0.25, machine.others(before, usage(102, 6, 6.5, 2, 2), pins, { 0, 1 }))
+    assert.equal(0.5, machine.others(before, usage(102, 7, 6, 2, 2), pins, { 0, 1 }))
+    assert.equal(0, machine.others(before, usage(102, 6, 6, 2.1, 2), pins, { 0, 1 }))
+  end)
+
+  it("are what is used of all cores where nothing is pinned", function()
+    assert.equal(0.25, machine.others(before, usage(102, 6, 6.5, 2, 2), nil, { 0, 1 }))
+    assert.equal(0, machine.others(before, before, nil, { 0, 1 }))
+  end)
+
+  it("are counted from what the kernel says", function()
+    local used = machine.usage("self")
+    assert.is_true(used.now > 0)
+    assert.is_true(used.server >= 0)
+    for _, core in ipairs(machine.cores()) do assert.is_true(used.cores[core] >= 0) end
+  end)
+end)
+
+describe("goals", function()
+  local STEADY = { 10, 10, 10 }
+
+  local function judgeOne(goal, sections)
+    goal.line = goal.line or "echo"
+    return judge.verdicts({ goal }, sections)[1]
+  end
+
+  it("are reached, exceeded or missed by the ratio", function()
+    local sections = { section("echo", { luaws = rounds({ 9, 9, 9 }), bun = rounds(STEADY) }) }
+    assert.equal("reached", judgeOne({ against = "bun", most = 0.9, stretch = 0.8 }, sections).text)
+    assert.equal("reached, and more", judgeOne({ against = "bun", most = 1, stretch = 0.9 }, sections).text)
+    assert.equal("missed", judgeOne({ against = "bun", most = 0.89 }, sections).text)
+    assert.equal("reached", judgeOne({ against = "bun", least = 0.9, stretch = 1 }, sections).text)
+    assert.equal("missed", judgeOne({ against = "bun", least = 0.91 }, sections).text)
+    assert.equal(0.9, judgeOne({ against = "bun", least = 0.91 }, sections).value)
+  end)
+
+  it("may be about a difference, or luaws alone", function()
+    local sections = { section("echo", { luaws = rounds({ 19, 19, 19 }), bun = rounds(STEADY) }) }
+    assert.equal("reached", judgeOne({ against = "bun", by = "difference", most = 10, stretch = 0 }, sections).text)
+    assert.equal("missed", judgeOne({ against = "bun", by = "difference", most = 8 }, sections).text)
+    assert.equal("reached", judgeOne({ most = 19 }, sections).text)
+    assert.equal("missed", judgeOne({ most = 18 }, sections).text)
+  end)
+
+  it("may compare luaws on two lines", function()
+    local sections = {
+      section("two", { luaws = rounds(STEADY, { rate = { 190 } }) }, { unpinned = true }),
+      section("one", { luaws = rounds(STEADY, { rate = { 100 } }) }, { unpinned = true }),
+    }
+    local verdict = judgeOne({ line = "two", field = "rate", base = "one", least = 1.8 }, sections)
+    assert.same({ "reached", 1.9, "one" }, { verdict.text, verdict.value, verdict.base.line.name })
+  end)
+
+  it("are not measured by what is unsteady, has failed, or was set by the generator", function()
+    local function text(ours, theirs, goal)
+      return judgeOne(goal or { against = "bun", most = 1 }, { section("echo", { luaws = ours, bun = theirs }) }).text
+    end
+    assert.equal("not measured", text(rounds({ 5, 7, 9, 11 }), rounds(STEADY)))
+    assert.equal("not measured", text(rounds(STEADY), rounds({ 5, 7, 9, 11 })))
+    assert.equal("not measured", text(rounds({ 10, 10, 10, false }), rounds(STEADY)))
+    assert.equal("not measured", text(rounds({ 10 }), rounds({ 10 })))
+    local rate = { against = "bun", field = "rate", least = 0.8 }
+    local busy = rounds(STEADY, { rate = { 100 }, server_cpu = { 0.99 } })
+    local waiting = rounds(STEADY, { rate = { 100 }, server_cpu = { 0.5 } })
+    assert.equal("reached", text(busy, busy, rate))
+    assert.equal("not measured", text(busy, waiting, rate))
+  end)
+
+  it("are not run where the line or the server is missing", function()
+    assert.equal("not run", judgeOne({ against = "bun", most = 1 }, {}).text)
+    assert.equal("not run", judgeOne({ against = "bun", most = 1 },
+      { section("echo", { luaws = rounds(STEADY) }) }).text)
+  end)
+
+  it("are in order: what is better still is better", function()
+    for _, goal in ipairs(goals) do
+      local bound = goal.most or goal.least
+      assert.is_number(bound, goal.line)
+      assert.is_true(not goal.stretch or goal.most and goal.stretch <= bound or goal.least and goal.stretch >= bound,
+        goal.line)
+    end
+  end)
+
+  it("tell which figures a line is judged by", function()
+    local line = { name = "a", costs = { { field = "server_us" } } }
+    assert.same({ "server_us", "p99_us", "rate" }, judge.fields(line, {
+      { line = "a" }, { line = "a", field = "p99_us" }, { line = "b", field = "p50_us" },
+      { line = "b", field = "rate", base = "a" }, { line = "a", field = "p99_us" },
+    }))
+  end)
+end)
+
+describe("more rounds", function()
+  local STEADY, UNSTEADY = { 10, 10, 10, 10 }, { 10, 12, 14, 16 }
+
+  local function names(results, list)
+    local found = {}
+    for _, peer in ipairs(measure.unsteady(section("echo", results), list or {})) do found[#found + 1] = peer.name end
+    return found
+  end
+
+  it("are for what is unsteady, and luaws beside it", function()
+    local steady, unsteady = rounds(STEADY), rounds(UNSTEADY)
+    assert.same({}, names({ luaws = steady, bun = steady, ws = steady }))
+    assert.same({ "luaws", "ws" }, names({ luaws = steady, bun = steady, ws = unsteady }))
+    assert.same({ "luaws", "bun", "ws" }, names({ luaws = unsteady, bun = steady, ws = steady }))
+  end)
+
+  it("are also for what only a goal looks at", function()
+    local results = { luaws = rounds(STEADY, { p99_us = { 1, 2, 3, 4 } }), bun = rounds(STEADY) }
+    assert.same({}, names(results))
+    assert.same({ "luaws", "bun" }, names(results, { { line = "echo", field = "p99_us" } }))
+  end)
+
+  it("don't mend what failed", function()
+    assert.same({}, names({ luaws = rounds(STEADY), bun = rounds({ 10, 20, 30, false }) }))
+  end)
+end)
+
+describe("the table", function()
+  local function text(sections, list)
+    local newest = { runs = { { date = "today", commit = "abc", machine = "m", kernel = "k", pinning = "p",
+                                rounds = 7, duration = 1 } },
+                     versions = { luaws = { "luaws 1" }, bun = { "bun 1", "bun 2" } } }
+    return report.text(newest, { { name = "luaws" }, { name = "bun" } }, sections,
+      judge.verdicts(list or {}, sections))
+  end
+
+  local function cells(page, first, second)
+    for line in page:gmatch("[^\n]+") do
+      local found = {}
+      for cell in line:gmatch("| ([^|]*)") do found[#found + 1] = cell:match("^%s*(.-)%s*$") end
+      if found[1] == first and found[2] == second then return found end
+    end
+    error("no such row: " .. first .. ", " .. second)
+  end
+
+  it("has costs, spreads, ratios, rates and latencies", function()
+    local more = { rate = { 123456.7 }, p50_us = { 1234 }, p99_us = { 5 }, p999_us = { 6 }, server_cpu = { 0.99 },
+                   own_cpu = { 0.5 } }
+    local page = text({ section("echo", { luaws = rounds({ 4, 4, 4 }, more), bun = rounds({ 5, 5, 5 }, more) }) })
+    assert.same({ "echo title", "luaws", "4 us", "0 %", "", "123,457/s", "1,234", "5", "6", "99 %", "50 %" },
+      cells(page, "echo title", "luaws"))
+    assert.same({ "5 us", "0 %", "0.80" }, { table.unpack(cells(page, "echo title", "bun"), 3, 5) })
+    assert.falsy(page:find("not measured", 1, true))
+    assert.truthy(page:find("luaws 1; bun 1, bun 2.", 1, true))
+    assert.truthy(page:find("today; sources at abc.", 1, true))
+  end)
+
+  it("marks what is unsteady, what failed, and where the generator was the limit", function()
+    local page = text({ section("echo", {
+      luaws = rounds({ 4, 5, 6, 7 }, { server_cpu = { 0.5 } }), bun = rounds({ 4, false, 4 }),
+    }) })
+    assert.equal("5.5 us ?", cells(page, "echo title", "luaws")[3])
+    assert.equal("50 % *", cells(page, "echo title", "luaws")[10])
+    assert.equal("failed", cells(page, "echo title", "bun")[3])
+    assert.truthy(page:find("?: not measured", 1, true))
+    assert.truthy(page:find("*: the server had time to spare", 1, true))
+  end)
+
+  it("says how much others had of the machine", function()
+    local page = text({ section("echo", { luaws = rounds({ 4, 4, 4 }, { other = { 0.02, 0.04, 0.5 } }) }) })
+    assert.truthy(page:find("4 % of a core (median), more than 10 % in 1 of 3 measurements", 1, true), page)
+  end)
+
+  it("lists the goals that were run", function()
+    local list = {
+      { line = "echo", against = "bun", most = 1, stretch = 0.8 },
+      { line = "echo", field = "p50_us", by = "difference", against = "bun", most = 10, stretch = 0 },
+      { line = "echo", most = 2048 },
+      { line = "other", against = "bun", most = 7.77 },
+    }
+    local page = text({ section("echo", {
+      luaws = rounds({ 9, 9, 9 }, { p50_us = { 40 } }), bun = rounds({ 10, 10, 10 }, { p50_us = { 35 } }),
+    }) }, list)
+    assert.same({ "echo title", "bun", "reached", "0.90", "1.00", "0.80" }, cells(page, "echo title", "bun"))
+    assert.same({ "echo title: p50", "bun", "reached", "+5 us", "+10 us", "+0 us" },
+      cells(page, "echo title: p50", "bun"))
+    assert.same({ "echo title", "", "reached", "9 B", "2,048 B", "" }, cells(page, "echo title", ""))
+    assert.falsy(page:find("7.77", 1, true))
+  end)
+end)
+
+-- The elements of an XML text, nested as they should be; an error otherwise.
+local function readXml(text)
+  local open, elements, place = {}, {}, 1
+  while true do
+    local data, start = text:match("^([^<]*)()", place)
+    assert(not data:gsub("&#%d+;", ""):find("[&>]"), "not escaped: " .. data)
+    if start > #text then break end
+    local slash, name, attributes, empty, behind = text:match("^<(/?)([%a]+)([^<>]*)(/?)>()", start)
+    assert(name, "no element at " .. text:sub(start, start + 40))
+    empty = attributes:match("/$") or empty
+    local rest = attributes:gsub("/$", ""):gsub('%s+[%a%d-]+="[^"<>&]*"', "")
+    assert(rest:match("^%s*$"), "odd attributes: " .. attributes)
+    if slash == "/" then
+      assert.equal(table.remove(open), name)
+    else
+      elements[#elements + 1] = { name = name, attributes = attributes }
+      if empty ~= "/" then open[#open + 1] = name end
+    end
+    place = behind
+  end
+  assert.same({}, open)
+  return elements
+end
+
+describe("the picture", function()
+  local function draw(results, list, name)
+    return plot.svg({ section(name or "echo", results) }, list or {})
+  end
+
+  local function countOf(svg, name)
+    local count = 0
+    for _, element in ipairs(readXml(svg)) do count = count + (element.name == name and 1 or 0) end
+    return count
+  end
+
+  it("has a bar for each other server, as long as the ratio", function()
+    local svg = draw({ luaws = rounds({ 4, 4, 4 }), bun = rounds({ 8, 8, 8 }), floor = rounds({ 4, 4, 4 }) })
+    assert.equal(2, countOf(svg, "rect"))
+    assert.truthy(svg:find(">bun<.->0.50<.->floor<.->1.00<"))
+    local half, whole = svg:match('width="([%d.]+)" height="12".-<rect [^>]-width="([%d.]+)" height="12"')
+    assert.equal(2 * tonumber(half), tonumber(whole))
+  end)
+
+  it("cuts bars that would be too long, and says their ratio", function()
+    local svg = draw({ luaws = rounds({ 210, 210, 210 }), floor = rounds({ 10, 10, 10 }) })
+    assert.truthy(svg:find(">floor<.->21<"))
+    for width in svg:gmatch('width="([%d.]+)"') do assert.is_true(tonumber(width) <= 900) end
+  end)
+
+  it("marks what is unsteady and leaves out what failed", function()
+    local svg = draw({ luaws = rounds({ 4, 4, 4 }), bun = rounds({ 4, 6, 8, 10 }), ws = rounds({ 4, false, 4 }) })
+    assert.equal(1, countOf(svg, "rect"))
+    assert.truthy(svg:find(">? 0.67<", 1, true))
+  end)
+
+  it("shows a goal as an upright line", function()
+    local results = { luaws = rounds({ 4, 4, 4 }), bun = rounds({ 8, 8, 8 }) }
+    local without = countOf(draw(results), "path")
+    assert.equal(without + 1, countOf(draw(results, { { line = "echo", against = "bun", most = 0.9 } }), "path"))
+    assert.equal(without, countOf(draw(results, { { line = "echo", against = "bun", field = "rate", least = 1 } }),
+      "path"))
+  end)
+
+  it("breaks long titles, and has room for them", function()
+    local words = ("word "):rep(30)
+    local results = { luaws = rounds({ 4, 4, 4 }), bun = rounds({ 8, 8, 8 }) }
+    local long, short = draw(results, nil, words), draw(results)
+    assert.truthy(countOf(long, "text") > countOf(short, "text") + 1)
+    assert.is_true(tonumber(long:match('height="(%d+)"')) > tonumber(short:match('height="(%d+)"')))
+    for text in long:gmatch('font%-size="13">([^<]*word)<') do assert.is_true(#text <= 48) end
+  end)
+
+  it("escapes what it writes", function()
+    local svg = draw({ luaws = rounds({ 4, 4, 4 }), bun = rounds({ 8, 8, 8 }) }, nil, "a < b & \"c\" > d's\n")
+    readXml(svg)
+    assert.falsy(svg:find("a < b", 1, true))
+    assert.equal("&#38;&#60;x&#62;&#34;&#39;", plot.escape("&<x>\"'"))
+  end)
+
+  it("is read by a check that can fail", function()
+    for _, bad in ipairs({ "<a>", "<a></b>", "<a>&</a>", "<a b=c/>", "<a", "<a b=\"<\"/>" }) do
+      assert.has_error(function() readXml(bad) end)
+    end
+  end)
+end)
+
+describe("the page for users", function()
+  local page = ("a\n%s\nold\n%s\nz\n"):format(docs.BEGIN, docs.END)
+
+  it("has its block replaced, again and again", function()
+    local once = assert(docs.replace(page, "new\n"))
+    assert.equal(("a\n%s\n\nnew\n\n%s\nz\n"):format(docs.BEGIN, docs.END), once)
+    assert.equal(once, docs.replace(once, "new\n"))
+    assert.equal("old\n", docs.block(page))
+  end)
+
+  it("is left alone where the markers aren't there once each", function()
+    for _, bad in ipairs({ "", docs.BEGIN .. "\n", docs.END .. "\n" .. docs.BEGIN .. "\n", page .. page }) do
+      local text, message = docs.replace(bad, "new")
+      assert.is_nil(text)
+      assert.truthy(message:find(docs.BEGIN, 1, true))
+    end
+  end)
+end)
