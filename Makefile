@@ -4,7 +4,7 @@ PREFIX  ?= /usr/local
 SECONDS ?= 20
 ARGS    ?=
 
-.PHONY: build run test test-browser bench bench-instructions fuzz install lint format clean help
+.PHONY: build run test test-browser bench bench-peers bench-instructions fuzz install lint format clean help
 .DEFAULT_GOAL := build
 
 build:
@@ -28,7 +28,11 @@ test-browser:
 	@LUAWS_BROWSER=required build/debug/luaws-spec spec/browser
 
 bench: build
+	@tools/packages bench || echo "the bench goes on without what could not be installed"
 	@bench/run $(ARGS)
+
+bench-peers:
+	@tools/packages peers
 
 bench-instructions:
 	@tools/packages build instructions
@@ -61,7 +65,8 @@ help:
 	@echo "make test          builds with warnings as errors, checks the style, runs every spec;"
 	@echo "                   ARGS='spec/unit --filter frame' runs some (see luaws-spec --help)"
 	@echo "make test-browser  the chat in two pages of headless Chromium (installs it)"
-	@echo "make bench         echo and memory against other servers, one table"
+	@echo "make bench         luaws and other servers side by side (bench/README.md)"
+	@echo "make bench-peers   installs Go and nginx, to be measured too"
 	@echo "make bench-instructions  instructions per message against their budgets"
 	@echo "make fuzz          every fuzz target, SECONDS=20 each"
 	@echo "make install       to PREFIX=/usr/local, below DESTDIR"

@@ -22,7 +22,7 @@ function docs.replace(page, block)
   if not first then
     return nil, ("needs one line '%s' and, further down, one '%s'"):format(docs.BEGIN, docs.END)
   end
-  return page:sub(1, first) .. "\n" .. block .. "\n" .. page:sub(last)
+  return page:sub(1, first) .. block .. page:sub(last)
 end
 
 -- What stands between the markers.

@@ -64,10 +64,7 @@ local lines = {
     name = "connect",
     mode = "echo",
     load = "connect --connections 100",
-    costs = {
-      { field = "server_us", title = "connects, 100 at a time", unit = "us/connect" },
-      { field = "rate", title = "connects, 100 at a time: throughput", unit = "/s" },
-    },
+    costs = cpu("connects, 100 at a time", "connect"),
     peers = { "bun", "ws", "floor" },
   },
   {

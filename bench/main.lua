@@ -109,9 +109,6 @@ end
 local function findPresent(list)
   local found = {}
   for _, peer in ipairs(list) do
-    if peer.build then
-      os.execute(peer.build)
-    end
     if succeeds("{ " .. peer.test .. "; } >/dev/null 2>&1") then
       found[#found + 1] = peer
     else
@@ -260,10 +257,10 @@ local function publish()
   end
   local verdicts = judge.verdicts(goals, sections)
   local failures = countFailures(sections)
-  local text = report.text(newest, present, sections, verdicts)
-  print(text)
+  local parts = report.parts(newest, present, sections, verdicts)
+  io.write(report.text(parts))
   if isForDocs(verdicts, failures) then
-    writeDocs(text, plot.svg(sections, goals))
+    writeDocs(report.page(parts, PICTURE:match "[^/]+$"), plot.svg(sections, goals))
   end
   return failures == 0
 end

@@ -16,7 +16,10 @@ local function grouped(number)
 end
 
 function report.formatCost(value, unit)
-  return unit == "B" and grouped(value) .. " B" or ("%.3g us"):format(value)
+  if unit == "B" then
+    return grouped(value) .. " B"
+  end
+  return (value < 1000 and ("%.3g"):format(value) or grouped(value)) .. " us"
 end
 
 local function percent(share)
@@ -211,16 +214,31 @@ local function formatNotes(rows)
   return table.concat(text, "\n") .. "\n"
 end
 
--- All of it. `newest` as samples.newest returns it, `peers` those that have results, `verdicts` as
--- judge.verdicts returns them.
-function report.text(newest, peers, sections, verdicts)
-  local goals = formatGoals(verdicts)
+-- The tables, as texts: `head`, `goals` ("" where none was run), `results`, `notes`. `newest` as
+-- samples.newest returns it, `peers` those that have results, `verdicts` as judge.verdicts returns
+-- them.
+function report.parts(newest, peers, sections, verdicts)
   local results, rows = formatResults(sections)
-  local parts = { formatHead(newest, peers, sections), results, formatNotes(rows) }
-  if goals ~= "" then
-    table.insert(parts, 2, goals)
-  end
-  return table.concat(parts, "\n")
+  return {
+    head = formatHead(newest, peers, sections),
+    goals = formatGoals(verdicts),
+    results = results,
+    notes = formatNotes(rows),
+  }
+end
+
+-- For the terminal.
+function report.text(parts)
+  local goals = parts.goals ~= "" and parts.goals .. "\n" or ""
+  return parts.head .. "\n" .. goals .. parts.results .. "\n" .. parts.notes
+end
+
+-- For the page for users.
+function report.page(parts, picture)
+  local format = "![luaws's cost divided by that of other servers, as bars](%s)\n\n%s\n%s"
+    .. "### All figures\n\n%s\n%s"
+  local goals = parts.goals ~= "" and "### What we aim for\n\n" .. parts.goals .. "\n" or ""
+  return format:format(picture, parts.head, goals, parts.results, parts.notes)
 end
 
 return report

@@ -6,11 +6,19 @@ local figures = require "bench.figures"
 local goals = require "bench.goals"
 local judge = require "bench.judge"
 local machine = require "bench.machine"
+local markdown = require "spec.support.markdown"
 local measure = require "bench.measure"
 local plot = require "bench.plot"
 local report = require "bench.report"
 local samples = require "bench.samples"
 local stats = require "bench.stats"
+
+local PAGE, PICTURE = "docs/performance.md", "docs/performance.svg"
+
+local function readFile(path)
+  local file <close> = assert(io.open(path))
+  return file:read("a")
+end
 
 -- Measurements, one a round; a value that is false is a round that failed.
 local function rounds(values, others)
@@ -244,8 +252,9 @@ describe("the table", function()
     local newest = { runs = { { date = "today", commit = "abc", machine = "m", kernel = "k", pinning = "p",
                                 rounds = 7, duration = 1 } },
                      versions = { luaws = { "luaws 1" }, bun = { "bun 1", "bun 2" } } }
-    return report.text(newest, { { name = "luaws" }, { name = "bun" } }, sections,
+    local parts = report.parts(newest, { { name = "luaws" }, { name = "bun" } }, sections,
       judge.verdicts(list or {}, sections))
+    return report.text(parts), report.page(parts, "picture.svg")
   end
 
   local function cells(page, first, second)
@@ -300,6 +309,17 @@ describe("the table", function()
       cells(page, "echo title: p50", "bun"))
     assert.same({ "echo title", "", "reached", "9 B", "2,048 B", "" }, cells(page, "echo title", ""))
     assert.falsy(page:find("7.77", 1, true))
+  end)
+
+  it("goes with headings and the picture into the page for users", function()
+    local results = { luaws = rounds({ 9, 9, 9 }), bun = rounds({ 10, 10, 10 }) }
+    local plain, page = text({ section("echo", results) }, { { line = "echo", against = "bun", most = 1 } })
+    local read = markdown.parse(page)
+    assert.same({ "What we aim for", "All figures" }, { read.headings[1].text, read.headings[2].text })
+    assert.same({ 1, 2 }, { #read.tables[1].rows, #read.tables[2].rows })
+    assert.equal("picture.svg", read.links[1].target)
+    assert.equal(0, #markdown.parse(plain).headings)
+    assert.equal(1, #markdown.parse(select(2, text({ section("echo", results) }))).headings)
   end)
 end)
 
@@ -390,11 +410,18 @@ describe("the picture", function()
 end)
 
 describe("the page for users", function()
+  it("has its block, with tables and picture", function()
+    local read = markdown.parse(docs.block(readFile(PAGE)))
+    assert.is_true(#read.tables >= 1)
+    assert.equal(PICTURE:match("[^/]+$"), read.links[1].target)
+    assert.is_true(#readXml(readFile(PICTURE)) > 10)
+  end)
+
   local page = ("a\n%s\nold\n%s\nz\n"):format(docs.BEGIN, docs.END)
 
   it("has its block replaced, again and again", function()
     local once = assert(docs.replace(page, "new\n"))
-    assert.equal(("a\n%s\n\nnew\n\n%s\nz\n"):format(docs.BEGIN, docs.END), once)
+    assert.equal(("a\n%s\nnew\n%s\nz\n"):format(docs.BEGIN, docs.END), once)
     assert.equal(once, docs.replace(once, "new\n"))
     assert.equal("old\n", docs.block(page))
   end)
