@@ -16,6 +16,7 @@
 #include "ws/utf8.h"
 
 #include "probe.h"
+#include "ws_portable.h"
 
 #define SESSION "probe.ws.session"
 
@@ -120,8 +121,26 @@ static bool is_guard(const uint8_t *p, size_t n) {
   return true;
 }
 
-// mask(data, key, offset, from [, to]) -> data. Reads `from` bytes, and writes `to` bytes, behind a
-// boundary of 64; without `to` in place. Raises when anything beside the destination is touched.
+// What is there twice: as this machine runs it, and as one without vectors does. The functions
+// below find theirs in their upvalue.
+struct passes {
+  bool (*mask_copy)(uint8_t *dst, const uint8_t *src, size_t n, const uint8_t key[4],
+                    uint64_t offset);
+  bool (*utf8_feed)(struct ws_utf8 *u, const uint8_t *p, size_t n);
+  bool (*utf8_valid)(const void *p, size_t n);
+};
+
+static struct passes here = {ws_mask_copy, ws_utf8_feed, ws_utf8_valid};
+static struct passes portable = {ws_portable_mask_copy, ws_portable_utf8_feed,
+                                 ws_portable_utf8_valid};
+
+static const struct passes *get_passes(lua_State *L) {
+  return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+// mask(data, key, offset, from [, to]) -> data, isAscii. Reads `from` bytes, and writes `to` bytes,
+// behind a boundary of 64; without `to` in place. Raises when anything beside the destination is
+// touched.
 static int mask(lua_State *L) {
   struct span data = opt_span(L, 1);
   const uint8_t *key = opt_key(L, 2);
@@ -135,12 +154,13 @@ static int mask(lua_State *L) {
   memset(target, GUARD_BYTE, to + data.n + GUARD_SIZE);
   bool in_place = lua_isnoneornil(L, 5);
   memcpy(in_place ? dst : src, data.p, data.n);
-  ws_mask_copy(dst, in_place ? dst : src, data.n, key, offset);
+  bool is_ascii = get_passes(L)->mask_copy(dst, in_place ? dst : src, data.n, key, offset);
   lua_pushlstring(L, (const char *)dst, data.n);
+  lua_pushboolean(L, is_ascii);
   bool is_clean = is_guard(target, to) && is_guard(dst + data.n, GUARD_SIZE);
   free(source);
   free(target);
-  return is_clean ? 1 : luaL_error(L, "written beside the destination");
+  return is_clean ? 2 : luaL_error(L, "written beside the destination");
 }
 
 // utf8(piece, ...) -> the number of the piece that was refused or nil, whether the text may end
@@ -151,7 +171,7 @@ static int feed_utf8(lua_State *L) {
     struct span piece = opt_span(L, i);
     uint8_t *copy = alloc_exactly(piece.n);
     memcpy(copy, piece.p, piece.n);
-    bool is_good = ws_utf8_feed(&u, copy, piece.n);
+    bool is_good = get_passes(L)->utf8_feed(&u, copy, piece.n);
     free(copy);
     if (is_good) continue;
     lua_pushinteger(L, i);
@@ -165,7 +185,10 @@ static int feed_utf8(lua_State *L) {
 // utf8Valid(text) -> boolean
 static int utf8_valid(lua_State *L) {
   struct span text = opt_span(L, 1);
-  lua_pushboolean(L, ws_utf8_valid(text.p, text.n));
+  uint8_t *copy = alloc_exactly(text.n);
+  memcpy(copy, text.p, text.n);
+  lua_pushboolean(L, get_passes(L)->utf8_valid(copy, text.n));
+  free(copy);
   return 1;
 }
 
@@ -333,14 +356,18 @@ static const luaL_Reg functions[] = {
     {"parseFrame", parse_frame},
     {"writeFrame", write_frame},
     {"frameHeaderSize", frame_header_size},
-    {"mask", mask},
-    {"utf8", feed_utf8},
-    {"utf8Valid", utf8_valid},
     {"closeCodeIsValid", close_code_is_valid},
     {"closeCodeIsForScripts", close_code_is_for_scripts},
     {"parseClose", parse_close},
     {"writeClose", write_close},
     {"session", new_session},
+    {NULL, NULL},
+};
+
+static const luaL_Reg pass_functions[] = {
+    {"mask", mask},
+    {"utf8", feed_utf8},
+    {"utf8Valid", utf8_valid},
     {NULL, NULL},
 };
 
@@ -357,6 +384,12 @@ int probe_open_ws(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   luaL_newlib(L, functions);
+  lua_pushlightuserdata(L, &here);
+  luaL_setfuncs(L, pass_functions, 1);
+  luaL_newlibtable(L, pass_functions);
+  lua_pushlightuserdata(L, &portable);
+  luaL_setfuncs(L, pass_functions, 1);
+  lua_setfield(L, -2, "portable");
   set_integer(L, "sessionSize", sizeof(struct ws_session));
   return 1;
 }

@@ -327,6 +327,13 @@ for _, role in ipairs({ "server", "client" }) do
           { CAUSES.text })
       end)
 
+      it("refuses ASCII inside a character, also where a frame has nothing else", function()
+        check(peer(TEXT, "a\xc3", { fin = false }) .. peer(CONTINUATION, "b", { fin = false })
+          .. peer(CONTINUATION, "\xa9"), { CAUSES.text })
+        checkFailsAtLastByte(peer(TEXT, "a\xe4\xb8", { fin = false }),
+          peer(CONTINUATION, "b", { fin = false }), CAUSES.text)
+      end)
+
       it("does not carry a half character over to the next message", function()
         check(peer(BINARY, "a\xc3", { fin = false }) .. peer(CONTINUATION, "\xff")
           .. peer(TEXT, "\xa9"), { binary("a\xc3\xff"), CAUSES.text })

@@ -312,8 +312,9 @@ static bool announce_control(struct ws_session *s, struct ws_event *event, size_
 // text in progress invalid.
 static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n) {
   if (n == 0) return true;
+  bool is_ascii = false;
   if (s->role == WS_ROLE_SERVER) {
-    ws_mask_copy(dst, in->p, n, s->key, s->turn);
+    is_ascii = ws_mask_copy(dst, in->p, n, s->key, s->turn);
     s->turn = (s->turn + n) & 3;
   } else {
     memcpy(dst, in->p, n);
@@ -321,6 +322,7 @@ static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst
   consume(in, n);
   s->left -= n;
   if (is_control(s->opcode) || s->message_opcode != WS_OPCODE_TEXT) return true;
+  if (is_ascii && ws_utf8_is_complete(&s->utf8)) return true;
   return ws_utf8_feed(&s->utf8, dst, n);
 }
 

@@ -4,6 +4,7 @@
 #include "ws/utf8.h"
 
 #include <string.h>
+#include "ws/utf8_wide.h"
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -78,10 +79,17 @@ static const uint64_t steps[] = {
     [LEAD_F4] = ALL_REJECT ^ GO(START, AFTER_F4),
 };
 
+static size_t finish_character(struct ws_utf8 *u, const uint8_t *p, size_t n);
 static bool is_ascii_block(const uint8_t *p);
 static uint8_t run(uint8_t state, const uint8_t *p, size_t n);
 
 bool ws_utf8_feed(struct ws_utf8 *u, const uint8_t *p, size_t n) {
+  if (n >= WS_UTF8_WIDE_MIN) {
+    size_t tail = finish_character(u, p, n);
+    size_t wide = u->state == START ? ws_utf8_wide_skip(p + tail, n - tail) : 0;
+    p += tail + wide;
+    n -= tail + wide;
+  }
   for (; n >= BLOCK; p += BLOCK, n -= BLOCK) {
     if (u->state == START && is_ascii_block(p)) continue;
     u->state = run(u->state, p, BLOCK);
@@ -94,6 +102,14 @@ bool ws_utf8_feed(struct ws_utf8 *u, const uint8_t *p, size_t n) {
 bool ws_utf8_valid(const void *p, size_t n) {
   struct ws_utf8 u = {0};
   return ws_utf8_feed(&u, p, n) && ws_utf8_is_complete(&u);
+}
+
+// Takes what is missing of a character that the piece before has begun; returns its length.
+static size_t finish_character(struct ws_utf8 *u, const uint8_t *p, size_t n) {
+  size_t done = 0;
+  while (done < n && u->state != START && u->state != REJECT)
+    u->state = run(u->state, p + done++, 1);
+  return done;
 }
 
 static bool is_ascii_block(const uint8_t *p) {
