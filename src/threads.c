@@ -14,6 +14,7 @@
 #include <uv.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "crew/crew.h"
 #include "mailbox/batch.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
@@ -30,11 +31,13 @@ enum {
 struct threads {
   struct reactor **reactors;
   unsigned reactor_count;     // made
-  unsigned reactors_started;  // the first ones
   struct mailbox **mailboxes; // the reactors'
   struct worker **workers;
   unsigned worker_count;    // made
   unsigned workers_started; // the first ones
+  struct crew **crews;      // the reactors', then the workers'; or one for both
+  unsigned crew_count;
+  unsigned crews_started; // the first ones
   uv_loop_t loop;
   uv_signal_t interrupt, terminate, hangup;
   uv_async_t news; // sent by workers, after they have changed what is below
@@ -181,14 +184,33 @@ static int open_workers(struct threads *t, const struct options *o, const char *
   return 0;
 }
 
-static bool start(struct threads *t) {
-  for (; t->reactors_started < t->reactor_count; t->reactors_started++) {
-    if (reactor_start(t->reactors[t->reactors_started]) != 0) return false;
+static void add_crew(struct threads *t, struct reactor *reactor, struct worker *worker) {
+  t->crews[t->crew_count++] = crew_new(reactor, worker);
+}
+
+// Only one reactor and one worker can stand in for each other.
+static void open_crews(struct threads *t) {
+  t->crews = mem_zalloc((t->reactor_count + t->worker_count) * sizeof *t->crews);
+  if (t->reactor_count == 1 && t->worker_count == 1) {
+    add_crew(t, t->reactors[0], t->workers[0]);
+    return;
   }
-  for (; t->workers_started < t->worker_count; t->workers_started++) {
-    atomic_fetch_add(&t->running, 1);
-    if (worker_start(t->workers[t->workers_started]) == 0) continue;
-    atomic_fetch_sub(&t->running, 1);
+  for (unsigned i = 0; i < t->reactor_count; i++)
+    add_crew(t, t->reactors[i], NULL);
+  for (unsigned i = 0; i < t->worker_count; i++)
+    add_crew(t, NULL, t->workers[i]);
+}
+
+static bool start(struct threads *t) {
+  unsigned without_worker = t->crew_count - t->worker_count;
+  for (; t->crews_started < t->crew_count; t->crews_started++) {
+    bool has_worker = t->crews_started >= without_worker;
+    if (has_worker) atomic_fetch_add(&t->running, 1);
+    if (crew_start(t->crews[t->crews_started]) == 0) {
+      t->workers_started += has_worker;
+      continue;
+    }
+    if (has_worker) atomic_fetch_sub(&t->running, 1);
     return false;
   }
   return true;
@@ -204,10 +226,10 @@ static void run(struct threads *t) {
     stop_workers(t);
   }
   if (atomic_load(&t->running) > 0) uv_run(&t->loop, UV_RUN_DEFAULT);
-  for (unsigned i = 0; i < t->workers_started; i++)
-    worker_join(t->workers[i]);
-  for (unsigned i = 0; i < t->reactors_started; i++)
-    reactor_join(t->reactors[i]);
+  for (unsigned i = 0; i < t->reactor_count; i++)
+    reactor_quit(t->reactors[i]);
+  for (unsigned i = 0; i < t->crews_started; i++)
+    crew_join(t->crews[i]);
   close_loop(t);
 }
 
@@ -222,6 +244,8 @@ static void log_counters(const struct threads *t) {
 
 // The reactors first: their batches belong to the workers' mailboxes.
 static void free_threads(struct threads *t) {
+  for (unsigned i = 0; i < t->crew_count; i++)
+    crew_free(t->crews[i]);
   for (unsigned i = 0; i < t->reactor_count; i++)
     reactor_free(t->reactors[i]);
   for (unsigned i = 0; i < t->worker_count; i++)
@@ -229,6 +253,7 @@ static void free_threads(struct threads *t) {
   mem_free(t->reactors);
   mem_free(t->mailboxes);
   mem_free(t->workers);
+  mem_free(t->crews);
 }
 
 int threads_run(const struct options *options, const char *program) {
@@ -236,6 +261,7 @@ int threads_run(const struct options *options, const char *program) {
   struct err err;
   if (open_reactors(&t, options->io_threads, &err) == 0 &&
       open_workers(&t, options, program, 1, &err) == 0) {
+    open_crews(&t);
     run(&t);
     log_counters(&t);
   } else {

@@ -38,14 +38,11 @@ static void turn_worker(struct stage *s) {
   toggle(s, STAGE_WORKER);
 }
 
-// On a thread of its own: while servers start, the worker waits for the reactor.
-static void start_script(void *context) {
+// The script waits for the reactor, which is this thread's as well.
+static bool help(void *context) {
   struct stage *s = context;
-  runtime_init(&s->runtime, &s->options, s->events);
-  runtime_start(&s->runtime);
-  runtime_turn(&s->runtime);
-  s->is_started = true;
-  mailbox_wake(s->commands);
+  reactor_turn(s->reactor, true);
+  return true;
 }
 
 void stage_open(struct stage *s, const char *script, const char *argument) {
@@ -62,24 +59,26 @@ void stage_open(struct stage *s, const char *script, const char *argument) {
                                        .args = args,
                                        .host = "127.0.0.1",
                                        .port = 0};
-  uv_thread_t thread;
-  if (uv_thread_create(&thread, start_script, s) != 0) fail("no thread");
-  while (!s->is_started)
-    uv_run(&s->reactor->loop, UV_RUN_ONCE);
-  uv_thread_join(&thread);
+  runtime_init(&s->runtime, &s->options, s->events);
+  outgoing_set_help(&s->runtime.outgoing[0], help, s);
+  runtime_start(&s->runtime);
+  runtime_turn(&s->runtime);
   s->options.args = NULL;
   if (!s->runtime.default_web || !s->runtime.default_web->is_running) fail("the script has failed");
   s->port = s->runtime.default_web->port;
 }
 
-// From here on the reactor has a thread of its own: it ends there.
 void stage_close(struct stage *s) {
-  if (reactor_start(s->reactor) != 0) fail("no thread");
   runtime_stop(&s->runtime, 0);
-  while (runtime_is_alive(&s->runtime))
+  while (runtime_is_alive(&s->runtime)) {
     runtime_turn(&s->runtime);
+    reactor_turn(s->reactor, true);
+  }
   runtime_deinit(&s->runtime);
-  reactor_join(s->reactor);
+  reactor_quit(s->reactor);
+  while (reactor_turn(s->reactor, true))
+    ;
+  reactor_end(s->reactor);
   reactor_free(s->reactor);
   mailbox_take(s->events, s->runtime.finished);
   mailbox_free(s->events);

@@ -4,7 +4,6 @@
 // A reactor and a worker's runtime as they are, but both turned by the caller, on one thread: so
 // the same work is always done in the same order, and counts repeat exactly. Main thread.
 
-#include <stdatomic.h>
 #include <stdint.h>
 #include "mailbox/mailbox.h"
 #include "reactor/reactor.h"
@@ -19,7 +18,6 @@ struct stage {
   struct mailbox *events;   // the worker's
   struct worker_options options;
   struct runtime runtime;
-  atomic_bool is_started;
   enum stage_part counted;
   uint16_t port;
 };

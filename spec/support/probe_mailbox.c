@@ -21,6 +21,7 @@ struct probe_mailbox {
   struct mailbox *mailbox;
   struct batch batch;
   struct block *taken;
+  bool has_adopted;
 };
 
 static struct probe_mailbox *check(lua_State *L) {
@@ -107,14 +108,40 @@ static int take(lua_State *L) {
   return 1;
 }
 
+// mb:sleep([lendable])
 static int go_to_sleep(lua_State *L) {
-  lua_pushboolean(L, mailbox_sleep(check(L)->mailbox));
+  lua_pushboolean(L, mailbox_sleep(check(L)->mailbox, lua_toboolean(L, 2)));
   return 1;
 }
 
-static int wake(lua_State *L) {
-  mailbox_wake(check(L)->mailbox);
+static int rise(lua_State *L) {
+  lua_pushboolean(L, mailbox_rise(check(L)->mailbox));
+  return 1;
+}
+
+static int stop_lending(lua_State *L) {
+  lua_pushboolean(L, mailbox_stop_lending(check(L)->mailbox));
+  return 1;
+}
+
+static int yield(lua_State *L) {
+  mailbox_yield(check(L)->mailbox);
   return 0;
+}
+
+// mb:standIn(): from now on posts adopt the consumer's part where they can.
+static int stand_in(lua_State *L) {
+  struct probe_mailbox *p = check(L);
+  p->batch.adopted = &p->has_adopted;
+  return 0;
+}
+
+// mb:hasAdopted() -> whether one has, since the last call
+static int has_adopted(lua_State *L) {
+  struct probe_mailbox *p = check(L);
+  lua_pushboolean(L, p->has_adopted);
+  p->has_adopted = false;
+  return 1;
 }
 
 static int is_readable(lua_State *L) {
@@ -181,7 +208,7 @@ static uint64_t consume(struct mailbox *mb, uint64_t total) {
   struct block *blocks = NULL;
   while (total > 0) {
     blocks = mailbox_take(mb, blocks);
-    if (!blocks && mailbox_sleep(mb)) {
+    if (!blocks && mailbox_sleep(mb, false)) {
       struct pollfd fd = {mailbox_fd(mb), POLLIN, 0};
       poll(&fd, 1, -1);
     }
@@ -230,7 +257,11 @@ static const luaL_Reg METHODS[] = {
     {"flush", flush},
     {"take", take},
     {"sleep", go_to_sleep},
-    {"wake", wake},
+    {"rise", rise},
+    {"stopLending", stop_lending},
+    {"yield", yield},
+    {"standIn", stand_in},
+    {"hasAdopted", has_adopted},
     {"isReadable", is_readable},
     {"waitUntilDone", wait_until_done},
     {"pending", pending},

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "crew/crew.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "reactor/addresses.h"
@@ -214,6 +215,7 @@ static int open_file(lua_State *L) {
 
 struct echo {
   struct reactor *reactor;
+  struct crew *crew;
   struct mailbox *events;
   struct batch commands;
   uint16_t port;
@@ -280,7 +282,7 @@ static void serve(struct echo *e, int ms) {
         answer(e, r);
     }
     batch_flush(&e->commands);
-    if (blocks || !mailbox_sleep(e->events)) continue;
+    if (blocks || !mailbox_sleep(e->events, false)) continue;
     struct pollfd fd = {mailbox_fd(e->events), POLLIN, 0};
     if (poll(&fd, 1, ms) == 0) return;
   }
@@ -295,7 +297,8 @@ static int echo_new(lua_State *L) {
   e->reactor = reactor_new(0, 1, &err);
   e->events = mailbox_new();
   batch_init(&e->commands, reactor_mailbox(e->reactor));
-  if (reactor_start(e->reactor) != 0) return luaL_error(L, "no thread");
+  e->crew = crew_new(e->reactor, NULL);
+  if (crew_start(e->crew) != 0) return luaL_error(L, "no thread");
   struct record *r = batch_push(&e->commands, COMMAND_WEB_START, 1, sizeof(struct command_web));
   *(struct command_web *)r->payload = (struct command_web){echo_web(e), e->events};
   r = batch_push(&e->commands, COMMAND_SERVER_ADD, 2, sizeof(struct command_server));
@@ -309,7 +312,9 @@ static int echo_new(lua_State *L) {
 static int echo_close(lua_State *L) {
   struct echo *e = luaL_checkudata(L, 1, ECHO);
   if (!e->reactor) return 0;
-  reactor_join(e->reactor);
+  reactor_quit(e->reactor);
+  crew_join(e->crew);
+  crew_free(e->crew);
   batch_deinit(&e->commands);
   reactor_free(e->reactor);
   mailbox_free(e->events);

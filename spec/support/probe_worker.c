@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "crew/crew.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "script/worker.h"
@@ -21,6 +22,7 @@ enum { SLOTS = 256, PATIENCE_MS = 5000 };
 struct probe_worker {
   struct mailbox *commands; // what a reactor's mailbox would be
   struct worker *worker;
+  struct crew *crew;
   struct batch events;
   struct block *taken;
   char *code;
@@ -58,7 +60,8 @@ static int start(lua_State *L) {
   struct err err;
   p->worker = worker_new(&options, &err);
   batch_init(&p->events, worker_mailbox(p->worker));
-  worker_start(p->worker);
+  p->crew = crew_new(NULL, p->worker);
+  crew_start(p->crew);
   return 1;
 }
 
@@ -141,7 +144,7 @@ static int take(lua_State *L) {
   struct probe_worker *p = check(L);
   bool is_answered = lua_isnoneornil(L, 2) || lua_toboolean(L, 2);
   while (!(p->taken = mailbox_take(p->commands, p->taken))) {
-    if (!mailbox_sleep(p->commands)) continue;
+    if (!mailbox_sleep(p->commands, false)) continue;
     struct pollfd fd = {.fd = mailbox_fd(p->commands), .events = POLLIN};
     if (poll(&fd, 1, PATIENCE_MS) == 0) return 0;
   }
@@ -246,7 +249,7 @@ static int counters(lua_State *L) {
 // w:join() -> exit code; the worker must be ending.
 static int join(lua_State *L) {
   struct probe_worker *p = check(L);
-  if (!p->is_joined) worker_join(p->worker);
+  crew_join(p->crew);
   p->is_joined = true;
   lua_pushinteger(L, p->exit_code);
   return 1;
@@ -260,6 +263,7 @@ static int gc(lua_State *L) {
   luaL_argcheck(L, p->is_joined, 1, "a worker must be joined");
   batch_deinit(&p->events);
   mailbox_take(p->commands, p->taken);
+  crew_free(p->crew);
   worker_free(p->worker);
   mailbox_free(p->commands);
   mem_free(p->code);

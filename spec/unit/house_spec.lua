@@ -13,6 +13,7 @@ local LAYERS = {
   reactor = { layers = { "base", "ws", "http", "net", "mailbox" }, libraries = { "libuv" } },
   script = { layers = { "base", "ws", "http", "mailbox" },
              libraries = { "lua", "luv", "libuv" } },
+  crew = { layers = { "base", "mailbox", "reactor", "script" }, libraries = { "libuv" } },
   cli = { layers = { "base" }, libraries = { "libedit" } },
 }
 

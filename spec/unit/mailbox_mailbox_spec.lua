@@ -115,14 +115,59 @@ describe("a mailbox", function()
     assert.is_true(mb:sleep())
   end)
 
-  it("can be woken without a block, asleep or just before", function()
-    mb:wake()
-    assert.is_false(mb:sleep())
-    assert.is_true(mb:sleep())
-    mb:wake()
-    assert.is_true(mb:isReadable())
-    assert.same({}, mb:take())
-    assert.is_false(mb:isReadable())
+  describe("lent", function()
+    before_each(function() mb:standIn() end)
+
+    it("makes who posts the consumer, and wakes nobody", function()
+      assert.is_true(mb:sleep(true))
+      post "adopted"
+      assert.is_true(mb:hasAdopted())
+      assert.is_false(mb:isReadable())
+      assert.is_false(mb:rise())
+      post "another"
+      assert.is_false(mb:hasAdopted())
+      assert.equal(2, #mb:take())
+      assert.is_true(mb:sleep(true))
+      assert.is_true(mb:rise())
+    end)
+
+    it("is adopted neither awake nor against its will", function()
+      post "awake"
+      assert.is_false(mb:hasAdopted())
+      mb:take()
+      assert.is_true(mb:sleep(false))
+      post "asleep"
+      assert.is_false(mb:hasAdopted())
+      assert.is_true(mb:isReadable())
+      assert.is_true(mb:rise())
+    end)
+
+    it("is adopted no more when the lending has stopped, unless it has been just before", function()
+      assert.is_true(mb:sleep(true))
+      post "just before"
+      assert.is_false(mb:stopLending())
+      assert.is_true(mb:hasAdopted())
+      mb:take()
+      assert.is_true(mb:sleep(true))
+      assert.is_true(mb:stopLending())
+      post "after"
+      assert.is_false(mb:hasAdopted())
+      assert.is_true(mb:isReadable())
+    end)
+
+    it("goes back to the thread that waits", function()
+      assert.is_true(mb:sleep(true))
+      post "adopted"
+      assert.is_true(mb:hasAdopted())
+      assert.equal(1, #mb:take())
+      mb:yield()
+      assert.is_true(mb:isReadable())
+      post "for the other one"
+      assert.is_false(mb:hasAdopted())
+      assert.is_true(mb:rise())
+      assert.equal(1, #mb:take())
+      assert.is_false(mb:isReadable())
+    end)
   end)
 
   it("uses its blocks again, the large ones too", function()

@@ -20,7 +20,7 @@ void batch_init(struct batch *b, struct mailbox *to) {
 
 void batch_deinit(struct batch *b) {
   if (b->open) mailbox_return(b->to, b->open);
-  *b = (struct batch){.to = b->to};
+  *b = (struct batch){.to = b->to, .adopted = b->adopted};
 }
 
 struct record *batch_push(struct batch *b, uint16_t type, uint64_t id, size_t length) {
@@ -74,6 +74,6 @@ void batch_cancel(struct batch *b) {
 bool batch_flush(struct batch *b) {
   if (batch_is_empty(b)) return false;
   b->last = NULL;
-  b->open = mailbox_post(b->to, b->open);
+  b->open = mailbox_post(b->to, b->open, b->adopted);
   return true;
 }

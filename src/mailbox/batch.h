@@ -25,6 +25,7 @@ struct batch {
   struct mailbox *to;
   struct block *open;  // NULL: none taken yet
   struct record *last; // the newest record in it, NULL: none since the last flush
+  bool *adopted;       // see mailbox_post; NULL: this producer stands in for nobody
 };
 
 void batch_init(struct batch *b, struct mailbox *to);

@@ -29,7 +29,7 @@ struct mailbox {
   unsigned spares;
   size_t spare_bytes;
   bool asleep;    // the consumer waits or is about to: the next post must wake it
-  bool poked;     // mailbox_wake came while the consumer was awake
+  bool lendable;  // or may take its place
   bool signalled; // the descriptor is readable
   unsigned waiters;
   uint64_t done; // blocks given back
@@ -101,7 +101,17 @@ struct block *mailbox_block(struct mailbox *mb, size_t size) {
   return b;
 }
 
-struct block *mailbox_post(struct mailbox *mb, struct block *block) {
+// Lock held, the consumer asleep.
+static void rouse(struct mailbox *mb, bool *adopted) {
+  if (!adopted || !mb->lendable) {
+    signal_consumer(mb);
+    return;
+  }
+  mb->asleep = false;
+  *adopted = true;
+}
+
+struct block *mailbox_post(struct mailbox *mb, struct block *block, bool *adopted) {
   block->next = NULL;
   pthread_mutex_lock(&mb->lock);
   *mb->last = block;
@@ -109,7 +119,7 @@ struct block *mailbox_post(struct mailbox *mb, struct block *block) {
   mb->stats.blocks++;
   mb->stats.records += block->records;
   atomic_fetch_add_explicit(&mb->pending, block->used, memory_order_relaxed);
-  if (mb->asleep) signal_consumer(mb);
+  if (mb->asleep) rouse(mb, adopted);
   struct block *spare = pop_spare(mb, 0);
   pthread_mutex_unlock(&mb->lock);
   return spare;
@@ -166,26 +176,40 @@ struct block *mailbox_take(struct mailbox *mb, struct block *finished) {
   return taken;
 }
 
-bool mailbox_sleep(struct mailbox *mb) {
+bool mailbox_sleep(struct mailbox *mb, bool lendable) {
   pthread_mutex_lock(&mb->lock);
-  mb->asleep = !mb->first && !mb->poked;
-  mb->poked = false;
+  mb->asleep = !mb->first;
+  mb->lendable = lendable;
   bool asleep = mb->asleep;
   pthread_mutex_unlock(&mb->lock);
   return asleep;
 }
 
-int mailbox_fd(const struct mailbox *mb) {
-  return mb->wake_fd;
+// A signal makes the waiting thread the consumer, until its mailbox_take.
+bool mailbox_rise(struct mailbox *mb) {
+  pthread_mutex_lock(&mb->lock);
+  bool is_consumer = mb->asleep || mb->signalled;
+  mb->asleep = false;
+  pthread_mutex_unlock(&mb->lock);
+  return is_consumer;
 }
 
-void mailbox_wake(struct mailbox *mb) {
+bool mailbox_stop_lending(struct mailbox *mb) {
   pthread_mutex_lock(&mb->lock);
-  if (mb->asleep)
-    signal_consumer(mb);
-  else
-    mb->poked = true;
+  bool is_adopted = !mb->asleep && !mb->signalled;
+  if (!is_adopted) mb->lendable = false;
   pthread_mutex_unlock(&mb->lock);
+  return !is_adopted;
+}
+
+void mailbox_yield(struct mailbox *mb) {
+  pthread_mutex_lock(&mb->lock);
+  signal_consumer(mb);
+  pthread_mutex_unlock(&mb->lock);
+}
+
+int mailbox_fd(const struct mailbox *mb) {
+  return mb->wake_fd;
 }
 
 struct mailbox_stats mailbox_stats(struct mailbox *mb) {

@@ -48,8 +48,9 @@ void mailbox_free(struct mailbox *mb);
 struct block *mailbox_block(struct mailbox *mb, size_t size);
 
 // Producer: hands `block` over. Returns a recycled block for the next turn, or NULL. Blocks of one
-// producer arrive in the order in which they were posted.
-struct block *mailbox_post(struct mailbox *mb, struct block *block);
+// producer arrive in the order in which they were posted. `adopted` (may be NULL): set to true when
+// the consumer was asleep and lendable; then nobody is woken and this thread is the consumer now.
+struct block *mailbox_post(struct mailbox *mb, struct block *block, bool *adopted);
 
 // Producer: gives an unused block back.
 void mailbox_return(struct mailbox *mb, struct block *block);
@@ -67,14 +68,22 @@ size_t mailbox_pending(const struct mailbox *mb);
 struct block *mailbox_take(struct mailbox *mb, struct block *finished);
 
 // Consumer: declares that it is about to wait. False when something has been posted meanwhile
-// (take it instead); true: the next post makes mailbox_fd readable.
-bool mailbox_sleep(struct mailbox *mb);
+// (take it instead); true: the next post makes mailbox_fd readable. `lendable`: a producer may make
+// itself the consumer meanwhile (mailbox_post), until it sleeps or yields in its turn.
+bool mailbox_sleep(struct mailbox *mb, bool lendable);
+
+// The thread that waits at mailbox_fd, when it has waited for long enough or the descriptor is
+// readable: whether it is the consumer again. False: another one has adopted that part.
+bool mailbox_rise(struct mailbox *mb);
+
+// The same thread: whoever posts next wakes it. False: its part has just been adopted.
+bool mailbox_stop_lending(struct mailbox *mb);
+
+// A consumer that has adopted its part: wakes the thread that waits, which is the consumer then.
+void mailbox_yield(struct mailbox *mb);
 
 // Consumer: readable when a post has come during the sleep. mailbox_take resets it.
 int mailbox_fd(const struct mailbox *mb);
-
-// Any thread: makes the consumer wake up once, without a block.
-void mailbox_wake(struct mailbox *mb);
 
 struct mailbox_stats mailbox_stats(struct mailbox *mb);
 

@@ -14,7 +14,7 @@
 static void reply(struct reactor *r, struct mailbox *to, uint64_t call, int result, uint16_t port,
                   const struct err *err) {
   if (!to) return;
-  struct lane *lane = lane_find(&r->lanes, to);
+  struct lane *lane = lane_find(r, to);
   struct record *record = batch_push(&lane->batch, EVENT_REPLY, call, sizeof(struct event_reply));
   struct event_reply *answer = (struct event_reply *)record->payload;
   *answer = (struct event_reply){.ok = result == 0, .port = port};
@@ -64,7 +64,7 @@ static void stop(struct reactor *r) {
 
 static void run_consumed(struct reactor *r, const struct record *record) {
   const struct command_consumed *command = (const struct command_consumed *)record->payload;
-  struct lane *lane = lane_find(&r->lanes, command->owner);
+  struct lane *lane = lane_find(r, command->owner);
   lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
   if (lane->owed > r->lane_window / 2) return;
   while (!list_empty(&lane->paused)) {

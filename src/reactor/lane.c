@@ -3,12 +3,14 @@
 #include "reactor/lane.h"
 
 #include "base/mem.h"
+#include "reactor/loop.h"
 
-struct lane *lane_new(struct list *lanes, struct mailbox *to) {
+static struct lane *add(struct reactor *r, struct mailbox *to) {
   struct lane *l = mem_zalloc(sizeof *l);
   batch_init(&l->batch, to);
+  if (r->stands_in) l->batch.adopted = &r->has_adopted;
   list_init(&l->paused);
-  list_push(lanes, &l->node);
+  list_push(&r->lanes, &l->node);
   return l;
 }
 
@@ -18,12 +20,12 @@ void lane_free(struct lane *l) {
   mem_free(l);
 }
 
-struct lane *lane_find(struct list *lanes, struct mailbox *to) {
-  for (struct list *node = lanes->next; node != lanes; node = node->next) {
+struct lane *lane_find(struct reactor *r, struct mailbox *to) {
+  for (struct list *node = r->lanes.next; node != &r->lanes; node = node->next) {
     struct lane *l = LIST_ENTRY(node, struct lane, node);
     if (l->batch.to == to) return l;
   }
-  return lane_new(lanes, to);
+  return add(r, to);
 }
 
 void lanes_flush(struct list *lanes) {

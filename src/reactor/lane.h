@@ -9,6 +9,8 @@
 #include "base/list.h"
 #include "mailbox/batch.h"
 
+struct reactor;
+
 struct lane {
   struct list node; // on the reactor's list
   struct batch batch;
@@ -16,12 +18,9 @@ struct lane {
   struct list paused; // connections that are not read until it has (conn_extra.lane_node)
 };
 
-// Appends a new lane to `lanes`.
-struct lane *lane_new(struct list *lanes, struct mailbox *to);
-void lane_free(struct lane *l);
-
 // The lane to that mailbox, made when there is none.
-struct lane *lane_find(struct list *lanes, struct mailbox *to);
+struct lane *lane_find(struct reactor *r, struct mailbox *to);
+void lane_free(struct lane *l);
 
 // Hands every batch over.
 void lanes_flush(struct list *lanes);

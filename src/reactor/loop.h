@@ -29,8 +29,9 @@ struct reactor {
   unsigned count;
   struct mailbox *mailbox;
   struct block *inbox; // taken from it and not yet carried out
-  uv_thread_t thread;
   bool quitting;
+  bool stands_in;   // posts make this thread a sleeping worker's stand-in
+  bool has_adopted; // and one has
 
   uv_loop_t loop;
   uv_poll_t mail;       // mailbox_fd

@@ -99,7 +99,7 @@ static void on_prepare(uv_prepare_t *handle) {
   run_commands(r);
   lanes_flush(&r->lanes);
   // Asleep: what is posted from here on makes mailbox_fd readable, so that the poll ends.
-  bool has_more = r->inbox || r->quitting || !mailbox_sleep(r->mailbox);
+  bool has_more = r->inbox || r->quitting || r->has_adopted || !mailbox_sleep(r->mailbox, false);
   start_timer(r, has_more);
 }
 
@@ -167,25 +167,33 @@ static void close_everything(struct reactor *r) {
   uv_close((uv_handle_t *)&r->timer, NULL);
 }
 
-static void run_thread(void *context) {
-  struct reactor *r = context;
-  while (!r->quitting)
-    uv_run(&r->loop, UV_RUN_ONCE);
+void reactor_stand_in(struct reactor *r) {
+  assert(list_empty(&r->lanes));
+  r->stands_in = true;
+}
+
+bool reactor_turn(struct reactor *r, bool at_once) {
+  uv_run(&r->loop, at_once ? UV_RUN_NOWAIT : UV_RUN_ONCE);
+  return !r->quitting;
+}
+
+bool reactor_has_adopted(struct reactor *r) {
+  bool has_adopted = r->has_adopted;
+  r->has_adopted = false;
+  return has_adopted;
+}
+
+void reactor_end(struct reactor *r) {
   close_everything(r);
   uv_run(&r->loop, UV_RUN_DEFAULT);
   assert(list_empty(&r->webs));
 }
 
-int reactor_start(struct reactor *r) {
-  return uv_thread_create(&r->thread, run_thread, r);
-}
-
-void reactor_join(struct reactor *r) {
+void reactor_quit(struct reactor *r) {
   struct batch batch;
   batch_init(&batch, r->mailbox);
   batch_push(&batch, COMMAND_QUIT, 0, 0);
   batch_flush(&batch);
-  uv_thread_join(&r->thread);
   batch_deinit(&batch);
 }
 

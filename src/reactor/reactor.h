@@ -1,10 +1,11 @@
 #ifndef REACTOR_REACTOR_H
 #define REACTOR_REACTOR_H
 
-// An I/O thread: a uv_loop with its listeners and connections. It is told what to do through its
+// An I/O loop: a uv_loop with its listeners and connections. It is told what to do through its
 // mailbox (mailbox/command.h) and tells what happened through those of the workers
 // (mailbox/event.h). Knows no Lua.
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
 #include "mailbox/mailbox.h"
@@ -18,12 +19,22 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct err *err);
 // Where commands go; exists from reactor_new to reactor_free.
 struct mailbox *reactor_mailbox(struct reactor *r);
 
-// Starts the thread. 0, or a negative errno.
-int reactor_start(struct reactor *r);
+// Before the first turn: events for a worker that is asleep and lendable make the thread that runs
+// this reactor its stand-in (mailbox_post).
+void reactor_stand_in(struct reactor *r);
 
-// Ends the thread: every socket is destroyed, nothing is told any more. Call it when the workers
-// have ended; waits for it. Only after a successful reactor_start.
-void reactor_join(struct reactor *r);
+// One turn of its loop; waits for something to do unless `at_once`. Any thread, one at a time.
+// False: it has been told to quit.
+bool reactor_turn(struct reactor *r, bool at_once);
+
+// Whether the last turn has made this thread a worker's stand-in. Tells so once.
+bool reactor_has_adopted(struct reactor *r);
+
+// The last turn, after the workers have ended: every socket is destroyed, nothing is told any more.
+void reactor_end(struct reactor *r);
+
+// Any thread: tells the reactor to quit.
+void reactor_quit(struct reactor *r);
 
 void reactor_free(struct reactor *r);
 

@@ -76,7 +76,7 @@ int server_add(struct reactor *r, struct server_config *config, struct err *err)
   s->web = w;
   s->config = config;
   s->pattern = pattern;
-  s->lane = lane_find(&r->lanes, config->owner);
+  s->lane = lane_find(r, config->owner);
   list_init(&s->node);
   list_init(&s->conns);
   addresses_init(&s->addresses);

@@ -57,7 +57,7 @@ int web_start(struct reactor *r, struct web_config *config, uint16_t *port, stru
     mem_free(w);
     return result;
   }
-  w->lane = lane_find(&r->lanes, config->owner);
+  w->lane = lane_find(r, config->owner);
   *port = w->listener.port;
   list_push(&r->webs, &w->node);
   return 0;

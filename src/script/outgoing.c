@@ -10,6 +10,7 @@ enum {
   // What a reactor may lag behind, in bytes of commands, before its worker waits for it.
   BEHIND_MAX = 64 * 1024 * 1024,
   DRAIN_MS = 1000,
+  HELP_MIN = 512 * 1024, // when the reactor waits for this very thread
 };
 
 static unsigned char *put_frame(unsigned char *at, enum ws_opcode opcode, const char *data,
@@ -25,6 +26,11 @@ static size_t pad(size_t n) {
 void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner, uint64_t window) {
   *o = (struct outgoing){.owner = owner, .consumed_max = window / 8};
   batch_init(&o->batch, to);
+}
+
+void outgoing_set_help(struct outgoing *o, bool (*help)(void *context), void *context) {
+  o->help = help;
+  o->help_context = context;
 }
 
 void outgoing_deinit(struct outgoing *o) {
@@ -88,8 +94,18 @@ void outgoing_flush(struct outgoing *o) {
   if (batch_flush(&o->batch)) keep_behind(o);
 }
 
+bool outgoing_help(struct outgoing *o) {
+  return o->help && o->help(o->help_context);
+}
+
+static void catch_up(struct outgoing *o, size_t behind) {
+  while (mailbox_pending(o->batch.to) > behind && outgoing_help(o))
+    ;
+}
+
 void outgoing_drain(struct outgoing *o) {
   outgoing_flush(o);
+  catch_up(o, 0);
   mailbox_wait_until_done(o->batch.to, DRAIN_MS);
 }
 
@@ -135,6 +151,7 @@ static bool join_single(struct outgoing *o, uint64_t handle, enum ws_opcode opco
 // With the first record of a new block, or after a hand-over: lets the reactor catch up.
 static void keep_behind(struct outgoing *o) {
   if (o->batch.open && o->batch.open->records > 1) return;
+  catch_up(o, HELP_MIN);
   if (mailbox_pending(o->batch.to) <= BEHIND_MAX) return;
   while (!mailbox_wait_until_done(o->batch.to, DRAIN_MS))
     ;

@@ -12,7 +12,9 @@
 
 struct outgoing {
   struct batch batch;
-  struct mailbox *owner; // the worker's, by which the reactor knows it
+  struct mailbox *owner;       // the worker's, by which the reactor knows it
+  bool (*help)(void *context); // see worker_set_help; may be NULL
+  void *help_context;
   uint64_t consumed;     // cost of messages worked off and not yet told
   uint64_t consumed_max; // from here on it is told though there is nothing else to tell
   // The frame that stands alone in `single`, the newest record when it was written: a SEND or a
@@ -25,6 +27,8 @@ struct outgoing {
 
 // `window`: what the worker may owe to that reactor (mailbox/event.h).
 void outgoing_init(struct outgoing *o, struct mailbox *to, struct mailbox *owner, uint64_t window);
+
+void outgoing_set_help(struct outgoing *o, bool (*help)(void *context), void *context);
 
 // Nothing may be waiting in the batch.
 void outgoing_deinit(struct outgoing *o);
@@ -45,6 +49,9 @@ void outgoing_close(struct outgoing *o, enum command_type type, uint64_t handle,
 
 // Hands the batch over.
 void outgoing_flush(struct outgoing *o);
+
+// The script waits for this reactor: runs a turn of it, if it is this thread that must.
+bool outgoing_help(struct outgoing *o);
 
 // Hands it over and waits until the reactor has carried it out, a second at most.
 void outgoing_drain(struct outgoing *o);

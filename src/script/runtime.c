@@ -83,7 +83,7 @@ void runtime_start(struct runtime *rt) {
 void runtime_turn(struct runtime *rt) {
   runtime_receive(rt);
   runtime_tick(rt);
-  if (rt->has_loop) uvloop_run(rt, 0);
+  if (!uvloop_is_idle(rt)) uvloop_run(rt, 0);
   link_run_held(rt);
   task_run_ready(rt);
   while (rt->inbox) {
@@ -186,7 +186,7 @@ struct event_reply runtime_call(struct runtime *rt, uint64_t call) {
     if (runtime_receive(rt)) {
       const struct event_reply *reply = find_reply(*newest, call);
       if (reply) return *reply;
-    } else if (mailbox_sleep(rt->mailbox)) {
+    } else if (!outgoing_help(&rt->outgoing[0]) && mailbox_sleep(rt->mailbox, false)) {
       struct pollfd fd = {.fd = mailbox_fd(rt->mailbox), .events = POLLIN};
       poll(&fd, 1, -1);
     }

@@ -12,6 +12,8 @@
 #include "script/runtime.h"
 #include "script/task.h"
 
+enum { OWN_HANDLES = 2 }; // loop_mail, loop_timer
+
 static int open_luv(lua_State *L);
 static int close_all_handles(lua_State *L);
 static void replace_functions(lua_State *L);
@@ -47,6 +49,19 @@ void uvloop_run(struct runtime *rt, uint64_t timeout) {
 
 bool uvloop_is_alive(const struct runtime *rt) {
   return rt->has_loop && uv_loop_alive(&rt->loop);
+}
+
+static void count_handle(uv_handle_t *handle, void *count) {
+  (void)handle;
+  ++*(int *)count;
+}
+
+bool uvloop_is_idle(const struct runtime *rt) {
+  if (!rt->has_loop) return true;
+  if (uv_loop_alive(&rt->loop)) return false;
+  int handles = 0; // those that don't keep the loop alive
+  uv_walk((uv_loop_t *)&rt->loop, count_handle, &handles);
+  return handles == OWN_HANDLES;
 }
 
 // luv's handles are closed through luv, because only it can free them.

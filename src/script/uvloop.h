@@ -19,6 +19,9 @@ void uvloop_run(struct runtime *rt, uint64_t timeout);
 // Whether anything of luv's will ever call back.
 bool uvloop_is_alive(const struct runtime *rt);
 
+// Whether the loop has nothing to run or to wait for.
+bool uvloop_is_idle(const struct runtime *rt);
+
 // Closes all handles and runs the loop dry, calling no script any more. Before the Lua state goes.
 void uvloop_close(struct runtime *rt);
 

@@ -1,10 +1,11 @@
-// The worker: a thread around a runtime. worker_new, _start, _join and _free are for the thread
-// that owns the worker; everything else here runs in the worker's own.
+// The worker: a runtime, and how whoever runs it waits. worker_new, _set_help and _free are for the
+// thread that owns the worker; the rest is for the crew's threads.
 
 #include "script/worker.h"
 
 #include <errno.h>
 #include <poll.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "mailbox/event.h"
 #include "script/runtime.h"
@@ -13,11 +14,13 @@
 struct worker {
   struct worker_options options;
   struct mailbox *mailbox;
-  uv_thread_t thread;
   struct runtime runtime;
+  bool (*help)(void *context);
+  void *help_context;
+  // Of the thread that waits; written while it is the mailbox's consumer, read by stand-ins too.
+  uint64_t wakes_at; // ms: when it will rise by itself
+  bool waits_in_loop;
 };
-
-static void run(void *context);
 
 struct worker *worker_new(const struct worker_options *options, struct err *err) {
   struct mailbox *mailbox = mailbox_new();
@@ -31,16 +34,13 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
   return w;
 }
 
+void worker_set_help(struct worker *w, bool (*help)(void *context), void *context) {
+  w->help = help;
+  w->help_context = context;
+}
+
 struct mailbox *worker_mailbox(struct worker *w) {
   return w->mailbox;
-}
-
-int worker_start(struct worker *w) {
-  return uv_thread_create(&w->thread, run, w);
-}
-
-void worker_join(struct worker *w) {
-  uv_thread_join(&w->thread);
 }
 
 void worker_free(struct worker *w) {
@@ -49,16 +49,61 @@ void worker_free(struct worker *w) {
   mem_free(w);
 }
 
-// Waits for events, what is due, or luv.
-static void wait_for_work(struct runtime *rt) {
+void worker_begin(struct worker *w) {
+  runtime_init(&w->runtime, &w->options, w->mailbox);
+  for (unsigned i = 0; i < w->options.reactor_count; i++)
+    outgoing_set_help(&w->runtime.outgoing[i], w->help, w->help_context);
+  runtime_start(&w->runtime);
+}
+
+bool worker_turn(struct worker *w) {
+  struct runtime *rt = &w->runtime;
+  if (rt->phase != PHASE_ENDED) runtime_turn(rt);
+  return rt->phase != PHASE_ENDED;
+}
+
+static uint64_t next_due(const struct runtime *rt) {
   uint64_t timeout = runtime_timeout(rt);
-  if (timeout == 0 || !mailbox_sleep(rt->mailbox)) return;
-  if (rt->has_loop) {
-    uvloop_run(rt, timeout);
-    return;
+  return timeout > INT32_MAX ? UINT64_MAX : clock_ms() + timeout;
+}
+
+bool worker_sleep(struct worker *w, bool lendable) {
+  struct runtime *rt = &w->runtime;
+  if (runtime_timeout(rt) == 0) return false;
+  w->wakes_at = next_due(rt);
+  w->waits_in_loop = !uvloop_is_idle(rt);
+  return mailbox_sleep(w->mailbox, lendable && !w->waits_in_loop);
+}
+
+bool worker_wait(struct worker *w, uint64_t timeout) {
+  uint64_t now = clock_ms();
+  uint64_t left = w->wakes_at == UINT64_MAX ? UINT64_MAX
+                  : w->wakes_at > now       ? w->wakes_at - now
+                                            : 1;
+  if (left < timeout) timeout = left;
+  if (w->waits_in_loop) {
+    uvloop_run(&w->runtime, timeout);
+    return true;
   }
-  struct pollfd fd = {.fd = mailbox_fd(rt->mailbox), .events = POLLIN};
-  poll(&fd, 1, timeout > INT32_MAX ? -1 : (int)timeout);
+  struct pollfd fd = {.fd = mailbox_fd(w->mailbox), .events = POLLIN};
+  int ready = poll(&fd, 1, timeout > INT32_MAX ? -1 : (int)timeout);
+  return ready != 0 || clock_ms() >= w->wakes_at;
+}
+
+bool worker_rise(struct worker *w) {
+  return mailbox_rise(w->mailbox);
+}
+
+bool worker_stop_lending(struct worker *w) {
+  return mailbox_stop_lending(w->mailbox);
+}
+
+bool worker_rest(struct worker *w, bool lendable) {
+  struct runtime *rt = &w->runtime;
+  if (rt->phase != PHASE_ENDED && uvloop_is_idle(rt) && next_due(rt) >= w->wakes_at)
+    return mailbox_sleep(w->mailbox, lendable);
+  mailbox_yield(w->mailbox);
+  return true;
 }
 
 static void give_back(struct mailbox *mailbox, struct block *chain) {
@@ -69,16 +114,8 @@ static void give_back(struct mailbox *mailbox, struct block *chain) {
   }
 }
 
-static void run(void *context) {
-  struct worker *w = context;
+void worker_end(struct worker *w) {
   struct runtime *rt = &w->runtime;
-  runtime_init(rt, &w->options, w->mailbox);
-  runtime_start(rt);
-  for (;;) {
-    runtime_turn(rt);
-    if (!runtime_is_alive(rt)) break;
-    wait_for_work(rt);
-  }
   int exit_code = rt->exit_code;
   runtime_deinit(rt);
   give_back(w->mailbox, rt->inbox);

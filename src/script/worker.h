@@ -1,9 +1,9 @@
 #ifndef SCRIPT_WORKER_H
 #define SCRIPT_WORKER_H
 
-// A worker: a thread with a Lua state that runs a script and then its handlers, one event at a
-// time. It hears of connections through its mailbox and answers through those of the reactors.
-// Knows no socket.
+// A worker: a Lua state that runs a script and then its handlers, one event at a time. It hears of
+// connections through its mailbox and answers through those of the reactors. Knows no socket, and
+// no thread: a crew (crew/crew.h) runs it.
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,11 +34,34 @@ struct worker_options {
 // NULL: *err says why.
 struct worker *worker_new(const struct worker_options *options, struct err *err);
 
+// Before worker_begin. `help` is called whenever the script waits for a reactor: it runs a turn of
+// that, if it is this thread that must. False: another one does.
+void worker_set_help(struct worker *w, bool (*help)(void *context), void *context);
+
 // Where events go (EVENT_STOP from main among them).
 struct mailbox *worker_mailbox(struct worker *w);
 
-int worker_start(struct worker *w); // 0, or a negative errno
-void worker_join(struct worker *w);
+// What its thread does: begin; then turns, and waits in between; end.
+void worker_begin(struct worker *w);
+void worker_end(struct worker *w); // tells on_end
+
+// One turn. Any thread, one at a time: the mailbox's consumer. False: it has come to its end.
+bool worker_turn(struct worker *w);
+
+// The consumer is going to wait. False: there is more to do. `lendable`: see mailbox_sleep.
+bool worker_sleep(struct worker *w, bool lendable);
+
+// Waits for events or what is due, at most `timeout` ms. True when something of that has come.
+bool worker_wait(struct worker *w, uint64_t timeout);
+
+// See mailbox.h.
+bool worker_rise(struct worker *w);
+bool worker_stop_lending(struct worker *w);
+
+// A thread that has stood in has done its turn: the worker sleeps again, or its own thread is woken
+// where that has something to do. False: there is more to do at once.
+bool worker_rest(struct worker *w, bool lendable);
+
 void worker_free(struct worker *w);
 
 #endif
