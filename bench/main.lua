@@ -76,7 +76,7 @@ local function readOptions()
   return {
     rounds = rounds,
     mostRounds = readNumber("ROUNDS_MAX", most),
-    duration = readNumber("DURATION", 0.8),
+    duration = readNumber("DURATION", 0.6),
     warmup = readNumber("WARMUP", 0.2),
     minutes = readNumber("MINUTES", 15),
   }
@@ -271,7 +271,11 @@ local function main()
   elseif arg[1] then
     error("usage: bench/run [--report]", 0)
   end
-  measureChosen()
+  local ok, problem = pcall(measureChosen)
+  if not ok then
+    say("bench: what was measured is kept; bench/run --report makes tables of it")
+    error(problem, 0)
+  end
   return publish()
 end
 

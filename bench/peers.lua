@@ -19,7 +19,8 @@ local function luaws(name, binary)
     },
     test = "test -x " .. binary,
     missing = binary .. " isn't built",
-    version = binary .. " --version | head -n 1",
+    version = ("echo %s$(%s --version | head -n 1)"):format(
+      name == "luaws" and "" or name .. ": ", binary),
   }
 end
 

@@ -20,11 +20,11 @@ local function readFile(path)
   return file:read("a")
 end
 
--- Measurements, one a round; a value that is false is a round that failed.
+-- Measurements, one a round; where the value is false the round has failed, and its figure is wrong.
 local function rounds(values, others)
   local results = {}
   for i, value in ipairs(values) do
-    results[i] = { round = i, errors = value and 0 or 1, server_us = value or nil }
+    results[i] = { round = i, errors = value and 0 or 1, server_us = value or 0.01 }
     for key, list in pairs(others or {}) do results[i][key] = list[i] or list[#list] end
   end
   return results
@@ -74,7 +74,15 @@ describe("figures", function()
     assert.equal(0.5, figures.ratio(ours, theirs, "server_us"))
     assert.same({ 1, 9, 1 }, figures.list(ours, "server_us"))
     assert.equal(1, figures.failures(ours))
+    assert.equal(0.5, figures.ratio(rounds({ 1, 1, 1 }), rounds({ 2, false, false }), "server_us"))
     assert.is_nil(figures.ratio(ours, {}, "server_us"))
+  end)
+
+  it("know which rounds belong together", function()
+    local ours, theirs = rounds({ 1, 2, 3, 4 }), rounds({ 10, 20, 30, 40 })
+    table.remove(theirs, 1)
+    assert.equal(0.1, figures.ratio(ours, theirs, "server_us"))
+    assert.equal(10, figures.ratio(theirs, ours, "server_us"))
   end)
 
   it("are steady with three rounds or more and quartiles at most 10 % apart", function()
@@ -86,7 +94,7 @@ end)
 
 describe("the file of samples", function()
   it("gives back what was put in", function()
-    local record = { run = 12, line = "echo", server = "a \"b\" \\ c, {d}: \n", round = 3, server_us = 4.25, other = 0 }
+    local record = { run = 12, line = "echo", server = "a \"b\" \\u0041 c, {d}: \n", server_us = 4.25, other = 0 }
     local text = samples.encode(record)
     assert.falsy(text:find("\n", 1, true))
     assert.same(record, samples.decode(text))
@@ -108,6 +116,7 @@ describe("the file of samples", function()
       { run = 1, about = 1, date = "old" }, { run = 1, version = "x 1", server = "x" },
       { run = 1, line = "a", server = "x", round = 1 }, { run = 1, line = "b", server = "x", round = 1 },
       { run = 2, about = 1, date = "new" }, { run = 2, version = "x 2", server = "x" },
+      { run = 2, version = "x 1", server = "x" },
       { run = 2, line = "b", server = "x", round = 1 }, { run = 2, line = "b", server = "x", round = 2 },
       { run = 3, about = 1, date = "nothing" }, { run = 3, version = "x 3", server = "x" },
     })
@@ -194,6 +203,10 @@ describe("goals", function()
     local waiting = rounds(STEADY, { rate = { 100 }, server_cpu = { 0.5 } })
     assert.equal("reached", text(busy, busy, rate))
     assert.equal("not measured", text(busy, waiting, rate))
+    rate.line = "echo"
+    for _, extra in ipairs({ { unpinned = true }, { paced = true } }) do
+      assert.equal("reached", judgeOne(rate, { section("echo", { luaws = busy, bun = waiting }, extra) }).text)
+    end
   end)
 
   it("are not run where the line or the server is missing", function()
@@ -249,8 +262,8 @@ end)
 
 describe("the table", function()
   local function text(sections, list)
-    local newest = { runs = { { date = "today", commit = "abc", machine = "m", kernel = "k", pinning = "p",
-                                rounds = 7, duration = 1 } },
+    local run = { date = "today", commit = "abc", machine = "m", kernel = "k", pinning = "p", rounds = 7, duration = 1 }
+    local newest = { runs = { run, setmetatable({ commit = "def" }, { __index = run }) },
                      versions = { luaws = { "luaws 1" }, bun = { "bun 1", "bun 2" } } }
     local parts = report.parts(newest, { { name = "luaws" }, { name = "bun" } }, sections,
       judge.verdicts(list or {}, sections))
@@ -275,7 +288,7 @@ describe("the table", function()
     assert.same({ "5 us", "0 %", "0.80" }, { table.unpack(cells(page, "echo title", "bun"), 3, 5) })
     assert.falsy(page:find("not measured", 1, true))
     assert.truthy(page:find("luaws 1; bun 1, bun 2.", 1, true))
-    assert.truthy(page:find("today; sources at abc.", 1, true))
+    assert.truthy(("\n" .. page):find("\ntoday; sources at abc, def.\nm; k; p.\n", 1, true))
   end)
 
   it("marks what is unsteady, what failed, and where the generator was the limit", function()
@@ -382,8 +395,13 @@ describe("the picture", function()
     local results = { luaws = rounds({ 4, 4, 4 }), bun = rounds({ 8, 8, 8 }) }
     local without = countOf(draw(results), "path")
     assert.equal(without + 1, countOf(draw(results, { { line = "echo", against = "bun", most = 0.9 } }), "path"))
-    assert.equal(without, countOf(draw(results, { { line = "echo", against = "bun", field = "rate", least = 1 } }),
-      "path"))
+    for _, goal in ipairs({
+      { line = "echo", against = "bun", field = "rate", least = 1 }, { line = "echo", against = "ws", most = 0.9 },
+      { line = "other", against = "bun", most = 0.9 },
+      { line = "echo", against = "bun", by = "difference", most = 0.9 },
+    }) do
+      assert.equal(without, countOf(draw(results, { goal }), "path"))
+    end
   end)
 
   it("breaks long titles, and has room for them", function()
@@ -427,7 +445,8 @@ describe("the page for users", function()
   end)
 
   it("is left alone where the markers aren't there once each", function()
-    for _, bad in ipairs({ "", docs.BEGIN .. "\n", docs.END .. "\n" .. docs.BEGIN .. "\n", page .. page }) do
+    for _, bad in ipairs({ "", docs.BEGIN .. "\n", docs.END .. "\n" .. docs.BEGIN .. "\n", page .. page,
+                            docs.BEGIN .. "\n" .. page, page .. docs.END }) do
       local text, message = docs.replace(bad, "new")
       assert.is_nil(text)
       assert.truthy(message:find(docs.BEGIN, 1, true))
