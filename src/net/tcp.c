@@ -16,58 +16,39 @@ static ssize_t result_of(ssize_t n) {
   return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? TRANSPORT_AGAIN : -errno;
 }
 
-static ssize_t receive(struct transport *t, void *to, size_t size) {
-  return result_of(recv(tcp_of(t)->fd, to, size, 0));
+// A read that has not filled the buffer has emptied the socket; only an end may be behind it.
+static ssize_t receive(struct transport *transport, void *to, size_t size) {
+  struct tcp *t = tcp_of(transport);
+  ssize_t n = result_of(recv(t->item.fd, to, size, 0));
+  if (n > 0 && ((size_t)n == size || t->item.is_ending)) poller_read_on(&t->item);
+  return n;
 }
 
 static ssize_t send_out(struct transport *t, const struct iovec *iov, int count) {
-  int fd = tcp_of(t)->fd;
+  int fd = tcp_of(t)->item.fd;
   if (count == 1) return result_of(send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL));
   struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
   return result_of(sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
 static void finish(struct transport *t) {
-  shutdown(tcp_of(t)->fd, SHUT_WR);
+  shutdown(tcp_of(t)->item.fd, SHUT_WR);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events);
-
-static void watch(struct transport *transport, bool readable, bool writable) {
-  struct tcp *t = tcp_of(transport);
-  int events = (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0);
-  if (events == t->watched) return;
-  t->watched = events;
-  if (events)
-    uv_poll_start(&t->poll, events, on_poll);
-  else
-    uv_poll_stop(&t->poll);
-}
-
-// libuv stops polling a socket that has an error. There may still be something to be read before
-// recv tells of it, so polling goes on.
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  struct tcp *t = poll->data;
-  bool failed = status < 0;
-  if (failed) uv_poll_start(&t->poll, t->watched, on_poll);
-  t->transport.on_ready(&t->transport, failed || (events & UV_READABLE), events & UV_WRITABLE);
-}
-
-static void on_handle_closed(uv_handle_t *handle) {
-  struct tcp *t = handle->data;
-  t->transport.on_closed(&t->transport);
+static void watch(struct transport *t, bool readable, bool writable) {
+  poller_want(&tcp_of(t)->item, readable, writable);
 }
 
 static void close_socket(struct transport *transport, bool reset) {
   struct tcp *t = tcp_of(transport);
+  int fd = t->item.fd;
   if (reset) {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(t->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   }
-  // libuv must forget the descriptor before its number can be used again.
-  uv_close((uv_handle_t *)&t->poll, on_handle_closed);
-  close(t->fd);
-  t->fd = -1;
+  // The poller must forget the descriptor before its number can be used again.
+  poller_remove(&t->item);
+  close(fd);
 }
 
 static const struct transport_ops OPS = {
@@ -78,15 +59,23 @@ static const struct transport_ops OPS = {
     .close = close_socket,
 };
 
-int tcp_open(struct tcp *t, uv_loop_t *loop, int fd) {
-  int status = uv_poll_init(loop, &t->poll, fd);
-  if (status < 0) {
-    close(fd);
-    return status;
-  }
-  t->poll.data = t;
-  t->transport.ops = &OPS;
-  t->fd = fd;
-  t->watched = 0;
-  return 0;
+static void on_ready(struct poll_item *item, bool readable, bool writable) {
+  struct transport *t = &LIST_ENTRY(item, struct tcp, item)->transport;
+  t->user->on_ready(t, readable, writable);
+}
+
+static void on_removed(struct poll_item *item) {
+  struct transport *t = &LIST_ENTRY(item, struct tcp, item)->transport;
+  t->user->on_closed(t);
+}
+
+int tcp_poller_open(struct poller *p, uv_loop_t *loop) {
+  return poller_open(p, loop, on_ready, on_removed);
+}
+
+int tcp_open(struct tcp *t, struct poller *p, int fd, const struct transport_user *user) {
+  t->transport = (struct transport){.ops = &OPS, .user = user};
+  int status = poller_add(p, &t->item, fd);
+  if (status < 0) close(fd);
+  return status;
 }

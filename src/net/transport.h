@@ -32,12 +32,17 @@ struct transport_ops {
   void (*close)(struct transport *t, bool reset);
 };
 
-struct transport {
-  const struct transport_ops *ops;
-  // Set by the owner before the first watch. An error of the socket is reported as readable: recv
-  // tells which.
+// Who reads and writes it.
+struct transport_user {
+  // An error of the socket is reported as readable: recv tells which. What can be read is reported
+  // again after a recv that has filled its buffer, not after one that has not been called.
   void (*on_ready)(struct transport *t, bool readable, bool writable);
   void (*on_closed)(struct transport *t);
+};
+
+struct transport {
+  const struct transport_ops *ops;
+  const struct transport_user *user;
 };
 
 #endif

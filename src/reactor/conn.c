@@ -27,6 +27,8 @@ enum {
 static void on_ready(struct transport *t, bool readable, bool writable);
 static void on_closed(struct transport *t);
 
+static const struct transport_user USER = {.on_ready = on_ready, .on_closed = on_closed};
+
 static struct conn *conn_of(struct transport *t) {
   return LIST_ENTRY(t, struct conn, tcp.transport);
 }
@@ -47,7 +49,7 @@ void conn_watch(struct conn *c) {
 
 void conn_accept(struct web *w, int fd, const struct address *peer) {
   struct conn *c = mem_zalloc(sizeof *c);
-  if (tcp_open(&c->tcp, &w->reactor->loop, fd) < 0) {
+  if (tcp_open(&c->tcp, &w->reactor->poller, fd, &USER) < 0) {
     mem_free(c);
     return;
   }
@@ -55,8 +57,6 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   c->transport = &c->tcp.transport;
-  c->transport->on_ready = on_ready;
-  c->transport->on_closed = on_closed;
   c->reactor = w->reactor;
   c->web = w;
   c->state = CONN_REQUEST;

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/wheel.h"
 #include "mailbox/mailbox.h"
+#include "net/poller.h"
 #include "reactor/lane.h"
 #include "reactor/registry.h"
 
@@ -34,6 +35,7 @@ struct reactor {
   bool has_adopted; // and one has
 
   uv_loop_t loop;
+  struct poller poller; // the connections' sockets
   uv_poll_t mail;       // mailbox_fd
   uv_prepare_t prepare; // before the loop waits: commands, hand-over, sleep
   uv_check_t check;     // after the poll: hand-over

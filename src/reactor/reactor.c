@@ -32,6 +32,11 @@ static int init_loop(struct reactor *r) {
   int status = uv_loop_init(&r->loop);
   if (status < 0) return status;
   r->loop.data = r;
+  status = tcp_poller_open(&r->poller, &r->loop);
+  if (status < 0) {
+    uv_loop_close(&r->loop);
+    return status;
+  }
   uv_poll_init(&r->loop, &r->mail, mailbox_fd(r->mailbox));
   uv_prepare_init(&r->loop, &r->prepare);
   uv_check_init(&r->loop, &r->check);
@@ -97,6 +102,7 @@ static void start_timer(struct reactor *r, bool at_once) {
 static void on_prepare(uv_prepare_t *handle) {
   struct reactor *r = handle->loop->data;
   run_commands(r);
+  poller_sweep(&r->poller);
   lanes_flush(&r->lanes);
   // Asleep: what is posted from here on makes mailbox_fd readable, so that the poll ends.
   bool has_more = r->inbox || r->quitting || r->has_adopted || !mailbox_sleep(r->mailbox, false);
@@ -161,6 +167,7 @@ static void close_everything(struct reactor *r) {
     destroy_conns(&w->conns);
     web_close_servers(w, 0);
   }
+  poller_close(&r->poller);
   uv_close((uv_handle_t *)&r->mail, NULL);
   uv_close((uv_handle_t *)&r->prepare, NULL);
   uv_close((uv_handle_t *)&r->check, NULL);
