@@ -29,8 +29,8 @@ struct alloc_chunk {
   _Alignas(16) char data[];
 };
 
-static void *carve(struct alloc *a, size_t class);
-static void *move(struct alloc *a, void *p, size_t old_size, size_t size);
+static void *allocate_rarely(struct alloc *a, size_t size) __attribute__((noinline));
+static void *move(struct alloc *a, void *p, size_t old_size, size_t size) __attribute__((noinline));
 
 void alloc_init(struct alloc *a, size_t cap) {
   *a = (struct alloc){.cap = cap, .limit = SIZE_MAX};
@@ -48,19 +48,14 @@ static size_t class_of(size_t size) {
   return (size - 1) / ALLOC_STEP;
 }
 
+// Two objects a message come and go: what is common is inlined, and calls nothing that would have
+// registers to be saved for it.
 static inline void *allocate(struct alloc *a, size_t size) {
-  void *p;
-  if (size > POOL_MAX) {
-    p = malloc(size);
-    if (!p) return NULL;
-  } else {
-    void **list = &a->free[class_of(size)];
-    p = *list;
-    if (p)
-      *list = *(void **)p;
-    else
-      p = carve(a, class_of(size));
-  }
+  if (size > POOL_MAX) return allocate_rarely(a, size);
+  void **list = &a->free[class_of(size)];
+  void *p = *list;
+  if (!p) return allocate_rarely(a, size);
+  *list = *(void **)p;
   a->used += size;
   return p;
 }
@@ -84,7 +79,6 @@ void *alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
     return NULL;
   }
   if (!p) return a->used + size > a->limit ? NULL : allocate(a, size);
-  if (size > old_size && a->used + (size - old_size) > a->limit) return NULL;
   return move(a, p, old_size, size);
 }
 
@@ -103,7 +97,15 @@ static void *carve(struct alloc *a, size_t class) {
   return p;
 }
 
+// What is large, or the first of its class for a while.
+static void *allocate_rarely(struct alloc *a, size_t size) {
+  void *p = size > POOL_MAX ? malloc(size) : carve(a, class_of(size));
+  if (p) a->used += size;
+  return p;
+}
+
 static void *move(struct alloc *a, void *p, size_t old_size, size_t size) {
+  if (size > old_size && a->used + (size - old_size) > a->limit) return NULL;
   if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
     a->used += size - old_size;
     return p;
