@@ -12,6 +12,7 @@ local lines = require "bench.lines"
 local machine = require "bench.machine"
 local measure = require "bench.measure"
 local peers = require "bench.peers"
+local plan = require "bench.plan"
 local plot = require "bench.plot"
 local report = require "bench.report"
 local samples = require "bench.samples"
@@ -34,45 +35,27 @@ local function readOutput(command)
   return (pipe:read "a":gsub("%s+$", ""))
 end
 
+-- What is empty counts as not set.
+local function readText(name)
+  local text = os.getenv(name)
+  return text ~= "" and text or nil
+end
+
 local function isSet(name)
-  local value = os.getenv(name)
-  return value ~= nil and value ~= "" and value ~= "0"
+  return (readText(name) or "0") ~= "0"
 end
 
 local function readNumber(name, default)
-  local value = tonumber(os.getenv(name) or default)
+  local value = tonumber(readText(name) or default)
   if not value or value <= 0 then
-    error(("%s must be a positive number, not '%s'"):format(name, os.getenv(name)), 0)
+    error(("%s must be a positive number, not '%s'"):format(name, readText(name)), 0)
   end
   return value
 end
 
--- Those of `list` whose names stand in the environment variable, or the defaults; and whether it
--- is the defaults.
-local function choose(list, variable)
-  local names, chosen = os.getenv(variable), {}
-  -- Some shells export LINES, the height of the terminal.
-  if not names or names == "" or tonumber(names) then
-    for _, item in ipairs(list) do
-      chosen[#chosen + 1] = item.default ~= false and item or nil
-    end
-    return chosen, true
-  end
-  local byName, known = {}, {}
-  for i, item in ipairs(list) do
-    byName[item.name], known[i] = item, item.name
-  end
-  for name in names:gmatch "[^%s,]+" do
-    local item = byName[name]
-      or error(("%s: no '%s'; there are %s"):format(variable, name, table.concat(known, ", ")), 0)
-    chosen[#chosen + 1] = item
-  end
-  return chosen, false
-end
-
 local function readOptions()
   local rounds = readNumber("ROUNDS", ROUNDS)
-  local most = os.getenv "ROUNDS" and rounds or ROUNDS_MAX
+  local most = readText "ROUNDS" and rounds or ROUNDS_MAX
   return {
     rounds = rounds,
     mostRounds = readNumber("ROUNDS_MAX", most),
@@ -85,7 +68,7 @@ end
 -- Which core the server gets and which the generator (nil where they share what there is), and a
 -- text that says so.
 local function choosePins(cores)
-  if os.getenv "PIN" ~= "0" and #cores >= 2 then
+  if readText "PIN" ~= "0" and #cores >= 2 then
     local text = "server on core %d, generator on core %d"
     return { server = cores[2], generator = cores[1] }, text:format(cores[2], cores[1])
   end
@@ -116,33 +99,6 @@ local function findPresent(list)
     end
   end
   return found
-end
-
--- Whether a line is about this peer: it can do it, and isn't one too many.
-local function takesPart(peer, line)
-  if not peer.modes[line.mode] then
-    return false
-  end
-  local isNamed = not line.peers or peer.name == "luaws" or peer.name == "base"
-  for _, name in ipairs(line.peers or {}) do
-    isNamed = isNamed or name == peer.name
-  end
-  return isNamed
-end
-
-local function plan(chosenLines, list)
-  local sections = {}
-  for i, line in ipairs(chosenLines) do
-    local section = { line = line, peers = {}, results = {}, rounds = 0 }
-    for _, peer in ipairs(list) do
-      if takesPart(peer, line) then
-        table.insert(section.peers, peer)
-        section.results[peer.name] = {}
-      end
-    end
-    sections[i] = section
-  end
-  return sections
 end
 
 -- What a run was, for those who read its figures later.
@@ -180,7 +136,8 @@ end
 -- Measures what the environment asks for. Without KEEP the file of samples begins anew.
 local function measureChosen()
   local run = readOptions()
-  local chosenLines, chosenPeers = choose(lines, "LINES"), choose(peers, "PEERS")
+  local chosenLines = plan.choose(lines, readText "LINES")
+  local chosenPeers = plan.choose(peers, readText "PEERS")
   build()
   local list = findPresent(chosenPeers)
   run.id, run.cores = os.time(), machine.cores()
@@ -192,25 +149,7 @@ local function measureChosen()
   file:setvbuf "line"
   run.file = file
   describeRun(run, list)
-  measureAll(run, plan(chosenLines, list))
-end
-
--- The sections of all that is in the file of samples.
-local function readSections(newest)
-  local sections, present, known = {}, {}, {}
-  for _, line in ipairs(lines) do
-    local results = newest.results[line.name]
-    local section = { line = line, peers = {}, results = results }
-    for _, peer in ipairs(results and peers or {}) do
-      if results[peer.name] then
-        table.insert(section.peers, peer)
-        present[#present + 1] = not known[peer.name] and peer or nil
-        known[peer.name] = true
-      end
-    end
-    sections[#sections + 1] = results and section or nil
-  end
-  return sections, present
+  measureAll(run, plan.sections(chosenLines, list))
 end
 
 local function countFailures(sections)
@@ -226,11 +165,10 @@ end
 -- Whether the page for users is to be written: as DOCS says, else when everything has been measured
 -- and nothing has failed.
 local function isForDocs(verdicts, failures)
-  local docsWanted = os.getenv "DOCS" or ""
-  if docsWanted ~= "" then
-    return docsWanted ~= "0"
+  if readText "DOCS" then
+    return isSet "DOCS"
   end
-  local isComplete = failures == 0 and not os.getenv "BASE"
+  local isComplete = failures == 0 and not readText "BASE"
   for _, verdict in ipairs(verdicts) do
     isComplete = isComplete and verdict.text ~= "not run"
   end
@@ -251,7 +189,7 @@ end
 -- Prints what the samples say; false where a measurement has failed.
 local function publish()
   local newest = samples.newest(samples.read(SAMPLES))
-  local sections, present = readSections(newest)
+  local sections, present = plan.measured(newest.results, lines, peers)
   if #sections == 0 then
     error(SAMPLES .. " has no measurements", 0)
   end

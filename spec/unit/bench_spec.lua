@@ -8,6 +8,7 @@ local judge = require "bench.judge"
 local machine = require "bench.machine"
 local markdown = require "spec.support.markdown"
 local measure = require "bench.measure"
+local plan = require "bench.plan"
 local plot = require "bench.plot"
 local report = require "bench.report"
 local samples = require "bench.samples"
@@ -230,6 +231,38 @@ describe("goals", function()
       { line = "a" }, { line = "a", field = "p99_us" }, { line = "b", field = "p50_us" },
       { line = "b", field = "rate", base = "a" }, { line = "a", field = "p99_us" },
     }))
+  end)
+end)
+
+describe("the plan", function()
+  local A, B, C = { name = "a", mode = "x" }, { name = "b", mode = "y", default = false },
+    { name = "c", mode = "x", peers = { "q" } }
+  local LUAWS, P = { name = "luaws", modes = { x = true, y = true } }, { name = "p", modes = { x = true } }
+  local Q, BASE = { name = "q", modes = { x = true, y = true } }, { name = "base", modes = { x = true } }
+
+  it("has the lines that are named, or the usual ones", function()
+    assert.same({ A, C }, plan.choose({ A, B, C }, nil))
+    assert.same({ A, C }, plan.choose({ A, B, C }, "24")) -- the height of a terminal
+    assert.same({ B, A }, plan.choose({ A, B, C }, " b,a"))
+    assert.has_error(function() plan.choose({ A, B }, "a d") end, "there is no 'd', but a, b")
+  end)
+
+  it("has the servers that can do it, or that the line names", function()
+    local sections = plan.sections({ A, B, C }, { LUAWS, BASE, P, Q })
+    assert.same({ LUAWS, BASE, P, Q }, sections[1].peers)
+    assert.same({ LUAWS, Q }, sections[2].peers)
+    assert.same({ LUAWS, BASE, Q }, sections[3].peers)
+    assert.same({ luaws = {}, base = {}, q = {} }, sections[3].results)
+  end)
+
+  it("finds again what has been measured", function()
+    local once = rounds({ 1 })
+    local results = { c = { q = once, luaws = once, gone = once }, none = { q = once } }
+    local sections, present = plan.measured(results, { A, B, C }, { LUAWS, P, Q })
+    assert.equal(1, #sections)
+    assert.equal(C, sections[1].line)
+    assert.same({ LUAWS, Q }, sections[1].peers)
+    assert.same({ LUAWS, Q }, present)
   end)
 end)
 
