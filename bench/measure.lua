@@ -45,10 +45,10 @@ local function measureOnce(run, section, peer, server, round)
   table.insert(section.results[peer.name], result)
   local cost = line.costs[1]
   local value = result.errors == 0 and result[cost.field]
+  local remark = "   disturbed: others used %.0f %% of a core"
   say("%-14s %2d  %-6s %s%s", line.name, round, peer.name,
     value and report.formatCost(value, cost.unit) or "FAILED",
-    other > report.DISTURBED and ("   disturbed: others used %.0f %% of a core"):format(100 * other)
-      or "")
+    figures.isDisturbed(result) and remark:format(100 * other) or "")
 end
 
 local function stopAll(servers)

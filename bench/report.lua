@@ -6,9 +6,7 @@ local figures = require "bench.figures"
 local judge = require "bench.judge"
 local stats = require "bench.stats"
 
-local DISTURBED = 0.1 -- of a core, used by others
-
-local report = { DISTURBED = DISTURBED }
+local report = {}
 
 local function grouped(number)
   local text = ("%.0f"):format(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
@@ -149,14 +147,14 @@ local function formatGoals(verdicts)
 end
 
 -- How much others have used of the cores: the median and the worst, and how many rounds had more
--- than DISTURBED; nil where nothing is known.
+-- than is good; nil where nothing is known.
 local function disturbance(sections)
   local shares, disturbed = {}, 0
   for _, section in ipairs(sections) do
     for _, results in pairs(section.results) do
       for _, result in ipairs(results) do
         shares[#shares + 1] = result.other
-        disturbed = disturbed + ((result.other or 0) > DISTURBED and 1 or 0)
+        disturbed = disturbed + (figures.isDisturbed(result) and 1 or 0)
       end
     end
   end
@@ -164,7 +162,7 @@ local function disturbance(sections)
     return nil
   end
   local text = "Other programs had %s of a core (median), more than %s in %d of %d measurements."
-  return text:format(percent(stats.median(shares)), percent(DISTURBED), disturbed, #shares)
+  return text:format(percent(stats.median(shares)), percent(figures.DISTURBED), disturbed, #shares)
 end
 
 -- Without repetitions, in order.

@@ -86,6 +86,17 @@ describe("figures", function()
     assert.equal(10, figures.ratio(theirs, ours, "server_us"))
   end)
 
+  it("leave out rounds that others disturbed, where five quiet ones are left", function()
+    local other = { other = { 0, 0.1, 0.11, 0.5, 0, 0, 0 } }
+    local ours, theirs = rounds({ 1, 1, 9, 9, 1, 1, 1 }, other), rounds({ 2, 2, 2, 2, 2, 2, 2 })
+    assert.same({ 1, 1, 1, 1, 1 }, figures.list(ours, "server_us"))
+    assert.same({ 1, 1, 9, 9, 1, 1 }, figures.list({ table.unpack(ours, 1, 6) }, "server_us"))
+    assert.equal(0.5, figures.ratio(ours, theirs, "server_us"))
+    assert.equal(4.5, figures.ratio({ table.unpack(ours, 3, 5) }, theirs, "server_us"))
+    theirs[1].other, theirs[2].server_us = 0.2, 1000
+    assert.equal(0.5, figures.ratio(ours, theirs, "server_us"))
+  end)
+
   it("are steady with three rounds or more and quartiles at most 10 % apart", function()
     assert.is_true((figures.isSteady(rounds({ 100, 101, 102, 103, 200 }), "server_us")))
     assert.is_false((figures.isSteady(rounds({ 100, 101, 120, 130, 140 }), "server_us")))
