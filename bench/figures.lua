@@ -73,8 +73,16 @@ end
 -- The median of our value divided by theirs; nil where no round has both.
 function figures.ratio(ours, theirs, field)
   return stats.median(pair(ours, theirs, field, function(a, b)
-    return a / b
+    return b ~= 0 and a / b or nil
   end))
+end
+
+-- Our cost divided by theirs. What a rate costs is its inverse.
+function figures.costRatio(ours, theirs, cost)
+  if cost.unit == "/s" then
+    return figures.ratio(theirs, ours, cost.field)
+  end
+  return figures.ratio(ours, theirs, cost.field)
 end
 
 -- The median of our value less theirs.

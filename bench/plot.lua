@@ -45,7 +45,7 @@ local function collect(sections, goals)
       local group = { title = cost.title, bars = {} }
       for _, peer in ipairs(section.peers) do
         local theirs = section.results[peer.name]
-        local ratio = peer.name ~= "luaws" and theirs and figures.ratio(ours, theirs, cost.field)
+        local ratio = peer.name ~= "luaws" and theirs and figures.costRatio(ours, theirs, cost)
         if ratio and figures.failures(ours) + figures.failures(theirs) == 0 then
           local bar = { server = peer.name, ratio = ratio }
           bar.isSteady = figures.isSteady(ours, cost.field)
@@ -65,7 +65,7 @@ local function collect(sections, goals)
 end
 
 local function drawBar(out, bar, y)
-  local length = math.min(bar.ratio, END) * UNIT
+  local length = math.max(0, math.min(bar.ratio, END)) * UNIT
   local colour = COLOURS[bar.server] or OTHER
   local ratio = (bar.ratio < 9.995 and "%.2f" or "%.0f"):format(bar.ratio)
   local text = '<text x="%d" y="%d" text-anchor="end">%s</text>'

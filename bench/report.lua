@@ -14,8 +14,8 @@ local function grouped(number)
 end
 
 function report.formatCost(value, unit)
-  if unit == "B" then
-    return grouped(value) .. " B"
+  if unit == "B" or unit == "/s" then
+    return grouped(value) .. (unit == "B" and " B" or unit)
   end
   return (value < 1000 and ("%.3g"):format(value) or grouped(value)) .. " us"
 end
@@ -24,17 +24,18 @@ local function percent(share)
   return share and ("%.0f %%"):format(100 * share) or ""
 end
 
+-- A failed line's figures say nothing.
 local function row(line, cost, peer, results, ours)
   local function typical(field, format)
     local value = figures.median(results, field)
     return value and (type(format) == "string" and format:format(value) or format(value)) or ""
   end
-  local value = figures.median(results, cost.field)
-  if figures.failures(results) > 0 or not value then
+  if figures.failures(results) > 0 then
     return { cost.title, peer.name, "failed", "", "", "", "", "", "", "", "" }
   end
+  local value = figures.median(results, cost.field)
   local isSteady, spread = figures.isSteady(results, cost.field)
-  local ratio = peer.name ~= "luaws" and ours and figures.ratio(ours, results, cost.field)
+  local ratio = peer.name ~= "luaws" and ours and figures.costRatio(ours, results, cost)
   return {
     cost.title,
     peer.name,
@@ -92,7 +93,9 @@ local function formatResults(sections)
     for _, cost in ipairs(section.line.costs) do
       for _, peer in ipairs(section.peers) do
         local results = section.results[peer.name]
-        if results then
+        local isKnown = results
+          and (figures.median(results, cost.field) or figures.failures(results) > 0)
+        if isKnown then
           rows[#rows + 1] = row(section.line, cost, peer, results, ours)
         end
       end
@@ -195,8 +198,9 @@ end
 
 local function formatNotes(rows)
   local text = {
-    "Cost: the server's CPU time for one message, connect or delivery, or its memory for one",
-    "connection; medians. luaws / it: the ratio of the costs, below 1 where luaws is ahead.",
+    "Cost: the server's CPU time for one message, connect or delivery, its memory",
+    "for one connection, or what the line names; medians. luaws / it: the ratio of the costs, below",
+    "1 where luaws is ahead.",
   }
   local marks = ""
   for _, cells in ipairs(rows) do

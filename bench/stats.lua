@@ -24,7 +24,8 @@ function stats.spread(list)
   if #list < 3 then
     return nil
   end
-  return (stats.quantile(list, 0.75) - stats.quantile(list, 0.25)) / stats.median(list)
+  local distance = stats.quantile(list, 0.75) - stats.quantile(list, 0.25)
+  return distance == 0 and 0 or distance / math.abs(stats.median(list))
 end
 
 return stats

@@ -60,6 +60,8 @@ describe("stats", function()
   it("takes the distance of the quartiles, in shares of the median, as the spread", function()
     assert.equal(0.5, stats.spread({ 3, 4, 5, 6, 2 }))
     assert.is_nil(stats.spread({ 1, 2 }))
+    assert.equal(0, stats.spread({ 0, 0, 0 }))
+    assert.equal(0.5, stats.spread({ -3, -4, -5, -6, -2 }))
   end)
 end)
 
@@ -77,6 +79,7 @@ describe("figures", function()
     assert.equal(1, figures.failures(ours))
     assert.equal(0.5, figures.ratio(rounds({ 1, 1, 1 }), rounds({ 2, false, false }), "server_us"))
     assert.is_nil(figures.ratio(ours, {}, "server_us"))
+    assert.is_nil(figures.ratio(ours, rounds({ 0, 0, 0, 0 }), "server_us"))
   end)
 
   it("know which rounds belong together", function()
@@ -344,6 +347,15 @@ describe("the table", function()
     assert.equal("failed", cells(page, "echo title", "bun")[3])
     assert.truthy(page:find("?: not measured", 1, true))
     assert.truthy(page:find("*: the server had time to spare", 1, true))
+  end)
+
+  it("turns rates around, so that less is better there too, and leaves out what a server doesn't tell", function()
+    local one = section("echo", { luaws = rounds({ 4 }, { rate = { 2000 } }), bun = rounds({ 4 }, { rate = { 1000 } }),
+                                  floor = rounds({ 4 }) })
+    one.line.costs[1] = { field = "rate", title = "rate", unit = "/s" }
+    local page = text({ one })
+    assert.same({ "1,000/s ?", "", "0.50" }, { table.unpack(cells(page, "rate", "bun"), 3, 5) })
+    assert.has_error(function() cells(page, "rate", "floor") end)
   end)
 
   it("says how much others had of the machine", function()
