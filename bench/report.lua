@@ -198,9 +198,9 @@ end
 
 local function formatNotes(rows)
   local text = {
-    "Cost: the server's CPU time for one message, connect or delivery, its memory",
-    "for one connection, or what the line names; medians. luaws / it: the ratio of the costs, below",
-    "1 where luaws is ahead.",
+    "Cost: the server's CPU time for one message, connect or delivery, its memory for one",
+    "connection, or what the line names; medians. luaws / it: the ratio of the costs; below 1",
+    "luaws is ahead.",
   }
   local marks = ""
   for _, cells in ipairs(rows) do
