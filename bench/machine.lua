@@ -30,6 +30,26 @@ function machine.cores()
   return cores
 end
 
+local function readSiblings(core)
+  local path = "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list"
+  return readFile(path:format(core))
+end
+
+-- Two of these cores, of different physical ones where there are; nil where there is but one.
+-- `siblingsOf(core)` names those that share a physical core.
+function machine.pair(cores, siblingsOf)
+  siblingsOf = siblingsOf or readSiblings
+  local first = cores[1]
+  for i = 2, #cores do
+    if siblingsOf(cores[i]) ~= siblingsOf(first) then
+      return first, cores[i]
+    end
+  end
+  if cores[2] then
+    return first, cores[2]
+  end
+end
+
 function machine.describe()
   local cpu = readFile "/proc/cpuinfo":match "model name%s*:%s*([^\n]+)" or shell "uname -m"
   return ("%s, %d cores"):format(cpu:gsub("%s+", " "), #machine.cores()), shell "uname -sr"

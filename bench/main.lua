@@ -68,9 +68,10 @@ end
 -- Which core the server gets and which the generator (nil where they share what there is), and a
 -- text that says so.
 local function choosePins(cores)
-  if readText "PIN" ~= "0" and #cores >= 2 then
+  local generator, server = machine.pair(cores)
+  if readText "PIN" ~= "0" and server then
     local text = "server on core %d, generator on core %d"
-    return { server = cores[2], generator = cores[1] }, text:format(cores[2], cores[1])
+    return { server = server, generator = generator }, text:format(server, generator)
   end
   return nil, #cores < 2 and "server and generator share one core" or "not pinned"
 end

@@ -122,7 +122,7 @@ local function formatGoal(goal, value)
   if not value then
     return ""
   elseif goal.by == "difference" then
-    return ("%+.0f us"):format(value)
+    return ("%+.3g us"):format(value)
   elseif goal.against or goal.base then
     return ("%.2f"):format(value)
   end

@@ -162,6 +162,17 @@ describe("others on the machine", function()
     assert.equal(0, machine.others(before, before, nil, { 0, 1 }))
   end)
 
+  it("run beside server and generator, which get physical cores of their own", function()
+    local siblings = { [0] = "0,2", "1,3", "0,2", "1,3" }
+    local function siblingsOf(core) return siblings[core] end
+    assert.same({ 0, 1 }, { machine.pair({ 0, 1, 2, 3 }, siblingsOf) })
+    assert.same({ 0, 3 }, { machine.pair({ 0, 2, 3 }, siblingsOf) })
+    assert.same({ 0, 2 }, { machine.pair({ 0, 2 }, siblingsOf) })
+    assert.same({}, { machine.pair({ 1 }, siblingsOf) })
+    local cores = machine.cores()
+    assert.equal(math.min(2, #cores), #{ machine.pair(cores) })
+  end)
+
   it("are counted from what the kernel says", function()
     local used = machine.usage("self")
     assert.is_true(used.now > 0)
