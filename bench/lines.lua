@@ -61,6 +61,13 @@ local lines = {
     costs = cpu "echo 64 KiB, 20 connections, 1 in flight",
   },
   {
+    name = "json",
+    mode = "json",
+    load = "echo --connections 100 --inflight 1 --size 300 --json",
+    costs = cpu "JSON of 300 B, decoded and encoded, 100 connections, 1 in flight",
+    peers = { "bun", "ws" },
+  },
+  {
     name = "connect",
     mode = "echo",
     load = "connect --connections 100",
@@ -69,13 +76,15 @@ local lines = {
   },
   {
     name = "idle",
-    mode = "echo",
-    load = "idle --connections 15000",
+    mode = "idle",
+    load = "idle --connections 15000 --memory-path /memory",
     fresh = true,
     rounds = 3,
     costs = {
       { field = "memory_open", title = "idle connection, untouched", unit = "B" },
       { field = "memory_used", title = "idle connection, after one echo", unit = "B" },
+      { field = "script_used", title = "idle connection, after one echo: Lua's part", unit = "B" },
+      { field = "kernel_used", title = "idle connection, after one echo: kernel", unit = "B" },
     },
     peers = { "bun", "ws", "floor" },
   },
@@ -97,12 +106,90 @@ local lines = {
     paced = true,
     duration = 2,
   },
+  -- Handlers that take 1 ms have half of the worker's time, at moments that drift past the echoes'.
+  {
+    name = "work",
+    mode = "work",
+    load = "rate --rate 1000 --connections 20 --size 64 --heavy 100 --heavy-rate 430",
+    costs = {
+      {
+        field = "p99_us",
+        title = "p99 of echoes while handlers of 100 others compute 1 ms, 430 times a second",
+        unit = "us",
+      },
+    },
+    peers = { "bun" },
+    paced = true,
+    duration = 2,
+  },
+  {
+    name = "workping",
+    mode = "work",
+    load = "rate --rate 1000 --connections 20 --pings --heavy 100",
+    costs = {
+      {
+        field = "p99_us",
+        title = "p99 of pings while handlers of 100 others compute 1 ms, all the time",
+        unit = "us",
+      },
+    },
+    peers = { "bun" },
+    paced = true,
+    duration = 2,
+  },
+  {
+    name = "stall",
+    mode = "stall",
+    load = "rate --rate 1000 --connections 20 --size 64 --heavy 1",
+    costs = {
+      {
+        field = "p99_us",
+        title = "p99 of echoes while a handler of another worker computes 100 ms, all the time",
+        unit = "us",
+      },
+    },
+    options = "--workers 2",
+    peers = { "bun" },
+    paced = true,
+    unpinned = true,
+    duration = 2,
+    default = false,
+  },
+  {
+    name = "echo64x16w2",
+    mode = "echo",
+    load = "echo --connections 100 --inflight 16 --size 64",
+    costs = cpu "echo 64 B, 100 connections, 16 in flight, unpinned, 2 I/O threads and workers",
+    options = "--io-threads 2 --workers 2",
+    peers = {},
+    unpinned = true,
+    default = false,
+  },
 }
+
+for workers = 1, 2 do
+  lines[#lines + 1] = {
+    name = "workers" .. workers,
+    mode = "work",
+    load = "echo --path /work --connections 16 --inflight 1 --size 64",
+    costs = {
+      {
+        field = "rate",
+        title = "handlers that compute 1 ms, unpinned, workers: " .. workers,
+        unit = "/s",
+      },
+    },
+    options = "--workers " .. workers,
+    peers = {},
+    unpinned = true,
+    default = false,
+  }
+end
 
 -- One message to all: by the server's own call, by a topic, and by 4D's loop over the connections.
 for _, way in ipairs {
   { mode = "broadcast", title = "broadcast to" },
-  { mode = "publish", title = "publish to" },
+  { mode = "publish", title = "publish to", default = false },
   { mode = "foreach", title = "a loop that sends to each of" },
 } do
   for _, case in ipairs {
@@ -116,7 +203,7 @@ for _, way in ipairs {
       load = ("broadcast --connections %d --inflight %d --size 64"):format(case.to, case.rounds),
       costs = cpu(way.title .. " " .. case.title, "delivery"),
       peers = { "bun" },
-      default = way.mode ~= "publish" and nil,
+      default = way.default,
     }
   end
 end

@@ -11,11 +11,10 @@ local function luaws(name, binary)
       return ("%s --host 127.0.0.1 --port 0 %s bench/peers/luaws_peer.lua %s"):format(
         binary, line.options or "", line.mode)
     end,
-    command = binary .. " --host 127.0.0.1 --port 0 bench/peers/luaws_peer.lua",
     port = "ws://127%.0%.0%.1:(%d+)",
     modes = {
-      echo = true, json = true, broadcast = true, publish = true, foreach = true, work = true,
-      stall = true,
+      echo = true, idle = true, json = true, broadcast = true, publish = true, foreach = true,
+      work = true, stall = true,
     },
     test = "test -x " .. binary,
     missing = binary .. " isn't built",
@@ -29,7 +28,7 @@ local peers = {
   {
     name = "ws",
     command = "node bench/peers/ws.mjs",
-    modes = { echo = true, json = true, broadcast = true, foreach = true },
+    modes = { echo = true, idle = true, json = true, broadcast = true, foreach = true },
     test = "command -v node && test -d bench/node_modules/ws",
     missing = "npm's ws isn't installed (npm and the registry are needed)",
     version = [[node -p '"ws " + require("./bench/node_modules/ws/package.json").version
@@ -39,8 +38,8 @@ local peers = {
     name = "bun",
     command = "bench/node_modules/.bin/bun bench/peers/bun.mjs",
     modes = {
-      echo = true, json = true, broadcast = true, publish = true, foreach = true, work = true,
-      stall = true,
+      echo = true, idle = true, json = true, broadcast = true, publish = true, foreach = true,
+      work = true, stall = true,
     },
     test = "bench/node_modules/.bin/bun --version",
     missing = "npm's bun isn't installed or doesn't run here",
@@ -71,7 +70,7 @@ local peers = {
   {
     name = "floor",
     command = "build/bench/floor",
-    modes = { echo = true },
+    modes = { echo = true, idle = true },
     test = "test -x build/bench/floor",
     missing = "bench/peers/floor.c doesn't compile here (libssl-dev is needed)",
     version = "echo floor: bare epoll, bench/peers/floor.c",

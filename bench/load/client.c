@@ -1,7 +1,6 @@
-// The client side of RFC 6455, cut for load: nothing is copied that comes in, and what goes out is
-// framed once, straight into the buffer that is sent. Main thread.
+// The client side of RFC 6455, cut for load: nothing is copied that comes in whole, and what goes
+// out is framed once, straight into the buffer that is sent. Main thread.
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -9,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -18,16 +16,11 @@
 #include "ws/mask.h"
 
 #define RESPONSE_MAX 4096
-#define TEXT_STARTS  4096 // places where the text of a message may begin
-
-// The key and its answer of RFC 6455, section 1.3: every client sends the same.
-#define KEY    "dGhlIHNhbXBsZSBub25jZQ=="
-#define ACCEPT "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+#define ACCEPT       "\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" // of CLIENT_KEY
 
 static void fail(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void watch(struct client *c, int operation, uint32_t events);
-static void finish_connect(struct client *c);
-static void send_bytes(struct client *c, const uint8_t *p, size_t n);
+static void send_request(struct client *c, int operation);
 static void send_pending(struct client *c);
 static uint8_t *reserve_out(struct client *c, size_t n);
 static void send_control(struct client *c, enum ws_opcode opcode, const uint8_t *p, size_t n);
@@ -37,43 +30,11 @@ static void read_frames(struct client *c, const uint8_t *p, size_t n);
 static size_t read_header(struct client *c, const uint8_t *p, size_t n);
 static bool begin_frame(struct client *c);
 static bool take_payload(struct client *c, const uint8_t *p, size_t n);
+static bool is_right(struct client *c, size_t at, const uint8_t *p, size_t n);
 static bool end_frame(struct client *c);
 static bool end_control(struct client *c);
-static void write_numbers(uint8_t *out, uint32_t sender, uint32_t number);
-static size_t text_start(uint32_t sender, uint32_t number);
-static uint32_t next_random(struct fleet *f);
-
-void fleet_init(struct fleet *f) {
-  f->epoll = epoll_create1(EPOLL_CLOEXEC);
-  f->in = mem_alloc(CLIENT_READ);
-  f->text = mem_alloc(TEXT_STARTS + f->size);
-  if (getrandom(&f->random, sizeof f->random, 0) < 0 || f->random == 0) f->random = 1;
-  for (size_t i = 0; i < TEXT_STARTS + f->size; i++)
-    f->text[i] = (uint8_t)(' ' + next_random(f) % 95);
-
-  size_t size = 256 + strlen(f->path);
-  f->request = mem_alloc(size);
-  snprintf(f->request, size,
-           "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-           "Sec-WebSocket-Key: " KEY "\r\nSec-WebSocket-Version: 13\r\n\r\n",
-           f->path, ntohs(f->address.sin_port));
-}
-
-void fleet_deinit(struct fleet *f) {
-  close(f->epoll);
-  mem_free(f->in);
-  mem_free(f->out);
-  mem_free(f->text);
-  mem_free(f->request);
-}
-
-void fleet_flush(struct fleet *f) {
-  struct client *c = f->writer;
-  size_t n = f->out_len;
-  f->writer = NULL;
-  f->out_len = 0;
-  if (c != NULL) send_bytes(c, f->out, n);
-}
+static bool end_pong(struct client *c);
+static uint32_t sender_of(const struct client *c);
 
 void client_open(struct client *c, struct fleet *f, uint32_t index) {
   uint64_t *sent_at = c->sent_at != NULL ? c->sent_at : mem_alloc(f->ring * sizeof *sent_at);
@@ -86,15 +47,16 @@ void client_open(struct client *c, struct fleet *f, uint32_t index) {
   }
   int on = 1;
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  watch(c, EPOLL_CTL_ADD, EPOLLOUT);
   struct sockaddr_in *address = &f->address;
-  if (connect(c->fd, (struct sockaddr *)address, sizeof *address) != 0 && errno != EINPROGRESS)
+  if (connect(c->fd, (struct sockaddr *)address, sizeof *address) == 0 || errno == EINPROGRESS)
+    send_request(c, EPOLL_CTL_ADD);
+  else
     fail(c, "connect: %s", strerror(errno));
 }
 
 void client_serve(struct client *c, uint32_t events) {
   if (c->state == CLIENT_CONNECTING) {
-    finish_connect(c);
+    send_request(c, EPOLL_CTL_MOD);
     return;
   }
   if ((events & EPOLLOUT) != 0 && c->state != CLIENT_CLOSED) send_pending(c);
@@ -107,16 +69,19 @@ void client_send(struct client *c, uint64_t at) {
   uint32_t number = c->sent++;
   c->sent_at[number & (f->ring - 1)] = at;
   uint8_t *out = reserve_out(c, WS_FRAME_HEADER_MAX + f->size);
-  uint32_t random = next_random(f);
-  uint8_t key[4], numbers[CLIENT_SIZE_MIN];
+  uint32_t random = payload_random(&f->random);
+  uint8_t key[4];
   memcpy(key, &random, sizeof key);
   enum ws_opcode opcode = f->is_binary ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
   size_t head = ws_frame_write(out, opcode, true, false, f->size, key);
-  write_numbers(numbers, c->index, number);
-  ws_mask_copy(out + head, numbers, CLIENT_SIZE_MIN, key, 0);
-  ws_mask_copy(out + head + CLIENT_SIZE_MIN, f->text + text_start(c->index, number),
-               f->size - CLIENT_SIZE_MIN, key, CLIENT_SIZE_MIN);
+  payload_write(&f->payload, out + head, c->index, number, key);
   f->out_len += head + f->size;
+}
+
+void client_ping(struct client *c, uint64_t at) {
+  uint32_t number = c->sent++;
+  c->sent_at[number & (c->fleet->ring - 1)] = at;
+  send_control(c, WS_OPCODE_PING, (const uint8_t *)&number, sizeof number);
 }
 
 void client_close(struct client *c) {
@@ -137,16 +102,33 @@ void client_destroy(struct client *c) {
     close(c->fd);
   }
   c->state = CLIENT_CLOSED;
+  mem_free(c->gathered);
   mem_free(c->response);
   mem_free(c->pending);
   mem_free(c->sent_at);
+  c->gathered = NULL;
   c->response = NULL;
   c->pending = NULL;
   c->sent_at = NULL;
 }
 
+// Everything that is sent passes here.
+void client_send_bytes(struct client *c, const uint8_t *p, size_t n) {
+  ssize_t done = c->pending_len > 0 ? 0 : send(c->fd, p, n, MSG_NOSIGNAL);
+  if (done < 0 && errno != EAGAIN) {
+    fail(c, "send: %s", strerror(errno));
+    return;
+  }
+  size_t taken = done < 0 ? 0 : (size_t)done;
+  if (taken == n) return;
+  c->pending = mem_realloc(c->pending, c->pending_len + n - taken);
+  memcpy(c->pending + c->pending_len, p + taken, n - taken);
+  if (c->pending_len == 0) watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
+  c->pending_len += n - taken;
+}
+
 static void fail(struct client *c, const char *format, ...) {
-  if (c->fleet->errors++ == 0) {
+  if ((*c->fleet->errors)++ == 0) {
     va_list arguments;
     va_start(arguments, format);
     fprintf(stderr, "load: client %u: ", (unsigned)c->index);
@@ -162,33 +144,22 @@ static void watch(struct client *c, int operation, uint32_t events) {
   epoll_ctl(c->fleet->epoll, operation, c->fd, &event);
 }
 
-static void finish_connect(struct client *c) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &size);
-  if (error != 0) {
-    fail(c, "connect: %s", strerror(error));
+// On the loopback a socket is mostly connected as soon as connect has returned: it is only asked
+// about when it isn't.
+static void send_request(struct client *c, int operation) {
+  size_t size = strlen(c->fleet->request);
+  ssize_t n = send(c->fd, c->fleet->request, size, MSG_NOSIGNAL);
+  if (n < 0 && errno == EAGAIN) {
+    watch(c, operation, EPOLLOUT);
+    return;
+  }
+  if (n != (ssize_t)size) {
+    fail(c, "connect: %s", n < 0 ? strerror(errno) : "the request doesn't fit into the socket");
     return;
   }
   c->state = CLIENT_HANDSHAKE;
   c->response = mem_alloc(RESPONSE_MAX);
-  watch(c, EPOLL_CTL_MOD, EPOLLIN);
-  send_bytes(c, (const uint8_t *)c->fleet->request, strlen(c->fleet->request));
-}
-
-// Everything that is sent passes here.
-static void send_bytes(struct client *c, const uint8_t *p, size_t n) {
-  ssize_t done = c->pending_len > 0 ? 0 : send(c->fd, p, n, MSG_NOSIGNAL);
-  if (done < 0 && errno != EAGAIN) {
-    fail(c, "send: %s", strerror(errno));
-    return;
-  }
-  size_t taken = done < 0 ? 0 : (size_t)done;
-  if (taken == n) return;
-  c->pending = mem_realloc(c->pending, c->pending_len + n - taken);
-  memcpy(c->pending + c->pending_len, p + taken, n - taken);
-  if (c->pending_len == 0) watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
-  c->pending_len += n - taken;
+  watch(c, operation, EPOLLIN);
 }
 
 static void send_pending(struct client *c) {
@@ -218,7 +189,7 @@ static uint8_t *reserve_out(struct client *c, size_t n) {
 }
 
 static void send_control(struct client *c, enum ws_opcode opcode, const uint8_t *p, size_t n) {
-  uint32_t random = next_random(c->fleet);
+  uint32_t random = payload_random(&c->fleet->random);
   uint8_t key[4];
   memcpy(key, &random, sizeof key);
   uint8_t *out = reserve_out(c, WS_CONTROL_FRAME_MAX);
@@ -229,7 +200,7 @@ static void send_control(struct client *c, enum ws_opcode opcode, const uint8_t 
 
 static void receive(struct client *c) {
   struct fleet *f = c->fleet;
-  ssize_t n = recv(c->fd, f->in, CLIENT_READ, 0);
+  ssize_t n = recv(c->fd, f->in, FLEET_READ, 0);
   if (n < 0) {
     if (errno != EAGAIN) fail(c, "recv: %s", strerror(errno));
     return;
@@ -242,6 +213,7 @@ static void receive(struct client *c) {
     }
     close(c->fd);
     c->state = CLIENT_CLOSED;
+    f->open--;
     f->on_closed(c);
     return;
   }
@@ -276,7 +248,7 @@ static size_t read_response(struct client *c, const uint8_t *p, size_t n) {
   mem_free(c->response);
   c->response = NULL;
   c->state = CLIENT_OPEN;
-  c->fleet->on_open(c);
+  fleet_on_open(c);
   return used;
 }
 
@@ -343,7 +315,6 @@ static bool begin_frame(struct client *c) {
   if (!c->in_message) {
     c->in_message = true;
     c->message_at = 0;
-    write_numbers(c->expected, c->fleet->one_sender ? 0 : c->index, c->received);
   }
   if (frame->length <= c->fleet->size - c->message_at) return true;
   fail(c, "a message is longer than the %zu bytes that were sent", c->fleet->size);
@@ -358,17 +329,21 @@ static bool take_payload(struct client *c, const uint8_t *p, size_t n) {
     return true;
   }
   size_t at = c->message_at;
-  size_t numbers = at >= CLIENT_SIZE_MIN ? 0 : CLIENT_SIZE_MIN - at;
-  if (numbers > n) numbers = n;
-  const struct fleet *f = c->fleet;
-  const uint8_t *text = f->text + text_start(f->one_sender ? 0 : c->index, c->received);
   c->message_at += n;
-  if (memcmp(p, c->expected + at, numbers) == 0 &&
-      (n == numbers ||
-       memcmp(p + numbers, text + at + numbers - CLIENT_SIZE_MIN, n - numbers) == 0))
-    return true;
+  if (is_right(c, at, p, n)) return true;
   fail(c, "a message differs from what was sent, in bytes %zu to %zu", at, at + n - 1);
   return false;
+}
+
+// JSON is judged as a whole, when it has come.
+static bool is_right(struct client *c, size_t at, const uint8_t *p, size_t n) {
+  const struct fleet *f = c->fleet;
+  if (f->kind == PAYLOAD_TEXT)
+    return payload_matches(&f->payload, sender_of(c), c->received, at, p, n);
+  if (n == f->size) return payload_equals(&f->payload, sender_of(c), c->received, p);
+  if (c->gathered == NULL) c->gathered = mem_alloc(f->size);
+  memcpy(c->gathered + at, p, n);
+  return at + n < f->size || payload_equals(&f->payload, sender_of(c), c->received, c->gathered);
 }
 
 // False when the client is gone.
@@ -388,6 +363,7 @@ static bool end_frame(struct client *c) {
 static bool end_control(struct client *c) {
   if (c->frame.opcode == WS_OPCODE_PING && c->state == CLIENT_OPEN)
     send_control(c, WS_OPCODE_PONG, c->control, c->control_len);
+  if (c->frame.opcode == WS_OPCODE_PONG) return end_pong(c);
   if (c->frame.opcode != WS_OPCODE_CLOSE) return true;
   c->close_seen = true;
   if (c->state == CLIENT_CLOSING) return true;
@@ -396,22 +372,18 @@ static bool end_control(struct client *c) {
   return false;
 }
 
-// Sender and number as 8 letters each, since they travel in a text message.
-static void write_numbers(uint8_t *out, uint32_t sender, uint32_t number) {
-  for (unsigned i = 0; i < 8; i++) {
-    out[i] = (uint8_t)('a' + (sender >> 4 * i & 15));
-    out[8 + i] = (uint8_t)('a' + (number >> 4 * i & 15));
+// A pong that nobody has asked for is allowed.
+static bool end_pong(struct client *c) {
+  uint32_t number;
+  memcpy(&number, c->control, sizeof number);
+  if (c->control_len != sizeof number || number - c->received >= c->sent - c->received) return true;
+  while (c->received <= number && c->state == CLIENT_OPEN) {
+    c->received++;
+    c->fleet->on_message(c);
   }
+  return c->state != CLIENT_CLOSED;
 }
 
-static size_t text_start(uint32_t sender, uint32_t number) {
-  return (sender * 2654435761u + number * 40503u) % TEXT_STARTS;
-}
-
-// xorshift64*: masks need to be different here, not secret.
-static uint32_t next_random(struct fleet *f) {
-  f->random ^= f->random >> 12;
-  f->random ^= f->random << 25;
-  f->random ^= f->random >> 27;
-  return (uint32_t)(f->random * 2685821657736338717u >> 32);
+static uint32_t sender_of(const struct client *c) {
+  return c->fleet->one_sender ? 0 : c->index;
 }

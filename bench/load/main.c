@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include "base/mem.h"
-#include "client.h"
 #include "modes.h"
+#include "payload.h"
 
 #define SPARE_DESCRIPTORS 64 // for what a server or the generator opens besides its connections
 
@@ -17,7 +17,9 @@ static double parse_number(const char *name, const char *text, double min, doubl
 static void usage(void) __attribute__((noreturn));
 static void limit_connections(struct options *o);
 static void print_result(const struct options *o, const struct result *r);
+static void print_speed(const struct options *o, const struct result *r);
 static void print_memory(const struct result *r);
+static double growth(uint64_t before, uint64_t after);
 static double us(uint64_t ns);
 
 int main(int argc, char **argv) {
@@ -28,10 +30,13 @@ int main(int argc, char **argv) {
                             .seconds = 2,
                             .warmup = 0.2,
                             .rate = 1000,
+                            .heavy_path = "/work",
                             .address = {.sin_family = AF_INET}};
   options.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   parse_options(argc, argv, &options);
   limit_connections(&options);
+  size_t least = payload_min(options.is_json ? PAYLOAD_JSON : PAYLOAD_TEXT);
+  if (options.size < least) options.size = least;
   struct result *result = mem_zalloc(sizeof *result);
   if (modes_run(&options, result) != 0) usage();
   print_result(&options, result);
@@ -41,14 +46,27 @@ int main(int argc, char **argv) {
 }
 
 static void parse_options(int argc, char **argv, struct options *o) {
-  static const struct option options[] = {
-      {"host", required_argument, NULL, 'h'},     {"port", required_argument, NULL, 'p'},
-      {"path", required_argument, NULL, 'P'},     {"connections", required_argument, NULL, 'c'},
-      {"inflight", required_argument, NULL, 'i'}, {"size", required_argument, NULL, 's'},
-      {"seconds", required_argument, NULL, 't'},  {"warmup", required_argument, NULL, 'w'},
-      {"rate", required_argument, NULL, 'r'},     {"pid", required_argument, NULL, 'o'},
-      {"binary", no_argument, NULL, 'b'},         {"spin", no_argument, NULL, 'S'},
-      {"hold", no_argument, NULL, 'H'},           {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"host", required_argument, NULL, 'h'},
+                                          {"port", required_argument, NULL, 'p'},
+                                          {"path", required_argument, NULL, 'P'},
+                                          {"connections", required_argument, NULL, 'c'},
+                                          {"inflight", required_argument, NULL, 'i'},
+                                          {"size", required_argument, NULL, 's'},
+                                          {"seconds", required_argument, NULL, 't'},
+                                          {"warmup", required_argument, NULL, 'w'},
+                                          {"rate", required_argument, NULL, 'r'},
+                                          {"pid", required_argument, NULL, 'o'},
+                                          {"heavy", required_argument, NULL, 'v'},
+                                          {"heavy-rate", required_argument, NULL, 'R'},
+                                          {"heavy-path", required_argument, NULL, 'V'},
+                                          {"memory-path", required_argument, NULL, 'm'},
+                                          {"binary", no_argument, NULL, 'b'},
+                                          {"json", no_argument, NULL, 'j'},
+                                          {"pings", no_argument, NULL, 'g'},
+                                          {"spin", no_argument, NULL, 'S'},
+                                          {"sleep", no_argument, NULL, 'Z'},
+                                          {"hold", no_argument, NULL, 'H'},
+                                          {NULL, 0, NULL, 0}};
   for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     switch (c) {
     case 'h':
@@ -58,15 +76,20 @@ static void parse_options(int argc, char **argv, struct options *o) {
     case 'P': o->path = optarg; break;
     case 'c': o->connections = (uint32_t)parse_number("connections", optarg, 1, 1e6); break;
     case 'i': o->inflight = (uint32_t)parse_number("inflight", optarg, 1, 65536); break;
-    case 's':
-      o->size = (size_t)parse_number("size", optarg, CLIENT_SIZE_MIN, CLIENT_SIZE_MAX);
-      break;
+    case 's': o->size = (size_t)parse_number("size", optarg, PAYLOAD_NUMBERS, PAYLOAD_MAX); break;
     case 't': o->seconds = parse_number("seconds", optarg, 0.01, 3600); break;
     case 'w': o->warmup = parse_number("warmup", optarg, 0, 3600); break;
     case 'r': o->rate = parse_number("rate", optarg, 1, 1e6); break;
     case 'o': o->pid = (pid_t)parse_number("pid", optarg, 1, 1e9); break;
+    case 'v': o->heavy = (uint32_t)parse_number("heavy", optarg, 0, 1e6); break;
+    case 'R': o->heavy_rate = parse_number("heavy-rate", optarg, 0, 1e6); break;
+    case 'V': o->heavy_path = optarg; break;
+    case 'm': o->memory_path = optarg; break;
     case 'b': o->is_binary = true; break;
-    case 'S': o->spin = true; break;
+    case 'j': o->is_json = true; break;
+    case 'g': o->pings = true; break;
+    case 'S': o->spins = true; break;
+    case 'Z': o->sleeps = true; break;
     case 'H': o->hold = true; break;
     default: usage();
     }
@@ -87,7 +110,9 @@ static void usage(void) {
   fprintf(stderr,
           "usage: load %s --port N [--host IPv4] [--path /] [--connections N]\n"
           "            [--inflight N] [--size BYTES] [--seconds S] [--warmup S] [--rate N]\n"
-          "            [--pid SERVER] [--binary] [--spin] [--hold]\n",
+          "            [--pid SERVER] [--binary] [--json] [--spin] [--sleep] [--pings]\n"
+          "            [--heavy N] [--heavy-rate N] [--heavy-path /work]\n"
+          "            [--memory-path PATH] [--hold]\n",
           modes_names);
   exit(2);
 }
@@ -108,27 +133,45 @@ static void print_result(const struct options *o, const struct result *r) {
   printf("{\"mode\":\"%s\",\"connections\":%" PRIu32 ",\"inflight\":%" PRIu32 ",\"size\":%zu",
          o->mode, r->opened, o->inflight, o->size);
   printf(",\"errors\":%" PRIu32, r->errors);
-  if (r->memory_open > 0) print_memory(r);
-  if (r->seconds > 0) {
-    printf(",\"seconds\":%.3f,\"messages\":%" PRIu64 ",\"rate\":%.1f", r->seconds, r->messages,
-           (double)r->messages / r->seconds);
-    printf(",\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f",
-           us(histogram_quantile(&r->latency, 0.5)), us(histogram_quantile(&r->latency, 0.99)),
-           us(histogram_quantile(&r->latency, 0.999)), us(r->latency.max));
-    printf(",\"own_cpu\":%.3f", r->own_cpu);
-  }
+  if (r->used.server > 0) print_memory(r);
+  if (r->seconds > 0) print_speed(o, r);
   if (o->pid != 0 && r->messages > 0)
-    printf(",\"server_cpu\":%.3f,\"server_us\":%.4f", r->server_cpu,
-           us(r->server_ns) / (double)r->messages);
+    printf(",\"server_cpu\":%.3f,\"server_us\":%.4f,\"limited\":%d", r->server_cpu,
+           us(r->server_ns) / (double)r->messages, r->limited);
   printf("}\n");
 }
 
-// Bytes per connection.
+static void print_speed(const struct options *o, const struct result *r) {
+  printf(",\"seconds\":%.3f,\"messages\":%" PRIu64 ",\"rate\":%.1f", r->seconds, r->messages,
+         (double)r->messages / r->seconds);
+  printf(",\"p50_us\":%.1f,\"p99_us\":%.1f,\"p999_us\":%.1f,\"max_us\":%.1f",
+         us(histogram_quantile(&r->latency, 0.5)), us(histogram_quantile(&r->latency, 0.99)),
+         us(histogram_quantile(&r->latency, 0.999)), us(r->latency.max));
+  printf(",\"own_cpu\":%.3f", r->own_cpu);
+  if (r->late.count > 0)
+    printf(",\"spun\":%d,\"late_p50_us\":%.1f,\"late_p99_us\":%.1f,\"late_p999_us\":%.1f", r->spun,
+           us(histogram_quantile(&r->late, 0.5)), us(histogram_quantile(&r->late, 0.99)),
+           us(histogram_quantile(&r->late, 0.999)));
+  if (o->heavy > 0) printf(",\"heavy_rate\":%.1f", (double)r->heavy / r->seconds);
+}
+
+// Bytes per connection; the kernel's for one end of it, as both are on this machine.
 static void print_memory(const struct result *r) {
-  double connections = (double)(r->opened - r->memory_base);
+  double connections = (double)(r->opened - r->base);
   printf(",\"memory_open\":%.0f,\"memory_used\":%.0f",
-         ((double)r->memory_open - (double)r->memory_before) / connections,
-         ((double)r->memory_used - (double)r->memory_before) / connections);
+         growth(r->before.server, r->untouched.server) / connections,
+         growth(r->before.server, r->used.server) / connections);
+  printf(",\"kernel_open\":%.0f,\"kernel_used\":%.0f",
+         growth(r->before.kernel, r->untouched.kernel) / connections / 2,
+         growth(r->before.kernel, r->used.kernel) / connections / 2);
+  if (r->before.script > 0)
+    printf(",\"script_open\":%.0f,\"script_used\":%.0f",
+           growth(r->before.script, r->untouched.script) / connections,
+           growth(r->before.script, r->used.script) / connections);
+}
+
+static double growth(uint64_t before, uint64_t after) {
+  return (double)after - (double)before;
 }
 
 static double us(uint64_t ns) {

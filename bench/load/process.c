@@ -3,10 +3,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
+#include <sched.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 #include "process.h"
+
+static int read_number(const char *name, const char *format, uint64_t *number);
+static int read_slabs(uint64_t *bytes);
 
 // The processor-time clock of another process counts in nanoseconds; /proc/PID/stat has ticks of
 // 10 ms, and /proc/PID/schedstat the first thread only.
@@ -23,15 +27,59 @@ int process_cpu(pid_t pid, uint64_t *ns) {
 // Not the Rss lines of /proc/PID/status: the kernel rounds those by a few hundred KiB, which is
 // tens of bytes for each of ten thousand connections.
 int process_memory(pid_t pid, uint64_t *bytes) {
-  char name[64], line[256];
+  char name[64];
+  uint64_t kib;
   snprintf(name, sizeof name, "/proc/%ld/smaps_rollup", (long)pid);
+  int result = read_number(name, "Private_Dirty: %" SCNu64, &kib);
+  if (result == 0) *bytes = kib * 1024;
+  return result;
+}
+
+// The objects in use, where they may be read, else the pages of objects, some of which are free.
+int process_kernel_memory(uint64_t *bytes) {
+  uint64_t kib, pages;
+  int result = read_slabs(bytes);
+  if (result != 0) {
+    result = read_number("/proc/meminfo", "Slab: %" SCNu64, &kib);
+    if (result != 0) return result;
+    *bytes = kib * 1024;
+  }
+  result = read_number("/proc/net/sockstat", "TCP: %*[^m]mem %" SCNu64, &pages);
+  if (result == 0) *bytes += pages * (uint64_t)sysconf(_SC_PAGESIZE);
+  return result;
+}
+
+bool process_has_own_core(pid_t pid) {
+  cpu_set_t own, other;
+  if (sched_getaffinity(0, sizeof own, &own) != 0 ||
+      sched_getaffinity(pid, sizeof other, &other) != 0)
+    return false;
+  cpu_set_t both;
+  CPU_AND(&both, &own, &other);
+  return CPU_COUNT(&own) == 1 && CPU_COUNT(&both) == 0;
+}
+
+// The number in the first line of the file that has the format.
+static int read_number(const char *name, const char *format, uint64_t *number) {
+  char line[256];
   FILE *file = fopen(name, "r");
   if (file == NULL) return -errno;
-  uint64_t kib = 0;
   bool found = false;
   while (!found && fgets(line, sizeof line, file) != NULL)
-    found = sscanf(line, "Private_Dirty: %" SCNu64, &kib) == 1;
+    found = sscanf(line, format, number) == 1;
   fclose(file);
-  *bytes = kib * 1024;
   return found ? 0 : -ENODATA;
+}
+
+// Lines of /proc/slabinfo: name, objects in use, objects, size of one. For root only.
+static int read_slabs(uint64_t *bytes) {
+  char line[512];
+  FILE *file = fopen("/proc/slabinfo", "r");
+  if (file == NULL) return -errno;
+  uint64_t active, size, sum = 0;
+  while (fgets(line, sizeof line, file) != NULL)
+    if (sscanf(line, "%*s %" SCNu64 " %*u %" SCNu64, &active, &size) == 2) sum += active * size;
+  fclose(file);
+  *bytes = sum;
+  return sum > 0 ? 0 : -ENODATA;
 }

@@ -8,6 +8,12 @@ const CALIBRATION = 200; // ms, in which the loop is compiled as well
 const mode = process.argv[2] ?? "echo";
 const sockets = new Set();
 
+const echo = {
+  message(ws, data) {
+    ws.send(data);
+  },
+};
+
 const toTopic = {
   open(ws) {
     ws.subscribe("all");
@@ -50,11 +56,8 @@ function working(milliseconds) {
 }
 
 const modes = {
-  echo: () => ({
-    message(ws, data) {
-      ws.send(data);
-    },
-  }),
+  echo: () => echo,
+  idle: () => echo,
   json: () => ({
     message(ws, data) {
       ws.send(JSON.stringify(JSON.parse(data)));

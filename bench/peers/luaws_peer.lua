@@ -11,6 +11,7 @@ end
 
 local modes = {
   echo = { onMessage = echo },
+  idle = { onMessage = echo },
   json = {
     onMessage = function(_, ws, event)
       ws:send(event.data)
@@ -83,6 +84,23 @@ local function serveWork(milliseconds)
   if isShared or luaws.workerIndex == 1 then
     serve({ onMessage = echo })
   end
+end
+
+-- GET /memory tells how many bytes Lua has in use, garbage among them.
+local function tellMemory()
+  assert(luaws.webServer:start {
+    handler = {
+      onRequest = function(_, _, event)
+        if event.request.path == "/memory" then
+          return ("%d"):format(collectgarbage "count" * 1024 // 1)
+        end
+      end,
+    },
+  })
+end
+
+if mode == "idle" then
+  tellMemory()
 end
 
 if mode == "work" then

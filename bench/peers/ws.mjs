@@ -21,7 +21,7 @@ function broadcast(data, isBinary) {
   }
 }
 
-const modes = { echo, json: echoJson, broadcast, foreach: broadcast };
+const modes = { echo, idle: echo, json: echoJson, broadcast, foreach: broadcast };
 
 server.on("connection", (ws) => {
   ws.on("message", modes[mode]);
