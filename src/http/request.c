@@ -14,6 +14,7 @@
 #include "http/token.h"
 
 enum {
+  HEAD_USUAL = 1024,                   // room made for a head, if so much has come
   BLANK_LINES_MAX = 4,                 // before a request line (RFC 9112 section 2.2)
   CHUNK_LINE_MAX = 16,                 // digits of a chunk's size; what is longer is taken from...
   CHUNK_EXTENSIONS_MAX = HTTP_HEAD_MAX // ...what all of a body's chunk extensions may take
@@ -128,6 +129,7 @@ enum http_progress http_request_feed(struct http_request *r, const char *p, size
   assert(r->stage != AT_END);
   struct span in = {p, n};
   enum http_progress progress = HTTP_MORE;
+  if (!r->head.data) buf_reserve(&r->head, n < HEAD_USUAL ? n : HEAD_USUAL);
   while (in.n > 0 && progress == HTTP_MORE) {
     switch (r->stage) {
     case AT_REQUEST_LINE: progress = take_request_line(r, &in); break;
@@ -211,10 +213,40 @@ static enum http_progress fail(struct http_request *r, int status, const char *t
   return HTTP_BAD;
 }
 
+// Whether any of these bytes is below a blank, or DEL: eight at a time.
+static bool has_control(const char *p, size_t n) {
+  const uint64_t ones = UINT64_MAX / 255;
+  uint64_t found = 0, word = ones * ' ';
+  for (; n >= sizeof word; p += sizeof word, n -= sizeof word) {
+    memcpy(&word, p, sizeof word);
+    uint64_t del = word ^ (ones * 0x7f);
+    found |= ((word - ones * ' ') & ~word) | ((del - ones) & ~del);
+  }
+  word = ones * ' ';
+  memcpy(&word, p, n);
+  uint64_t del = word ^ (ones * 0x7f);
+  found |= ((word - ones * ' ') & ~word) | ((del - ones) & ~del);
+  return found & (ones * 0x80);
+}
+
+// Moves a line that lies whole in `in` and is beyond doubt. False: it takes a closer look.
+static bool cut_whole_line(struct http_request *r, struct buf *line, struct span *in, size_t max) {
+  if (line->len != r->line_at) return false;
+  const char *end = memchr(in->p, '\n', in->n);
+  if (!end || end == in->p || end[-1] != '\r') return false;
+  size_t size = (size_t)(end + 1 - in->p);
+  if (size - 2 > max || has_control(in->p, size - 2)) return false;
+  int rc = buf_append(line, in->p, size);
+  assert(rc == 0);
+  in->p += size, in->n -= size;
+  return true;
+}
+
 // Moves bytes from `in` to `line` up to and with the next line end. `max`: bytes without it; a
 // longer line fails with `too_long`. What may not stand in any line fails at its byte.
 static enum cut cut_line(struct http_request *r, struct buf *line, struct span *in, size_t max,
                          struct http_failure too_long) {
+  if (cut_whole_line(r, line, in, max)) return CUT_LINE;
   size_t length = line->len - r->line_at;
   char last = length > 0 ? line->data[line->len - 1] : '\0';
   bool ended = false;

@@ -49,18 +49,30 @@ int address_resolve(const char *host, uint16_t port, struct address *list, int m
   return count;
 }
 
+// As inet_ntop does it, without printf.
+static void write_ipv4(const void *address, char *text) {
+  const unsigned char *bytes = address;
+  for (int i = 0; i < 4; i++) {
+    unsigned byte = bytes[i];
+    if (byte >= 100) *text++ = (char)('0' + byte / 100);
+    if (byte >= 10) *text++ = (char)('0' + byte / 10 % 10);
+    *text++ = (char)('0' + byte % 10);
+    *text++ = i < 3 ? '.' : '\0';
+  }
+}
+
 void address_text(const struct address *a, char text[ADDRESS_TEXT_MAX], uint16_t *port) {
   text[0] = '\0';
   *port = 0;
   if (a->storage.ss_family == AF_INET) {
     const struct sockaddr_in *in = (const struct sockaddr_in *)&a->storage;
-    inet_ntop(AF_INET, &in->sin_addr, text, ADDRESS_TEXT_MAX);
+    write_ipv4(&in->sin_addr, text);
     *port = ntohs(in->sin_port);
   } else if (a->storage.ss_family == AF_INET6) {
     const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)&a->storage;
     const char *mapped = (const char *)in->sin6_addr.s6_addr + 12;
     if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr))
-      inet_ntop(AF_INET, mapped, text, ADDRESS_TEXT_MAX);
+      write_ipv4(mapped, text);
     else
       inet_ntop(AF_INET6, &in->sin6_addr, text, ADDRESS_TEXT_MAX);
     *port = ntohs(in->sin6_port);

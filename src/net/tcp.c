@@ -24,11 +24,17 @@ static ssize_t receive(struct transport *transport, void *to, size_t size) {
   return n;
 }
 
-static ssize_t send_out(struct transport *t, const struct iovec *iov, int count) {
+static ssize_t send_out(struct transport *t, const struct iovec *iov, int count, bool more) {
   int fd = tcp_of(t)->item.fd;
-  if (count == 1) return result_of(send(fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL));
+  int flags = MSG_NOSIGNAL;
+#ifdef MSG_MORE
+  if (more) flags |= MSG_MORE;
+#else
+  (void)more;
+#endif
+  if (count == 1) return result_of(send(fd, iov->iov_base, iov->iov_len, flags));
   struct msghdr message = {.msg_iov = (struct iovec *)iov, .msg_iovlen = (size_t)count};
-  return result_of(sendmsg(fd, &message, MSG_NOSIGNAL));
+  return result_of(sendmsg(fd, &message, flags));
 }
 
 static void finish(struct transport *t) {

@@ -18,8 +18,9 @@ struct transport_ops {
   // Reads up to `size` bytes. 0: the peer has finished sending.
   ssize_t (*recv)(struct transport *t, void *to, size_t size);
 
-  // Writes what the kernel takes now, perhaps only a part.
-  ssize_t (*send)(struct transport *t, const struct iovec *iov, int count);
+  // Writes what the kernel takes now, perhaps only a part. `more`: further bytes or finish follow
+  // at once, so that these may wait for them.
+  ssize_t (*send)(struct transport *t, const struct iovec *iov, int count, bool more);
 
   // Sends FIN (half-close); what was written before still arrives.
   void (*finish)(struct transport *t);

@@ -137,7 +137,7 @@ static void drain_outbox(struct conn *c) {
   while (!outbox_is_empty(&c->outbox)) {
     struct iovec iov[IOV_COUNT];
     int count = outbox_peek(&c->outbox, iov, IOV_COUNT);
-    ssize_t n = c->transport->ops->send(c->transport, iov, count);
+    ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
     if (n == TRANSPORT_AGAIN) return;
     if (n < 0) {
       conn_lost(c, (int)n);
@@ -148,13 +148,13 @@ static void drain_outbox(struct conn *c) {
   on_outbox_empty(c);
 }
 
-void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
+static void write_bytes(struct conn *c, const void *data, size_t size, bool counted, bool more) {
   conn_flush(c);
   if (c->state == CONN_CLOSED) return;
   size_t taken = 0;
   if (outbox_is_empty(&c->outbox)) {
     struct iovec iov = {(void *)data, size};
-    ssize_t n = c->transport->ops->send(c->transport, &iov, 1);
+    ssize_t n = c->transport->ops->send(c->transport, &iov, 1, more);
     if (n < 0 && n != TRANSPORT_AGAIN) {
       conn_lost(c, (int)n);
       return;
@@ -165,6 +165,14 @@ void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
   if (taken == size) return;
   outbox_push(&c->outbox, (const char *)data + taken, size - taken, counted);
   conn_watch(c);
+}
+
+void conn_write(struct conn *c, const void *data, size_t size, bool counted) {
+  write_bytes(c, data, size, counted, false);
+}
+
+void conn_write_last(struct conn *c, const void *data, size_t size) {
+  write_bytes(c, data, size, false, true);
 }
 
 static void note_dirty(struct reactor *r, struct conn *c) {
@@ -230,7 +238,7 @@ static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
       iov[count++] = (struct iovec){(void *)pieces[i].data, pieces[i].length};
       total += pieces[i].length;
     }
-    ssize_t n = c->transport->ops->send(c->transport, iov, count);
+    ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
     if (n < 0) return n == TRANSPORT_AGAIN ? 0 : (int)n;
     count_taken(c, (size_t)n);
     size_t sent = (size_t)n;

@@ -110,6 +110,9 @@ struct conn_extra *conn_need_extra(struct conn *c);
 // Writes bytes, or keeps what the kernel doesn't take. `counted`: see outbox_push.
 void conn_write(struct conn *c, const void *data, size_t size, bool counted);
 
+// The same, uncounted, for bytes behind which conn_end lingers at once: they go out with the FIN.
+void conn_write_last(struct conn *c, const void *data, size_t size);
+
 // Adds bytes that lie in a block of commands; conn_flush_dirty sends them, in one call for all of
 // this turn's.
 void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout);

@@ -13,6 +13,7 @@
 
 enum {
   HEAD_MAX = 1024 * 1024, // of the 101; the worker bounds what a script adds
+  HEAD_USUAL = 256,       // of it, without those headers
   READ_MIN = 16384,       // read at least so much, however little credit is left
   FAIL_MS = 50,           // for the worker to see that a connection has failed
   MESSAGE = 1000,         // what one costs in rate_tokens
@@ -134,6 +135,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   struct exchange *x = c->exchange;
   struct buf head;
   buf_init(&head, HEAD_MAX);
+  buf_reserve(&head, HEAD_USUAL + headers.n);
   struct span key = http_request_header(x->request, "sec-websocket-key");
   if (http_handshake_write(&head, key, protocol, headers) != 0) {
     buf_deinit(&head);
@@ -233,12 +235,19 @@ static void send_close(struct conn *c, unsigned code, struct span reason) {
   write_control(c, frame, ws_session_close(&c->session, frame, code, reason, NULL));
 }
 
+// The one behind which the connection ends.
+static void send_last_close(struct conn *c, unsigned code, struct span reason) {
+  uint8_t frame[WS_CONTROL_FRAME_MAX];
+  size_t size = ws_session_close(&c->session, frame, code, reason, NULL);
+  if (size > 0) conn_write_last(c, frame, size);
+}
+
 static void on_close(struct conn *c, const struct ws_event *e) {
   note_close(c, e->code, e->data);
   if (c->state == CONN_OPEN) {
     c->state = CONN_CLOSING;
     conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
-    send_close(c, e->code, e->data);
+    send_last_close(c, e->code, e->data);
   }
   if (c->state == CONN_CLOSING && outbox_is_empty(&c->outbox)) end_cleanly(c);
 }
@@ -362,6 +371,6 @@ void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) 
   conn_flush(c);
   if (c->state == CONN_CLOSED) return;
   if (drop) outbox_clear(&c->outbox, &torn);
-  if (!torn) send_close(c, code, reason);
+  if (!torn) send_last_close(c, code, reason);
   conn_end(c, CONN_EXIT_LINGER, drop ? "slow consumer" : "the peer broke the protocol or a limit");
 }
