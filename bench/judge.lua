@@ -9,8 +9,21 @@ local judge = {}
 -- Whether a server that was pinned to a core had time to spare: then the generator, or something
 -- else, has set the rate.
 function judge.hadTime(line, results)
-  local share = figures.median(results, "server_cpu")
-  return share ~= nil and share < BUSY and not line.paced and not line.unpinned
+  if line.paced or line.unpinned then
+    return false
+  end
+  local share = figures.median(results, "server_cpu") or 1
+  return share < BUSY or (figures.median(results, "limited") or 0) > 0.5
+end
+
+-- Whether a figure says more about the generator than about the server: a rate that it has set, a
+-- latency that is mostly its own lateness.
+local function isGenerators(line, results, field)
+  if field == "rate" then
+    return judge.hadTime(line, results)
+  end
+  local late = figures.median(results, "late_" .. field)
+  return late ~= nil and late > figures.median(results, field) / 2
 end
 
 -- The fields that a line is judged by: its costs, and what goals name besides.
@@ -79,8 +92,8 @@ local function evaluate(goal, byName)
     verdict.value = figures.ratio(ours, theirs, field)
   end
   local isUsed = isUsable(ours, field) and (not isCompared or isUsable(theirs, field))
-  local isLimited = field == "rate" and isCompared and judge.hadTime(section.line, theirs)
-  if not verdict.value or not isUsed or isLimited then
+  local isServers = not isCompared or not isGenerators(section.line, theirs, field)
+  if not verdict.value or not isUsed or not isServers then
     verdict.text = "not measured"
   else
     verdict.text = compare(goal, verdict.value)
@@ -89,8 +102,9 @@ local function evaluate(goal, byName)
 end
 
 -- For each goal, in order: { goal =, section =, base = (a section), field =, value =, text = } with
--- the text "reached", "reached, and more", "missed", "not measured" (too unsteady, failed, or the
--- generator was the limit), "not run"; what there isn't is nil. `sections` as in report.lua.
+-- the text "reached", "reached, and more", "missed", "not measured" (too unsteady, failed, or more
+-- the generator's figure than the other server's), "not run"; what there isn't is nil. `sections`
+-- as in report.lua.
 function judge.verdicts(goals, sections)
   local byName, verdicts = {}, {}
   for _, section in ipairs(sections) do

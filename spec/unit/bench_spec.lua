@@ -5,9 +5,11 @@ local docs = require "bench.docs"
 local figures = require "bench.figures"
 local goals = require "bench.goals"
 local judge = require "bench.judge"
+local lines = require "bench.lines"
 local machine = require "bench.machine"
 local markdown = require "spec.support.markdown"
 local measure = require "bench.measure"
+local peers = require "bench.peers"
 local plan = require "bench.plan"
 local plot = require "bench.plot"
 local report = require "bench.report"
@@ -34,11 +36,11 @@ end
 local function section(name, results, extra)
   local line = { name = name, costs = { { field = "server_us", title = name .. " title", unit = "us/message" } } }
   for key, value in pairs(extra or {}) do line[key] = value end
-  local peers, names = {}, {}
+  local takingPart, names = {}, {}
   for peer in pairs(results) do names[#names + 1] = peer end
   table.sort(names, function(a, b) return a == "luaws" or b ~= "luaws" and a < b end)
-  for i, peer in ipairs(names) do peers[i] = { name = peer } end
-  return { line = line, peers = peers, results = results, rounds = 7 }
+  for i, peer in ipairs(names) do takingPart[i] = { name = peer } end
+  return { line = line, peers = takingPart, results = results, rounds = 7 }
 end
 
 describe("stats", function()
@@ -229,6 +231,14 @@ describe("goals", function()
     local waiting = rounds(STEADY, { rate = { 100 }, server_cpu = { 0.5 } })
     assert.equal("reached", text(busy, busy, rate))
     assert.equal("not measured", text(busy, waiting, rate))
+    assert.equal("reached", text(waiting, busy, rate)) -- it could do even more
+    local limited = rounds(STEADY, { rate = { 100 }, server_cpu = { 0.94 }, limited = { 1 } })
+    assert.equal("not measured", text(busy, limited, rate))
+    local latency = { against = "bun", field = "p99_us", most = 2 }
+    local punctual = rounds(STEADY, { p99_us = { 100 }, late_p99_us = { 50 } })
+    local late = rounds(STEADY, { p99_us = { 100 }, late_p99_us = { 51 } })
+    assert.equal("reached", text(punctual, punctual, latency))
+    assert.equal("not measured", text(punctual, late, latency))
     rate.line = "echo"
     for _, extra in ipairs({ { unpinned = true }, { paced = true } }) do
       assert.equal("reached", judgeOne(rate, { section("echo", { luaws = busy, bun = waiting }, extra) }).text)
@@ -247,6 +257,17 @@ describe("goals", function()
       assert.is_number(bound, goal.line)
       assert.is_true(not goal.stretch or goal.most and goal.stretch <= bound or goal.least and goal.stretch >= bound,
         goal.line)
+    end
+  end)
+
+  it("are about lines and servers that there are", function()
+    local byName = {}
+    for _, line in ipairs(lines) do byName[line.name] = line end
+    for _, goal in ipairs(goals) do
+      local line = assert(byName[goal.line], goal.line)
+      assert(not goal.base or byName[goal.base], goal.base)
+      local sections = plan.sections({ line }, peers)
+      assert(not goal.against or sections[1].results[goal.against], goal.line)
     end
   end)
 
