@@ -77,14 +77,9 @@ local function choosePins(cores)
 end
 
 local function build()
-  local compile = "${CC:-cc} -std=c11 -O2 -flto -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Isrc"
-  local frames = "src/base/mem.c src/ws/frame.c src/ws/mask.c"
-  local load = compile .. " -o %s/load bench/load/*.c src/base/clock.c %s"
-  local floor = compile .. " -o %s/floor bench/peers/floor.c %s -lcrypto"
-  if not succeeds(load:format(OUT, frames)) then
+  if not succeeds("bench/compile " .. OUT) then
     error("the load generator doesn't compile", 0)
   end
-  os.execute(("rm -f %s/floor; "):format(OUT) .. floor:format(OUT, frames))
   os.execute [[cd bench && command -v npm >/dev/null || exit 1
     test node_modules/.package-lock.json -nt package-lock.json && exit
     npm ci --no-audit --no-fund >&2 && touch node_modules/.package-lock.json]]

@@ -29,6 +29,7 @@ int main(int argc, char **argv) {
                             .size = 64,
                             .seconds = 2,
                             .warmup = 0.2,
+                            .patience = 5,
                             .rate = 1000,
                             .heavy_path = "/work",
                             .address = {.sin_family = AF_INET}};
@@ -54,6 +55,7 @@ static void parse_options(int argc, char **argv, struct options *o) {
                                           {"size", required_argument, NULL, 's'},
                                           {"seconds", required_argument, NULL, 't'},
                                           {"warmup", required_argument, NULL, 'w'},
+                                          {"patience", required_argument, NULL, 'e'},
                                           {"rate", required_argument, NULL, 'r'},
                                           {"pid", required_argument, NULL, 'o'},
                                           {"heavy", required_argument, NULL, 'v'},
@@ -79,6 +81,7 @@ static void parse_options(int argc, char **argv, struct options *o) {
     case 's': o->size = (size_t)parse_number("size", optarg, PAYLOAD_NUMBERS, PAYLOAD_MAX); break;
     case 't': o->seconds = parse_number("seconds", optarg, 0.01, 3600); break;
     case 'w': o->warmup = parse_number("warmup", optarg, 0, 3600); break;
+    case 'e': o->patience = parse_number("patience", optarg, 0, 3600); break;
     case 'r': o->rate = parse_number("rate", optarg, 1, 1e6); break;
     case 'o': o->pid = (pid_t)parse_number("pid", optarg, 1, 1e9); break;
     case 'v': o->heavy = (uint32_t)parse_number("heavy", optarg, 0, 1e6); break;
@@ -109,8 +112,8 @@ static double parse_number(const char *name, const char *text, double min, doubl
 static void usage(void) {
   fprintf(stderr,
           "usage: load %s --port N [--host IPv4] [--path /] [--connections N]\n"
-          "            [--inflight N] [--size BYTES] [--seconds S] [--warmup S] [--rate N]\n"
-          "            [--pid SERVER] [--binary] [--json] [--spin] [--sleep] [--pings]\n"
+          "            [--inflight N] [--size BYTES] [--seconds S] [--warmup S] [--patience S]\n"
+          "            [--pid SERVER] [--binary] [--json] [--rate N] [--spin] [--sleep] [--pings]\n"
           "            [--heavy N] [--heavy-rate N] [--heavy-path /work]\n"
           "            [--memory-path PATH] [--hold]\n",
           modes_names);

@@ -18,6 +18,7 @@ struct options {
   size_t size;       // bytes of a message
   double seconds;    // measured
   double warmup;     // seconds before
+  double patience;   // seconds for what is on its way to come home
   double rate;       // messages per second of all connections together
   pid_t pid;         // of the server; 0: its cost isn't measured
   bool is_binary;

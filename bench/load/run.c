@@ -8,11 +8,10 @@
 #include "process.h"
 #include "run.h"
 
-#define OPEN_SECONDS  30
-#define DRAIN_SECONDS 5
-#define EVENTS        1024
-#define BUSY          0.9  // of a core: a generator above it has none to spare,
-#define IDLE          0.95 // a server below has
+#define OPEN_SECONDS 30
+#define EVENTS       1024
+#define BUSY         0.9  // of a core: a generator above it has none to spare,
+#define IDLE         0.95 // a server below has
 
 struct mark {
   uint64_t now; // ns
@@ -112,7 +111,7 @@ void run_record(struct run *run, uint64_t since) {
 
 void run_drain(struct run *run, bool (*is_done)(const struct run *run)) {
   run->sending = false;
-  if (!run_for(run, DRAIN_SECONDS, is_done)) run_complain(run, "messages were lost");
+  if (!run_for(run, run->options->patience, is_done)) run_complain(run, "messages were lost");
 }
 
 bool run_is_home(const struct run *run) {
