@@ -23,6 +23,12 @@ enum command_type {
   COMMAND_PASS,         // handle: REQUEST is left to the static files, else 426 or 404
   COMMAND_SEND,         // handle: one or more whole frames (server role, unmasked), back to back
   COMMAND_FANOUT,       // -: struct command_fanout: one frame for many
+  COMMAND_BROADCAST,    // server id: struct command_publish, no topic: to all its connections
+  COMMAND_PUBLISH,      // server id: struct command_publish: to the topic's subscribers
+  COMMAND_SUBSCRIBE,    // handle: a topic or pattern (topic.h)
+  COMMAND_UNSUBSCRIBE,  // handle: a topic or pattern
+  COMMAND_COUNT,        // call number: struct command_count. EVENT_REPLY follows: a topic's
+                        // subscribers in this reactor
   COMMAND_CLOSE,        // handle: struct command_close: starts the closing handshake
   COMMAND_FAIL,     // handle: struct command_close. After EVENT_ERROR: the answer to it (code and
                     // reason are ignored). Else fails the connection; what waits for it is
@@ -78,6 +84,20 @@ struct command_close {
 struct command_fanout {
   uint32_t frame_length;
   uint32_t count;
+};
+
+// Behind it: the frame, then the topic (no pattern).
+struct command_publish {
+  uint64_t except; // handle of the connection that is left out, 0: none
+  uint32_t frame_length;
+  uint32_t topic_length;
+};
+
+// Behind it: the topic (no pattern).
+struct command_count {
+  uint64_t server; // its id
+  struct mailbox *reply_to;
+  uint32_t topic_length;
 };
 
 #endif

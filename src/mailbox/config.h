@@ -50,8 +50,9 @@ struct server_config {
   uint64_t max_backpressure;
   enum slow_consumer slow_consumer;
 
-  // A metric that all reactors keep: connections open or being answered. Relaxed.
-  _Atomic uint64_t connections;
+  // Metrics, kept by all reactors and the owner. Relaxed.
+  _Atomic uint64_t connections; // open or being answered
+  _Atomic uint64_t dropped;     // messages, by slow_consumer
 };
 
 // With one reference and everything else zero or NULL. Strings given later are mem_dup's and

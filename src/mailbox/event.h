@@ -26,13 +26,15 @@ enum event_type {
   EVENT_DRAIN,         // handle: the outbox is empty again
   EVENT_ERROR,         // handle: struct err: the peer broke the protocol or a limit. Answer with
                        // COMMAND_FAIL at once: the close frame goes out behind what the handler
-                       // has answered so far. CLOSED follows
+                       // has answered so far. CLOSED follows. With the flag EVENT_SLOW a message
+                       // for many has found a slow consumer: it is failed already, no answer
   EVENT_CLOSED,        // handle: struct event_closed
   EVENT_SERVER_CLOSED, // server id: its last connection's CLOSED has been told
   EVENT_STOP,          // -: struct event_stop. From main: shut down cleanly
 };
 
 #define EVENT_BINARY 1 // record.flags of EVENT_MESSAGE
+#define EVENT_SLOW   1 // record.flags of EVENT_ERROR
 
 // Flow control. Every message costs its length and a share for its record; a reactor stops reading
 // a connection that owes more than the window, until the worker gives credit back
@@ -60,6 +62,7 @@ static inline unsigned event_handle_reactor(uint64_t handle) {
 struct event_reply {
   bool ok;
   uint16_t port;  // COMMAND_WEB_START: the real one
+  uint64_t count; // COMMAND_COUNT
   struct err err; // when not ok
 };
 
@@ -77,9 +80,10 @@ struct event_header {
 struct event_request {
   uint64_t connection;     // CONNECT: the public id, unique in this process, counting up
   uint64_t server;         // CONNECT: the server's id; REQUEST: the web server's
-  _Atomic uint64_t *taken; // CONNECT: framed bytes that the kernel has taken from this slot's
-                           // connections so far; the reactor counts it up (relaxed), the worker
-                           // only reads it. Stays readable until the reactors end
+  _Atomic uint64_t *taken; // CONNECT: framed bytes of this worker's that the kernel has taken from
+                           // this slot's connections so far, less those of broadcasts and
+                           // publishes that wait: the reactor writes it (relaxed), modulo 2^64, the
+                           // worker only reads it. Stays readable until the reactors end
   uint64_t taken_before;   // CONNECT: its value now, where this connection begins to count
   struct event_slice method;
   struct event_slice target;   // "/chat?name=ann", as sent

@@ -7,18 +7,37 @@
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_ws.h"
+#include "reactor/fanout.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
 #include "reactor/web.h"
 
+enum {
+#ifdef LUAWS_TINY
+  PIECES_MAX = 4,
+#else
+  PIECES_MAX = 65536, // queued before they are sent in the middle of the commands
+#endif
+};
+
+static struct event_reply *push_reply(struct reactor *r, struct mailbox *to, uint64_t call) {
+  struct lane *lane = lane_find(r, to);
+  struct record *record = batch_push(&lane->batch, EVENT_REPLY, call, sizeof(struct event_reply));
+  return (struct event_reply *)record->payload;
+}
+
 static void reply(struct reactor *r, struct mailbox *to, uint64_t call, int result, uint16_t port,
                   const struct err *err) {
   if (!to) return;
-  struct lane *lane = lane_find(r, to);
-  struct record *record = batch_push(&lane->batch, EVENT_REPLY, call, sizeof(struct event_reply));
-  struct event_reply *answer = (struct event_reply *)record->payload;
+  struct event_reply *answer = push_reply(r, to, call);
   *answer = (struct event_reply){.ok = result == 0, .port = port};
   if (result != 0) answer->err = *err;
+}
+
+static void run_count(struct reactor *r, const struct record *record) {
+  struct mailbox *to = ((const struct command_count *)record->payload)->reply_to;
+  *push_reply(r, to, record->id) =
+      (struct event_reply){.ok = true, .count = fanout_count(r, record)};
 }
 
 static void run_web(struct reactor *r, const struct record *record) {
@@ -77,20 +96,6 @@ static bool takes_frames(const struct conn *c) {
   return c->state == CONN_OPEN || c->is_failing;
 }
 
-static void run_fanout(struct reactor *r, struct record *record) {
-  const struct command_fanout *command = (const struct command_fanout *)record->payload;
-  const unsigned char *frame = (const unsigned char *)(command + 1);
-  const uint64_t *handles =
-      (const uint64_t *)(frame + (((size_t)command->frame_length + 7) & ~(size_t)7));
-  for (uint32_t i = 0; i < command->count; i++) {
-    struct conn *c = registry_find(&r->registry, handles[i]);
-    if (c && c->state == CONN_OPEN)
-      conn_queue(c, frame, command->frame_length, record);
-    else
-      r->dropped_commands++;
-  }
-}
-
 static void run_accept(struct conn *c, const struct record *record) {
   const struct command_accept *command = (const struct command_accept *)record->payload;
   const char *text = (const char *)(command + 1);
@@ -141,6 +146,8 @@ static void run_for_conn(struct reactor *r, struct record *record) {
     return;
   case COMMAND_CLOSE:
   case COMMAND_FAIL: run_close(c, record); return;
+  case COMMAND_SUBSCRIBE: fanout_subscribe(c, record); return;
+  case COMMAND_UNSUBSCRIBE: fanout_unsubscribe(c, record); return;
   case COMMAND_DESTROY: conn_end(c, CONN_EXIT_DESTROY, "destroyed by the script"); return;
   case COMMAND_PING:
     conn_ws_ping(c, (struct span){(const char *)record->payload, record->length});
@@ -156,7 +163,10 @@ static void run(struct reactor *r, struct record *record) {
   case COMMAND_WEB_STOP: run_web_stop(r, record->id); return;
   case COMMAND_SERVER_ADD: run_server_add(r, record); return;
   case COMMAND_SERVER_CLOSE: run_server_close(r, record); return;
-  case COMMAND_FANOUT: run_fanout(r, record); return;
+  case COMMAND_FANOUT:
+  case COMMAND_BROADCAST:
+  case COMMAND_PUBLISH: fanout_run(r, record); return;
+  case COMMAND_COUNT: run_count(r, record); return;
   case COMMAND_CONSUMED: run_consumed(r, record); return;
   case COMMAND_STOP: stop(r); return;
   case COMMAND_QUIT: r->quitting = true; return;
@@ -165,6 +175,8 @@ static void run(struct reactor *r, struct record *record) {
 }
 
 void commands_run(struct reactor *r, struct block *block) {
-  for (struct record *i = record_first(block); i; i = record_next(block, i))
+  for (struct record *i = record_first(block); i; i = record_next(block, i)) {
     run(r, i);
+    if (r->piece_count > PIECES_MAX) conn_flush_dirty(r);
+  }
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_ws.h"
@@ -111,13 +112,13 @@ void conn_resume(struct conn *c, enum conn_pause why) {
 
 // Writing -----------------------------------------------------------------------------------------
 
-// The worker's bufferedAmount goes down.
-static void count_taken(struct conn *c, size_t n) {
+// The worker's bufferedAmount goes down by `n`, or up when it is negative.
+static void count_taken(struct conn *c, ssize_t n) {
   if (n == 0 || c->handle == 0) return;
   _Atomic uint64_t *taken = registry_taken(&c->reactor->registry, c->handle);
   // Only this thread writes it, so that no read-modify-write is needed.
   uint64_t before = atomic_load_explicit(taken, memory_order_relaxed);
-  atomic_store_explicit(taken, before + n, memory_order_relaxed);
+  atomic_store_explicit(taken, before + (uint64_t)n, memory_order_relaxed);
 }
 
 static void on_outbox_empty(struct conn *c) {
@@ -143,14 +144,14 @@ static void drain_outbox(struct conn *c) {
       conn_lost(c, (int)n);
       return;
     }
-    count_taken(c, outbox_consume(&c->outbox, (size_t)n));
+    count_taken(c, (ssize_t)outbox_consume(&c->outbox, (size_t)n));
   }
   on_outbox_empty(c);
 }
 
 static void write_bytes(struct conn *c, const void *data, size_t size, bool counted, bool more) {
   conn_flush(c);
-  if (c->state == CONN_CLOSED) return;
+  if (c->state >= CONN_LINGERING) return; // the flush has ended it
   size_t taken = 0;
   if (outbox_is_empty(&c->outbox)) {
     struct iovec iov = {(void *)data, size};
@@ -161,7 +162,7 @@ static void write_bytes(struct conn *c, const void *data, size_t size, bool coun
     }
     taken = n > 0 ? (size_t)n : 0;
   }
-  if (counted) count_taken(c, taken);
+  if (counted) count_taken(c, (ssize_t)taken);
   if (taken == size) return;
   outbox_push(&c->outbox, (const char *)data + taken, size - taken, counted);
   conn_watch(c);
@@ -200,6 +201,11 @@ void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, stru
   c->last_piece = index;
 }
 
+// Whether the worker has counted the piece when it sent it.
+static bool is_counted(const struct piece *piece) {
+  return !piece->fanout || piece->fanout->type == COMMAND_FANOUT;
+}
+
 // Keeps what the kernel did not take of a piece. A frame that many wait for is kept once.
 static void keep_piece(struct conn *c, const struct piece *piece, size_t offset) {
   struct reactor *r = c->reactor;
@@ -218,10 +224,30 @@ static void keep_piece(struct conn *c, const struct piece *piece, size_t offset)
   outbox_push_shared(&c->outbox, piece->fanout->scratch, offset);
 }
 
+// Whether another message may wait. If not, it has been dropped, or the connection has ended. Only
+// what the kernel doesn't take even now counts.
+static bool admit(struct conn *c) {
+  uint64_t limit = c->server->config->max_backpressure;
+  if (c->outbox.bytes <= limit) return true;
+  drain_outbox(c);
+  if (c->state >= CONN_LINGERING) return false;
+  if (c->outbox.bytes <= limit) return true;
+  conn_ws_refuse(c);
+  return false;
+}
+
+// What counts has been admitted by the worker before it was sent; the rest is here, one by one.
 static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
-  for (; at; at = c->reactor->pieces[at].next, offset = 0) {
-    keep_piece(c, &c->reactor->pieces[at], offset);
+  const struct piece *pieces = c->reactor->pieces;
+  for (; at && c->state < CONN_LINGERING; at = pieces[at].next, offset = 0) {
+    const struct piece *piece = &pieces[at];
+    if (!is_counted(piece)) {
+      if (!admit(c)) continue;
+      count_taken(c, -(ssize_t)(piece->length - offset));
+    }
+    keep_piece(c, piece, offset);
   }
+  if (c->state >= CONN_LINGERING) return;
   c->was_refused = true;
   conn_watch(c);
 }
@@ -240,11 +266,14 @@ static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
     }
     ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
     if (n < 0) return n == TRANSPORT_AGAIN ? 0 : (int)n;
-    count_taken(c, (size_t)n);
-    size_t sent = (size_t)n;
-    for (; *at && sent >= pieces[*at].length; *at = pieces[*at].next)
+    size_t sent = (size_t)n, counted = 0;
+    for (; *at && sent >= pieces[*at].length; *at = pieces[*at].next) {
       sent -= pieces[*at].length;
+      if (is_counted(&pieces[*at])) counted += pieces[*at].length;
+    }
     *offset = sent;
+    if (*at && is_counted(&pieces[*at])) counted += sent;
+    count_taken(c, (ssize_t)counted);
     if ((size_t)n < total) return 0;
   }
   return 0;

@@ -28,6 +28,7 @@ struct addresses_entry;
 struct exchange;
 struct reactor;
 struct server;
+struct topics_subscriber;
 struct web;
 
 enum conn_state {
@@ -61,13 +62,14 @@ struct piece {
 // What few connections ever need: allocated when they do (conn_need_extra).
 struct conn_extra {
   struct conn *conn;
-  struct list lane_node;           // on lane.paused with CONN_PAUSE_LANE
-  struct addresses_entry *address; // with maxConnectionsPerAddress, else NULL
-  char *close_reason;              // NULL: none
-  struct buf *held;                // with maxMessageRate: read and not yet looked at; NULL: nothing
-  unsigned char *pong;             // the latest of too many pongs: length, payload; NULL: none
-  int64_t rate_tokens;             // with maxMessageRate: thousandths of a message that may come
-  uint64_t rate_at;                // ms: when they were last counted
+  struct list lane_node;                // on lane.paused with CONN_PAUSE_LANE
+  struct addresses_entry *address;      // with maxConnectionsPerAddress, else NULL
+  struct topics_subscriber *subscriber; // NULL: it has subscribed to nothing
+  char *close_reason;                   // NULL: none
+  struct buf *held;    // with maxMessageRate: read and not yet looked at; NULL: nothing
+  unsigned char *pong; // the latest of too many pongs: length, payload; NULL: none
+  int64_t rate_tokens; // with maxMessageRate: thousandths of a message that may come
+  uint64_t rate_at;    // ms: when they were last counted
 };
 
 // An idle connection is nothing but this (and its slot in the registry), so that each byte counts.
@@ -114,7 +116,8 @@ void conn_write(struct conn *c, const void *data, size_t size, bool counted);
 void conn_write_last(struct conn *c, const void *data, size_t size);
 
 // Adds bytes that lie in a block of commands; conn_flush_dirty sends them, in one call for all of
-// this turn's.
+// this turn's. `fanout`: the record whose frame they are, for many, or NULL. What a broadcast or
+// a publish has brought the worker doesn't count: the reactor refuses it when too much waits.
 void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout);
 
 // Sends what this turn has queued, for one connection or for all.

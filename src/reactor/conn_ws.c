@@ -363,13 +363,27 @@ void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t d
   feed_held(c);
 }
 
+void conn_ws_refuse(struct conn *c) {
+  struct server_config *config = c->server->config;
+  if (c->state != CONN_OPEN || config->slow_consumer == SLOW_CONSUMER_DROP) {
+    atomic_fetch_add_explicit(&config->dropped, 1, memory_order_relaxed);
+    return;
+  }
+  struct record *r =
+      batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
+  r->flags = EVENT_SLOW;
+  err_set((struct err *)r->payload, ERR_LUAW, WS_CLOSE_POLICY,
+          "slow consumer: %zu bytes wait for it", c->outbox.bytes);
+  conn_ws_fail(c, WS_CLOSE_POLICY, SPAN("slow consumer"), true);
+}
+
 void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) {
   bool torn = false;
   if (c->is_failing) conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
   c->is_failing = false;
   note_close(c, code, reason);
   conn_flush(c);
-  if (c->state == CONN_CLOSED) return;
+  if (c->state >= CONN_LINGERING) return; // the flush has ended it
   if (drop) outbox_clear(&c->outbox, &torn);
   if (!torn) send_last_close(c, code, reason);
   conn_end(c, CONN_EXIT_LINGER, drop ? "slow consumer" : "the peer broke the protocol or a limit");

@@ -41,6 +41,10 @@ void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t d
 // CLOSED at once. `drop`: what waits for the peer is dropped first.
 void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop);
 
+// A message for many finds more waiting than maxBackpressure: it is dropped, or in state OPEN
+// the connection fails, as slowConsumer says.
+void conn_ws_refuse(struct conn *c);
+
 // COMMAND_PING.
 void conn_ws_ping(struct conn *c, struct span data);
 

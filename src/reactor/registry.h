@@ -14,7 +14,7 @@ struct registry_slot {
   struct conn *conn;      // NULL: free or retired
   uint32_t generation;    // of the present or next user
   uint32_t next_free;     // index + 1 of the next free slot, 0: none
-  _Atomic uint64_t taken; // framed bytes that the kernel has taken; never set back
+  _Atomic uint64_t taken; // see struct event_request; goes on with the slot's next connection
 };
 
 struct registry {

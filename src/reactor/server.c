@@ -39,6 +39,7 @@ static void free_server(struct server *s) {
   list_remove(&s->node);
   http_pattern_free(s->pattern);
   addresses_deinit(&s->addresses);
+  topics_deinit(&s->topics);
   mem_free(s->origins);
   server_config_unref(s->config);
   mem_free(s);
@@ -80,6 +81,7 @@ int server_add(struct reactor *r, struct server_config *config, struct err *err)
   list_init(&s->node);
   list_init(&s->conns);
   addresses_init(&s->addresses);
+  topics_init(&s->topics);
   set_limits(s);
   set_origins(s);
   if (insert(w, s) == 0) return 0;
@@ -175,9 +177,10 @@ void server_leave(struct server *s, struct conn *c) {
   list_remove(&c->member);
   list_push(&s->web->conns, &c->member); // before the server goes: it may take the web along
   count_out(s);
-  if (c->extra && c->extra->address) {
-    addresses_leave(&s->addresses, c->extra->address);
+  if (c->extra) {
+    if (c->extra->address) addresses_leave(&s->addresses, c->extra->address);
     c->extra->address = NULL;
+    topics_leave(&s->topics, &c->extra->subscriber);
   }
   finish_if_empty(s);
 }

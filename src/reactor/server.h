@@ -12,6 +12,7 @@
 #include "mailbox/config.h"
 #include "reactor/addresses.h"
 #include "reactor/lane.h"
+#include "reactor/topics.h"
 #include "ws/session.h"
 
 struct conn;
@@ -29,9 +30,10 @@ struct server {
   size_t origin_count;
   struct list conns; // struct conn.member: from the request's acceptance to its CLOSED
   struct addresses addresses;
-  bool is_closing;    // answers nothing any more; goes with its last connection
-  bool is_held;       // server_close is going through its connections
-  uint64_t close_due; // ms: when what is left of it is destroyed
+  struct topics topics; // the owners are its connections
+  bool is_closing;      // answers nothing any more; goes with its last connection
+  bool is_held;         // server_close is going through its connections
+  uint64_t close_due;   // ms: when what is left of it is destroyed
 };
 
 // Takes the reference to `config`. 0; ERR_TAKEN or another negative with *err: nothing was added.

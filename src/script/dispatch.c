@@ -27,7 +27,9 @@ static void dispatch_to_link(struct runtime *rt, const struct record *record) {
 static void dispatch_error(struct runtime *rt, const struct record *record) {
   struct link *link = link_find(rt, record->id);
   if (!link) return;
-  outgoing_close(link_outgoing(rt, link), COMMAND_FAIL, record->id, 0, NULL, 0);
+  bool is_slow = record->flags & EVENT_SLOW;
+  if (is_slow && !link_note_slow(link)) return;
+  if (!is_slow) outgoing_close(link_outgoing(rt, link), COMMAND_FAIL, record->id, 0, NULL, 0);
   link_on_event(rt, link, record);
 }
 

@@ -15,6 +15,14 @@ void lib_connection_open(lua_State *L); // the class WebSocketConnection (no con
 void lib_wss_open(lua_State *L);        // WebSocketServer
 void lib_webserver_open(lua_State *L);  // WebServer, webServer
 
+// Methods and properties about topics: of a connection, then of a WebSocketServer.
+int lib_topic_subscribe(lua_State *L);
+int lib_topic_unsubscribe(lua_State *L);
+int lib_topic_publish(lua_State *L);
+void lib_topic_push_all(lua_State *L, void *link);
+int lib_topic_publish_all(lua_State *L);
+int lib_topic_count(lua_State *L);
+
 // Cancels every timer.
 void lib_timer_end_all(struct runtime *rt);
 

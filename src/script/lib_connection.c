@@ -129,15 +129,10 @@ static void push_path(lua_State *L, void *self) {
   lua_pushstring(L, link_path(self));
 }
 
-// Made at the first look and kept with the script's own fields, which nobody can set to this name.
+// Made at the first look and kept among the script's fields.
 static void push_params(lua_State *L, void *self) {
   const struct link *link = self;
-  if (lua_getiuservalue(L, 1, LINK_FIELDS) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, 1, LINK_FIELDS);
-  }
+  object_push_fields(L, 1);
   lua_pushliteral(L, "params");
   if (lua_rawget(L, -2) == LUA_TTABLE) return;
   lua_pop(L, 1);
@@ -162,6 +157,9 @@ static const luaL_Reg METHODS[] = {{"send", send_message},
                                    {"terminate", terminate},
                                    {"destroy", destroy},
                                    {"ping", ping},
+                                   {"subscribe", lib_topic_subscribe},
+                                   {"unsubscribe", lib_topic_unsubscribe},
+                                   {"publish", lib_topic_publish},
                                    {NULL, NULL}};
 
 static const struct object_property PROPERTIES[] = {{"handler", push_handler},
@@ -173,6 +171,7 @@ static const struct object_property PROPERTIES[] = {{"handler", push_handler},
                                                     {"protocol", push_protocol},
                                                     {"path", push_path},
                                                     {"params", push_params},
+                                                    {"topics", lib_topic_push_all},
                                                     {NULL, NULL}};
 
 const struct object_class LINK_CLASS = {.name = "WebSocketConnection",

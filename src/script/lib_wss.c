@@ -21,51 +21,9 @@ static struct link *link_at(struct list *node) {
   return LIST_ENTRY(node, struct link, node);
 }
 
-static bool is_recipient(const struct link *link, const struct link *except) {
-  return link != except && link->state == LINK_CONNECTED && !link->has_ended;
-}
-
-// How many of them the reactor of that index has.
-static uint32_t count_recipients(const struct wss *wss, const struct link *except,
-                                 unsigned reactor) {
-  uint32_t count = 0;
-  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
-    const struct link *link = link_at(i);
-    if (event_handle_reactor(link->handle) != reactor || !is_recipient(link, except)) continue;
-    if (link_has_room(link)) count++;
-  }
-  return count;
-}
-
-// Slow consumers get what their server's slowConsumer says before anything is counted. A `drop`
-// leaves them connected without room.
-static void admit_all(struct runtime *rt, const struct wss *wss, const struct link *except) {
-  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
-    struct link *link = link_at(i);
-    if (is_recipient(link, except) && !link_has_room(link)) link_admit(rt, link);
-  }
-}
-
-static void fan_out(struct runtime *rt, const struct wss *wss, const struct link *except,
-                    unsigned reactor, const struct message *m) {
-  uint32_t count = count_recipients(wss, except, reactor);
-  if (count == 0) return;
-  uint64_t *handles = outgoing_fanout(&rt->outgoing[reactor], m->opcode, m->data, m->length, count);
-  size_t size = ws_frame_header_size(m->length, false) + m->length;
-  for (struct list *i = wss->links.next; i != &wss->links && count > 0; i = i->next) {
-    struct link *link = link_at(i);
-    if (event_handle_reactor(link->handle) != reactor || !is_recipient(link, except)) continue;
-    if (!link_has_room(link)) continue;
-    *handles++ = link->handle;
-    link->sent += size;
-    count--;
-  }
-}
-
 // wss:broadcast(message [, except])
 static int broadcast(lua_State *L) {
-  struct runtime *rt = runtime_of(L);
-  struct wss *wss = object_self(L, &WSS_CLASS, "broadcast");
+  const struct wss *wss = object_self(L, &WSS_CLASS, "broadcast");
   const struct link *except = NULL;
   if (!lua_isnoneornil(L, 3)) {
     except = object_to(L, 3, &LINK_CLASS);
@@ -74,9 +32,7 @@ static int broadcast(lua_State *L) {
                         args_describe(L, 3));
   }
   struct message m = message_read(L, 2, wss->data, 0, "broadcast");
-  admit_all(rt, wss, except);
-  for (unsigned i = 0; i < rt->reactor_count; i++)
-    fan_out(rt, wss, except, i, &m);
+  message_publish(runtime_of(L), wss, except, (struct span){NULL, 0}, &m);
   return 0;
 }
 
@@ -138,8 +94,11 @@ static void collect(struct runtime *rt, void *self) {
   wss->pattern = NULL;
 }
 
-static const luaL_Reg METHODS[] = {
-    {"terminate", terminate}, {"broadcast", broadcast}, {NULL, NULL}};
+static const luaL_Reg METHODS[] = {{"terminate", terminate},
+                                   {"broadcast", broadcast},
+                                   {"publish", lib_topic_publish_all},
+                                   {"subscriberCount", lib_topic_count},
+                                   {NULL, NULL}};
 
 static const struct object_property PROPERTIES[] = {{"connections", push_connections},
                                                     {"connectionCount", push_count},

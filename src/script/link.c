@@ -79,16 +79,23 @@ void link_credit(struct runtime *rt, struct link *link, uint32_t cost) {
   link->done = 0;
 }
 
-bool link_has_room(const struct link *link) {
+static bool has_room(const struct link *link) {
   return link_buffered(link) <= link->wss->config->max_backpressure;
 }
 
 enum link_result link_admit(struct runtime *rt, struct link *link) {
   if (link->state != LINK_CONNECTED || link->has_ended) return LINK_IS_CLOSED;
-  if (link_has_room(link)) return LINK_SENT;
+  if (has_room(link)) return LINK_SENT;
   // Only what the kernel has refused counts, not what the reactor has not come to yet.
   outgoing_drain(link_outgoing(rt, link));
-  return link_has_room(link) ? LINK_SENT : refuse_slow(rt, link);
+  return has_room(link) ? LINK_SENT : refuse_slow(rt, link);
+}
+
+bool link_note_slow(struct link *link) {
+  if (link->is_slow) return false;
+  link->is_slow = true;
+  if (link->state == LINK_CONNECTED) link->state = LINK_CLOSING;
+  return true;
 }
 
 enum link_result link_send(struct runtime *rt, struct link *link, enum ws_opcode opcode,
@@ -164,11 +171,11 @@ static void enter_table(struct runtime *rt, struct link *link) {
 static enum link_result refuse_slow(struct runtime *rt, struct link *link) {
   struct wss *wss = link->wss;
   if (wss->config->slow_consumer == SLOW_CONSUMER_DROP) {
-    wss->dropped++;
+    atomic_fetch_add_explicit(&wss->config->dropped, 1, memory_order_relaxed);
     return LINK_DROPPED;
   }
   static const char REASON[] = "slow consumer";
-  link->state = LINK_CLOSING;
+  link_note_slow(link);
   outgoing_close(link_outgoing(rt, link), COMMAND_FAIL, link->handle, WS_CLOSE_POLICY, REASON,
                  sizeof REASON - 1);
   struct err e;

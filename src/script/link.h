@@ -62,6 +62,7 @@ struct link {
   bool has_ended;  // EVENT_CLOSED has come: the handle is dead
   bool is_late;    // answerTimeout was over before the answer
   bool is_listed;  // in wss.connections
+  bool is_slow;    // and has been refused for it: onError is told once
   char info[];     // the peer's address, the path, each ended by a NUL
 };
 
@@ -118,10 +119,11 @@ void link_release(struct runtime *rt, struct link *link);
 // behind it.
 void link_open(struct runtime *rt, struct link *link, lua_State *L, int index);
 
-// Bytes that wait for the peer.
+// Bytes that wait for the peer. Both counters may run over, and what is taken run ahead.
 static inline uint64_t link_buffered(const struct link *link) {
   uint64_t taken = atomic_load_explicit(link->taken, memory_order_relaxed);
-  return link->sent > taken ? link->sent - taken : 0;
+  int64_t waiting = (int64_t)(link->sent - taken);
+  return waiting > 0 ? (uint64_t)waiting : 0;
 }
 
 // The cost of a message has been worked off: gives it back in large pieces.
@@ -137,8 +139,8 @@ enum link_result link_send(struct runtime *rt, struct link *link, enum ws_opcode
 // carried out. May hand over what is pending and wait for the reactor.
 enum link_result link_admit(struct runtime *rt, struct link *link);
 
-// The same, without carrying anything out or waiting.
-bool link_has_room(const struct link *link);
+// EVENT_SLOW: the reactor has refused it. False when this worker has done the same.
+bool link_note_slow(struct link *link);
 
 void link_close(struct runtime *rt, struct link *link, unsigned code, const char *reason,
                 size_t length);

@@ -63,6 +63,14 @@ struct message message_read(lua_State *L, int index, enum wss_data data, int bin
   return m;
 }
 
+void message_publish(struct runtime *rt, const struct wss *wss, const struct link *except,
+                     struct span topic, const struct message *m) {
+  uint64_t left_out = except ? except->handle : 0;
+  for (unsigned i = 0; i < rt->reactor_count; i++)
+    outgoing_publish(&rt->outgoing[i], wss->config->id, left_out, topic, m->opcode, m->data,
+                     m->length);
+}
+
 static struct message encode(lua_State *L, int index, const char *what) {
   struct buf *text = &runtime_of(L)->text;
   if (text->cap > SCRATCH_MAX) buf_deinit(text);

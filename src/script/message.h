@@ -5,6 +5,8 @@
 
 #include <lua.h>
 #include <stddef.h>
+#include "base/span.h"
+#include "script/link.h"
 #include "script/wss.h"
 #include "ws/frame.h"
 
@@ -19,5 +21,10 @@ struct message {
 // `what` names the method.
 struct message message_read(lua_State *L, int index, enum wss_data data, int binary,
                             const char *what);
+
+// Sends it to the subscribers of `topic` in all reactors, or when that is empty to all connections
+// of the server; not to `except` (may be NULL).
+void message_publish(struct runtime *rt, const struct wss *wss, const struct link *except,
+                     struct span topic, const struct message *m);
 
 #endif

@@ -50,6 +50,15 @@ void *object_new(lua_State *L, const struct object_class *class, size_t size, in
   return self;
 }
 
+void object_push_fields(lua_State *L, int index) {
+  const struct object *self = lua_touserdata(L, index);
+  if (lua_getiuservalue(L, index, self->class->fields) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_createtable(L, 0, 1);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, index, self->class->fields);
+}
+
 int object_refuse_self(lua_State *L, const struct object_class *class, const char *method) {
   return args_error(L, "%s: expected a %s to call it on, got %s (is it called with ':'?)", method,
                     class->name, args_describe(L, 1));
@@ -100,12 +109,7 @@ static int write_member(lua_State *L) {
   int type = lua_rawget(L, lua_upvalueindex(1));
   lua_pop(L, 1);
   if (type != LUA_TNIL || class->fields == 0) refuse_write(L, class, type);
-  if (lua_getiuservalue(L, 1, class->fields) != LUA_TTABLE) {
-    if (lua_isnil(L, 3)) return 0;
-    lua_createtable(L, 0, 1);
-    lua_pushvalue(L, -1);
-    lua_setiuservalue(L, 1, class->fields);
-  }
+  object_push_fields(L, 1);
   lua_pushvalue(L, 2);
   lua_pushvalue(L, 3);
   lua_rawset(L, -3);

@@ -42,6 +42,11 @@ static inline void *object_to(lua_State *L, int index, const struct object_class
   return self && self->class == class ? self : NULL;
 }
 
+// Pushes the table with the fields of the object at `index`, of a class that has some. It is made
+// when there is none. Where a property has the same name, the script never gets at a field: there
+// the class may keep something of its own.
+void object_push_fields(lua_State *L, int index);
+
 // Raises: "send: expected a WebSocketConnection to call it on, got string 'abc' (is it called with
 // ':'?)".
 int object_refuse_self(lua_State *L, const struct object_class *class, const char *method);

@@ -61,16 +61,17 @@ size_t outgoing_send(struct outgoing *o, uint64_t handle, enum ws_opcode opcode,
   return size;
 }
 
-uint64_t *outgoing_fanout(struct outgoing *o, enum ws_opcode opcode, const char *data,
-                          size_t length, uint32_t count) {
+void outgoing_publish(struct outgoing *o, uint64_t server, uint64_t except, struct span topic,
+                      enum ws_opcode opcode, const char *data, size_t length) {
   size_t size = ws_frame_header_size(length, false) + length;
-  size_t head = sizeof(struct command_fanout) + pad(size);
-  struct record *r = batch_push(&o->batch, COMMAND_FANOUT, 0, head + count * sizeof(uint64_t));
-  struct command_fanout *command = (struct command_fanout *)r->payload;
-  *command = (struct command_fanout){.frame_length = (uint32_t)size, .count = count};
-  put_frame((unsigned char *)(command + 1), opcode, data, length);
+  struct command_publish head = {
+      .except = except, .frame_length = (uint32_t)size, .topic_length = (uint32_t)topic.n};
+  enum command_type type = topic.n > 0 ? COMMAND_PUBLISH : COMMAND_BROADCAST;
+  struct record *r = batch_push(&o->batch, type, server, sizeof head + size + topic.n);
+  memcpy(r->payload, &head, sizeof head);
+  unsigned char *behind = put_frame(r->payload + sizeof head, opcode, data, length);
+  if (topic.n > 0) memcpy(behind, topic.p, topic.n);
   keep_behind(o);
-  return (uint64_t *)(r->payload + head);
 }
 
 void outgoing_close(struct outgoing *o, enum command_type type, uint64_t handle, unsigned code,

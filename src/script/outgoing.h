@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/span.h"
 #include "mailbox/batch.h"
 #include "mailbox/command.h"
 #include "ws/frame.h"
@@ -38,10 +39,10 @@ void outgoing_deinit(struct outgoing *o);
 size_t outgoing_send(struct outgoing *o, uint64_t handle, enum ws_opcode opcode, const char *data,
                      size_t length);
 
-// Starts a record with one frame for `count` connections and returns where their handles go. The
-// frame's size is ws_frame_header_size(length, false) + length.
-uint64_t *outgoing_fanout(struct outgoing *o, enum ws_opcode opcode, const char *data,
-                          size_t length, uint32_t count);
+// A frame for all connections of a server, or for the subscribers of `topic` when that isn't empty,
+// but for the one of the handle `except` (0: for all).
+void outgoing_publish(struct outgoing *o, uint64_t server, uint64_t except, struct span topic,
+                      enum ws_opcode opcode, const char *data, size_t length);
 
 // A command about `handle` or without payload; see command.h.
 void outgoing_close(struct outgoing *o, enum command_type type, uint64_t handle, unsigned code,

@@ -266,8 +266,9 @@ void wss_end_if_over(struct runtime *rt, struct wss *wss) {
   bool is_over = wss->closed == rt->reactor_count && list_empty(&wss->links);
   if (!is_over || wss->state == WSS_TERMINATED) return;
   wss->state = WSS_TERMINATED;
-  if (wss->dropped > 0)
-    log_debug("%llu messages to slow consumers were dropped", (unsigned long long)wss->dropped);
+  uint64_t dropped = atomic_load_explicit(&wss->config->dropped, memory_order_relaxed);
+  if (dropped > 0)
+    log_debug("%llu messages to slow consumers were dropped", (unsigned long long)dropped);
   struct task *t = begin(rt, wss, CALL_TERMINATE, "onTerminate", on_terminate_done);
   push_plain_event(t->co, "terminate");
   uint64_t timeout = wss->config->close_timeout;

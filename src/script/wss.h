@@ -36,7 +36,6 @@ struct wss {
   struct webserver *web;
   struct list links;    // struct link, in the order in which they came
   uint64_t count;       // the listed ones among them
-  uint64_t dropped;     // messages, by slowConsumer = "drop"
   struct task *opening; // onOpen, until it is run
   unsigned closed;      // reactors that have told EVENT_SERVER_CLOSED
   int ref;              // keeps the userdata alive

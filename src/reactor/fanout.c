@@ -1,0 +1,91 @@
+// Fan-out. Nothing here ends a connection, so that what is gone through stays as it is: the frames
+// are only queued, and who is too slow for them is found when they are sent (conn_flush). Loop
+// thread.
+
+#include "reactor/fanout.h"
+
+#include "mailbox/command.h"
+#include "reactor/conn.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+#include "reactor/topics.h"
+
+static void run_list(struct reactor *r, struct record *record) {
+  const struct command_fanout *command = (const struct command_fanout *)record->payload;
+  const unsigned char *frame = (const unsigned char *)(command + 1);
+  const uint64_t *handles =
+      (const uint64_t *)(frame + (((size_t)command->frame_length + 7) & ~(size_t)7));
+  for (uint32_t i = 0; i < command->count; i++) {
+    struct conn *c = registry_find(&r->registry, handles[i]);
+    if (c && c->state == CONN_OPEN)
+      conn_queue(c, frame, command->frame_length, record);
+    else
+      r->dropped_commands++;
+  }
+}
+
+static const struct command_publish *command_of(const struct record *record) {
+  return (const struct command_publish *)record->payload;
+}
+
+static void queue(struct conn *c, struct record *record) {
+  const struct command_publish *command = command_of(record);
+  if (c->state != CONN_OPEN || c->handle == command->except) return;
+  conn_queue(c, (const unsigned char *)(command + 1), command->frame_length, record);
+}
+
+static void broadcast(struct server *s, struct record *record) {
+  for (struct list *i = s->conns.next; i != &s->conns; i = i->next)
+    queue(LIST_ENTRY(i, struct conn, member), record);
+}
+
+static void publish(struct server *s, struct record *record) {
+  const struct command_publish *command = command_of(record);
+  const char *behind = (const char *)(command + 1) + command->frame_length;
+  const struct topics_member *members;
+  size_t count = topics_find(&s->topics, (struct span){behind, command->topic_length}, &members);
+  for (size_t i = 0; i < count; i++)
+    queue(members[i].owner, record);
+}
+
+void fanout_run(struct reactor *r, struct record *record) {
+  if (record->type == COMMAND_FANOUT) {
+    run_list(r, record);
+    return;
+  }
+  struct server *s = server_find(r, record->id);
+  if (!s)
+    r->dropped_commands++;
+  else if (record->type == COMMAND_BROADCAST)
+    broadcast(s, record);
+  else
+    publish(s, record);
+}
+
+uint64_t fanout_count(struct reactor *r, const struct record *record) {
+  const struct command_count *command = (const struct command_count *)record->payload;
+  struct server *s = server_find(r, command->server);
+  if (!s) return 0;
+  const struct topics_member *members;
+  struct span topic = {(const char *)(command + 1), command->topic_length};
+  size_t found = topics_find(&s->topics, topic, &members);
+  uint64_t count = 0;
+  for (size_t i = 0; i < found; i++) {
+    if (((const struct conn *)members[i].owner)->state == CONN_OPEN) count++;
+  }
+  return count;
+}
+
+static struct span topic_of(const struct record *record) {
+  return (struct span){(const char *)record->payload, record->length};
+}
+
+void fanout_subscribe(struct conn *c, const struct record *record) {
+  if (c->state == CONN_OPEN)
+    topics_subscribe(&c->server->topics, &conn_need_extra(c)->subscriber, c, topic_of(record));
+}
+
+void fanout_unsubscribe(struct conn *c, const struct record *record) {
+  if (c->state == CONN_OPEN && c->extra)
+    topics_unsubscribe(&c->server->topics, &c->extra->subscriber, topic_of(record));
+}
