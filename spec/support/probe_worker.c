@@ -68,7 +68,7 @@ static int start(lua_State *L) {
 static void reply(struct probe_worker *p, uint64_t call, bool ok) {
   struct record *r = batch_push(&p->events, EVENT_REPLY, call, sizeof(struct event_reply));
   struct event_reply *answer = (struct event_reply *)r->payload;
-  *answer = (struct event_reply){.ok = ok, .port = 4711};
+  *answer = (struct event_reply){.ok = ok, .port = 4711, .count = 42};
   if (!ok) err_set(&answer->err, ERR_LUAW, 1, "refused by the spec");
 }
 
@@ -78,7 +78,7 @@ static void take_call(struct probe_worker *p, struct record *r, bool is_answered
     struct server_config *config = ((struct command_server *)r->payload)->config;
     if (is_answered) p->server = config->id;
     server_config_unref(config);
-  } else {
+  } else if (r->type != COMMAND_COUNT) {
     web_config_unref(((struct command_web *)r->payload)->config);
   }
   if (!is_answered) return;
@@ -98,6 +98,11 @@ static const char *name_of(uint16_t type) {
                                       [COMMAND_PASS] = "PASS",
                                       [COMMAND_SEND] = "SEND",
                                       [COMMAND_FANOUT] = "FANOUT",
+                                      [COMMAND_BROADCAST] = "BROADCAST",
+                                      [COMMAND_PUBLISH] = "PUBLISH",
+                                      [COMMAND_SUBSCRIBE] = "SUBSCRIBE",
+                                      [COMMAND_UNSUBSCRIBE] = "UNSUBSCRIBE",
+                                      [COMMAND_COUNT] = "COUNT",
                                       [COMMAND_CLOSE] = "CLOSE",
                                       [COMMAND_FAIL] = "FAIL",
                                       [COMMAND_DESTROY] = "DESTROY",
@@ -122,6 +127,16 @@ static void push_fanout(lua_State *L, const struct command_fanout *command) {
   lua_setfield(L, -2, "handles");
 }
 
+static void push_publish(lua_State *L, const struct command_publish *command) {
+  const char *frame = (const char *)(command + 1);
+  lua_pushlstring(L, frame, command->frame_length);
+  lua_setfield(L, -2, "payload");
+  lua_pushlstring(L, frame + command->frame_length, command->topic_length);
+  lua_setfield(L, -2, "topic");
+  lua_pushinteger(L, (lua_Integer)command->except);
+  lua_setfield(L, -2, "except");
+}
+
 static void push_command(lua_State *L, struct record *r) {
   lua_newtable(L);
   lua_pushstring(L, name_of(r->type));
@@ -132,6 +147,10 @@ static void push_command(lua_State *L, struct record *r) {
   lua_setfield(L, -2, "credit");
   if (r->type == COMMAND_FANOUT) {
     push_fanout(L, (const struct command_fanout *)r->payload);
+    return;
+  }
+  if (r->type == COMMAND_BROADCAST || r->type == COMMAND_PUBLISH) {
+    push_publish(L, (const struct command_publish *)r->payload);
     return;
   }
   lua_pushlstring(L, (const char *)r->payload, r->length);
@@ -155,7 +174,7 @@ static int take(lua_State *L) {
       push_command(L, r);
       lua_rawseti(L, -2, ++count);
       bool is_call = r->type == COMMAND_WEB_START || r->type == COMMAND_WEB_UPDATE ||
-                     r->type == COMMAND_SERVER_ADD;
+                     r->type == COMMAND_SERVER_ADD || r->type == COMMAND_COUNT;
       if (is_call) take_call(p, r, is_answered);
     }
   }

@@ -130,12 +130,39 @@ describe("what a worker sends", function()
     w.left = { a, b }
   end)
 
-  it("by broadcast is framed once, without the exception", function()
-    local w = start [[{ onMessage = function(_, ws, event) ws.wss:broadcast(event.data, ws) end }]]
+  it("by broadcast and publish is one record with the frame, whoever gets it", function()
+    local w = start [[{ onMessage = function(_, ws, event)
+      ws.wss:broadcast(event.data)
+      ws.wss:broadcast(event.data, ws)
+      ws.wss:publish("a.b", event.data)
+      ws:publish("a", event.data)
+    end }]]
     local a, b, c = w:open(3)
     w:messages(b, "all")
-    assert.same({ a, c }, w:expect("FANOUT", frame "all").handles)
+    local wss
+    for _, expected in ipairs { { "BROADCAST", 0, "" }, { "BROADCAST", b, "" }, { "PUBLISH", 0, "a.b" },
+      { "PUBLISH", b, "a" } } do
+      local command = w:expect(expected[1], frame "all")
+      assert.same({ expected[2], expected[3] }, { command.except, command.topic })
+      wss = wss or command.id
+      assert.equal(wss, command.id)
+    end
     w.left = { a, b, c }
+  end)
+
+  it("about topics is a record each, and none for what changes nothing", function()
+    local w = start [[{ onMessage = function(_, ws)
+      for _ = 1, 2 do ws:subscribe "a.*" end
+      for _ = 1, 2 do ws:unsubscribe "a.*" end
+      ws:send(tostring(ws.wss:subscriberCount "a.b"))
+    end }]]
+    local a = w:open(1)
+    w:messages(a, "go")
+    assert.equal(a, w:expect("SUBSCRIBE", "a.*").id)
+    assert.equal(a, w:expect("UNSUBSCRIBE", "a.*").id)
+    assert.equal("a.b", w:expect("COUNT").payload:sub(-3))
+    w:expect("SEND", frame "42")
+    w.left = { a }
   end)
 
   it("needs few blocks and no allocation a message", function()

@@ -228,10 +228,10 @@ static void keep_piece(struct conn *c, const struct piece *piece, size_t offset)
 // what the kernel doesn't take even now counts.
 static bool admit(struct conn *c) {
   uint64_t limit = c->server->config->max_backpressure;
-  if (c->outbox.bytes <= limit) return true;
+  if (outbox_bytes(&c->outbox) <= limit) return true;
   drain_outbox(c);
   if (c->state >= CONN_LINGERING) return false;
-  if (c->outbox.bytes <= limit) return true;
+  if (outbox_bytes(&c->outbox) <= limit) return true;
   conn_ws_refuse(c);
   return false;
 }

@@ -373,7 +373,7 @@ void conn_ws_refuse(struct conn *c) {
       batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
   r->flags = EVENT_SLOW;
   err_set((struct err *)r->payload, ERR_LUAW, WS_CLOSE_POLICY,
-          "slow consumer: %zu bytes wait for it", c->outbox.bytes);
+          "slow consumer: %zu bytes wait for it", outbox_bytes(&c->outbox));
   conn_ws_fail(c, WS_CLOSE_POLICY, SPAN("slow consumer"), true);
 }
 

@@ -22,7 +22,7 @@ void outbox_deinit(struct outbox *o);
 // as against handshakes, pongs and the like).
 void outbox_push(struct outbox *o, const void *data, size_t size, bool counted);
 
-// Appends `shared` from `offset` on, taking a reference; counted.
+// Appends `shared` from `offset` on, taking a reference, or a copy when it is small; counted.
 void outbox_push_shared(struct outbox *o, struct shared *shared, size_t offset);
 
 // Points up to `max` entries at the first bytes; returns how many.
@@ -35,7 +35,7 @@ size_t outbox_consume(struct outbox *o, size_t n);
 // that whatever followed now would land in the middle of a frame.
 size_t outbox_clear(struct outbox *o, bool *torn);
 
-// How many bytes wait. Goes through the chunks.
+// How many bytes wait.
 size_t outbox_bytes(const struct outbox *o);
 
 static inline bool outbox_is_empty(const struct outbox *o) {
