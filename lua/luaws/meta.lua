@@ -289,6 +289,18 @@ function WebSocketServer:terminate(timeout) end
 ---@param except? luaws.WebSocketConnection the one that is left out
 function WebSocketServer:broadcast(message, except) end
 
+---Sends to every subscriber of the topic, encoded once. Raises for what can't be sent and for what
+---is no topic.
+---@param topic string "chat.kitchen": no pattern
+---@param message luaws.Message
+function WebSocketServer:publish(topic, message) end
+
+---How many connections a publish would reach, each counted once.
+---@param topic string "chat.kitchen": no pattern
+---@return integer
+---@nodiscard
+function WebSocketServer:subscriberCount(topic) end
+
 -- WebSocketConnection ----------------------------------------------------------------------------
 
 ---A connection. Can be compared, used as a key, and kept after its end. Any other field may be set
@@ -303,6 +315,7 @@ function WebSocketServer:broadcast(message, except) end
 ---@field params table<string, string> (read-only) as in event.request
 ---@field protocol? string (read-only) the subprotocol chosen
 ---@field bufferedAmount integer (read-only) framed bytes that the system has not taken yet
+---@field topics string[] (read-only) what it has subscribed to, in that order; always a new array
 ---@field [string] any the script's own
 local WebSocketConnection = {}
 
@@ -328,6 +341,24 @@ function WebSocketConnection:destroy() end
 ---@return true? ok
 ---@return "closed"? why
 function WebSocketConnection:ping(data) end
+
+---Subscribes to a topic, or to all that match a pattern: * is one segment, > all the rest.
+---@param topic string "chat.kitchen", "chat.*", "chat.>"
+---@return true? ok also when it has been already
+---@return "closed"? why
+function WebSocketConnection:subscribe(topic) end
+
+---Ends a subscription to this very topic or pattern.
+---@param topic string
+---@return boolean? ended false: there was none
+---@return "closed"? why
+function WebSocketConnection:unsubscribe(topic) end
+
+---Sends to every subscriber of the topic but this connection, encoded once. Raises for what can't
+---be sent and for what is no topic.
+---@param topic string "chat.kitchen": no pattern
+---@param message luaws.Message
+function WebSocketConnection:publish(topic, message) end
 
 -- Timer ------------------------------------------------------------------------------------------
 

@@ -185,9 +185,44 @@ describe("examples/rooms.lua", function()
   end)
 end)
 
+describe("examples/topics.lua", function()
+  it("passes messages to those who have subscribed", function()
+    local s = server.startFile("examples/topics.lua")
+    local ann, ben = client.open(s, "/"), client.open(s, "/")
+    ann:send("+ weather.*")
+    assert.equal("ok weather.*", ann:receive())
+    ann:send("+ news.>")
+    assert.equal("ok weather.* news.>", ann:receive())
+    ben:send("weather.berlin It is raining")
+    ben:send("sports Nobody hears this")
+    ben:send("news.world.today Nothing new")
+    assert.equal("weather.berlin: It is raining", ann:receive())
+    assert.equal("news.world.today: Nothing new", ann:receive())
+    ann:send("- news.>")
+    ann:send("+ x")
+    assert.equal("ok weather.* x", ann:receive())
+  end)
+
+  it("survives what is no topic", function()
+    local c = client.open(server.startFile("examples/topics.lua"), "/")
+    for _, line in ipairs({ "+ a..b", "- a.", "a.* message", "+ " .. ("x"):rep(300) }) do
+      c:send(line)
+      assert.truthy(c:receive():find("^! no topic: "), line)
+    end
+    c:send("nonsense")
+    assert.truthy(c:receive():find("^! "))
+    for i = 1, 100 do
+      c:send("+ topic" .. i)
+      c:receive()
+    end
+    c:send("+ one.more")
+    assert.equal("! too many topics", c:receive())
+  end)
+end)
+
 describe("the examples", function()
   it("are all run here", function()
-    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1 }
+    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1, topics = 1 }
     local scan = uv.fs_scandir("examples")
     while scan do
       local name = uv.fs_scandir_next(scan)

@@ -39,7 +39,8 @@ describe("read-only members", function()
   end
 
   refuse("wss", { "connections", "connectionCount", "dataType", "path", "terminated", "handler" })
-  refuse("ws", { "id", "status", "wss", "handler", "bufferedAmount", "remoteAddress", "protocol", "path", "params" })
+  refuse("ws", { "id", "status", "wss", "handler", "bufferedAmount", "remoteAddress", "protocol", "path", "params",
+    "topics" })
   refuse("luaws.webServer", { "isRunning", "host", "port", "url" })
 end)
 
