@@ -41,8 +41,11 @@ local function measureOnce(run, section, peer, server, round)
   local other = machine.others(before, machine.usage(server.pid), pins, run.cores)
   result.run, result.line, result.server, result.round = run.id, line.name, peer.name, round
   result.other = math.floor(other * 1000 + 0.5) / 1000
-  run.file:write(samples.encode(result), "\n")
-  table.insert(section.results[peer.name], result)
+  -- Who lacks the processor can't keep up with a rate, and that says nothing.
+  if result.errors == 0 or not (line.paced and figures.isDisturbed(result)) then
+    run.file:write(samples.encode(result), "\n")
+    table.insert(section.results[peer.name], result)
+  end
   local cost = line.costs[1]
   local value = result.errors == 0 and result[cost.field]
   local remark = "   disturbed: others used %.0f %% of a core"
