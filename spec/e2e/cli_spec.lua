@@ -186,14 +186,16 @@ describe("a script", function()
     assert.equal(1, run("-e", "syntax error").code)
   end)
 
-  it("finds modules beside it first, and C modules and luv", function()
+  it("finds modules beside it first, and luv, and C modules that need Lua's functions (lfs)", function()
     local folder = server.folder({
-      ["script.lua"] = "print(require 'beside', require 'sub.deep', type(require('luv').version()))",
+      ["script.lua"] = [[
+        print(require 'beside', require 'sub.deep', type(require('luv').version()), require('lfs').currentdir())
+      ]],
       ["beside.lua"] = "return 'beside'",
       ["sub/deep.lua"] = "return 'deep'",
     })
     local child = server.run(nil, { program = { folder .. "/script.lua" }, cwd = "/" })
-    assert.equal("beside\tdeep\tnumber\n", child.stdout, child.stderr)
+    assert.equal("beside\tdeep\tnumber\t/\n", child.stdout, child.stderr)
   end)
 
   it("has a shebang line and luaws itself as a module", function()
