@@ -18,8 +18,8 @@ local function luaws(name, binary)
     },
     test = "test -x " .. binary,
     missing = binary .. " isn't built",
-    version = ("echo %s$(%s --version | head -n 1)"):format(
-      name == "luaws" and "" or name .. ": ", binary),
+    version = ([[%s --version | { read first; read libraries; echo "%s$first ($libraries)"; }]])
+      :format(binary, name == "luaws" and "" or name .. ": "),
   }
 end
 
