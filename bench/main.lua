@@ -118,8 +118,9 @@ local function measureAll(run, sections)
     section.estimate = measure.estimate(run, section, section.peers, count)
     left = left + section.estimate
   end
-  say("bench: %d line%s, about %.0f min, at most %.0f with what is unsteady; load average now %s",
-    #sections, #sections > 1 and "s" or "", math.max(1, left / 60), math.max(run.minutes, left / 60), machine.load())
+  local lasts = math.max(1, left / 60)
+  say("bench: %d line%s, about %.0f min, at most %.0f with what is unsteady; load average %s",
+    #sections, #sections > 1 and "s" or "", lasts, math.max(run.minutes, lasts), machine.load())
   run.deadline = machine.now() + run.minutes * 60
   for i, section in ipairs(sections) do
     say("bench: %s (%d of %d, about %.0f min left)", section.line.name, i, #sections, left / 60)

@@ -190,8 +190,8 @@ local function formatHead(newest, peers, sections)
     ("%s; %s; %s."):format(unique(runs, "machine"), unique(runs, "kernel"),
       unique(runs, "pinning")),
     table.concat(versions, "; ") .. ".",
-    ("Rounds: %s or more, of %s s or more. %s"):format(unique(runs, "rounds"), unique(runs, "duration"),
-      disturbance(sections) or ""),
+    ("Rounds: %s or more, of %s s or more. %s"):format(unique(runs, "rounds"),
+      unique(runs, "duration"), disturbance(sections) or ""),
   }
   return table.concat(text, "\n") .. "\n"
 end
