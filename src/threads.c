@@ -29,6 +29,7 @@ enum {
 
 // Main thread, but for the atomics.
 struct threads {
+  struct pool pool;
   struct reactor **reactors;
   unsigned reactor_count;     // made
   struct mailbox **mailboxes; // the reactors'
@@ -162,6 +163,7 @@ static int open_reactors(struct threads *t, unsigned count, struct err *err) {
 static int open_workers(struct threads *t, const struct options *o, const char *program,
                         unsigned count, struct err *err) {
   struct worker_options options = {
+      .pool = &t->pool,
       .reactors = t->mailboxes,
       .reactor_count = t->reactor_count,
       .script = o->script,
@@ -177,6 +179,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
   };
   t->workers = mem_zalloc(count * sizeof *t->workers);
   for (unsigned i = 0; i < count; i++) {
+    options.index = i;
     t->workers[i] = worker_new(&options, err);
     if (!t->workers[i]) return ERR_INVALID;
     t->worker_count++;
@@ -257,10 +260,10 @@ static void free_threads(struct threads *t) {
 }
 
 int threads_run(const struct options *options, const char *program) {
-  struct threads t = {0};
+  struct threads t = {.pool = {.id = 1}};
   struct err err;
   if (open_reactors(&t, options->io_threads, &err) == 0 &&
-      open_workers(&t, options, program, 1, &err) == 0) {
+      open_workers(&t, options, program, options->workers, &err) == 0) {
     open_crews(&t);
     run(&t);
     log_counters(&t);

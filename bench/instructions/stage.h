@@ -16,6 +16,7 @@ struct stage {
   struct reactor *reactor;
   struct mailbox *commands; // the reactor's
   struct mailbox *events;   // the worker's
+  struct pool pool;
   struct worker_options options;
   struct runtime runtime;
   enum stage_part counted;

@@ -272,7 +272,7 @@ function WebSocketServerClass.new(handler, options) end
 ---A WebSocket server on a path. Lives until it is terminated.
 ---@class luaws.WebSocketServer
 ---@field connections luaws.WebSocketConnection[] (read-only) the open ones; replaced, never changed
----@field connectionCount integer (read-only)
+---@field connectionCount integer (read-only) over all workers
 ---@field handler luaws.ServerHandler (read-only) the handler passed to new
 ---@field path? string (read-only) as given
 ---@field dataType luaws.DataType (read-only)
@@ -441,6 +441,7 @@ function log.error(message, fields) end
 ---@field json luaws.Json
 ---@field log luaws.Log
 ---@field null luaws.Null JSON's null
+---@field workerIndex integer (read-only) which of the workers this one is, from 1
 ---@field onError? fun(event: luaws.ErrorEvent) hears of errors outside handlers; yours to set
 local luaws = {}
 

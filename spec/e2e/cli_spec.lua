@@ -30,7 +30,8 @@ describe("luaws --version and --help", function()
     assert.equal(0, child.code)
     assert.equal("", child.stderr)
     for _, option in ipairs({
-      "--host", "--port", "--root", "--io-threads", "--log-level", "--log-format", "--version", "--help", "-e",
+      "--host", "--port", "--root", "--io-threads", "--workers", "--log-level",
+      "--log-format", "--version", "--help", "-e",
     }) do
       assert.truthy(child.stdout:find(option, 1, true), option)
     end
@@ -52,6 +53,9 @@ describe("a wrong command line", function()
     ["a negative port"] = { "--port", "-1", "SCRIPT" },
     ["no thread for the sockets"] = { "--io-threads", "0", "SCRIPT" },
     ["too many threads for the sockets"] = { "--io-threads", "65", "SCRIPT" },
+    ["no worker"] = { "--workers", "0", "SCRIPT" },
+    ["a number of workers that is none"] = { "--workers=many", "SCRIPT" },
+    ["several workers that would share stdin"] = { "--workers", "2", "-" },
     ["an unknown log level"] = { "--log-level", "loud", "SCRIPT" },
     ["an unknown log format"] = { "--log-format", "xml", "SCRIPT" },
     ["a value for an option that takes none"] = { "--version=1" },

@@ -25,7 +25,7 @@ describe("standing in", function()
   it("spares the wake-up for nearly every message of a lively conversation", function()
     local s = server.start([[
       serve({ onMessage = function(_, ws, event) ws:send(event.data) end })
-    ]], { args = { "--log-level", "debug" } })
+    ]], { args = { "--log-level", "debug" }, ioThreads = 1 })
     local c = client.open(s, "/")
     for i = 1, COUNT do
       c:send(tostring(i))
@@ -37,7 +37,7 @@ describe("standing in", function()
   end)
 
   it("doesn't cost the reactor to a handler that computes: the other thread goes on with it", function()
-    local s = server.start(COMPUTE)
+    local s = server.start(COMPUTE, { ioThreads = 1 })
     local stuck, other, idle = client.open(s, "/ws"), client.open(s, "/ws"), client.connect(s)
     for round = 1, 3 do
       for _ = 1, 10 do -- so that there is a stand-in
@@ -54,7 +54,7 @@ describe("standing in", function()
   end)
 
   it("keeps order and loses nothing when the threads change places again and again", function()
-    local s = server.start(COMPUTE)
+    local s = server.start(COMPUTE, { ioThreads = 1 })
     local clients = {}
     for i = 1, 4 do clients[i] = client.open(s, "/ws") end
     local tasks = {}

@@ -13,7 +13,6 @@
 #include "crew/crew.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
-#include "reactor/addresses.h"
 #include "reactor/files.h"
 #include "reactor/outbox.h"
 #include "reactor/reactor.h"
@@ -22,10 +21,9 @@
 
 #include "probe.h"
 
-#define REGISTRY  "probe.registry"
-#define OUTBOX    "probe.outbox"
-#define ADDRESSES "probe.addresses"
-#define ECHO      "probe.echo"
+#define REGISTRY "probe.registry"
+#define OUTBOX   "probe.outbox"
+#define ECHO     "probe.echo"
 
 static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
   luaL_newmetatable(L, name);
@@ -146,44 +144,6 @@ static const luaL_Reg OUTBOX_METHODS[] = {{"push", outbox_add}, {"pushShared", o
                                           {"clear", clear},     {"size", size},
                                           {NULL, NULL}};
 
-// addresses ------------------------------------------------------------------------------------
-
-static int addresses_new(lua_State *L) {
-  addresses_init(lua_newuserdatauv(L, sizeof(struct addresses), 0));
-  luaL_setmetatable(L, ADDRESSES);
-  return 1;
-}
-
-static int addresses_gc(lua_State *L) {
-  addresses_deinit(luaL_checkudata(L, 1, ADDRESSES));
-  return 0;
-}
-
-// addresses:enter(text, limit) -> entry, or nil
-static int enter(lua_State *L) {
-  struct addresses_entry *entry = addresses_enter(
-      luaL_checkudata(L, 1, ADDRESSES), luaL_checkstring(L, 2), (uint64_t)luaL_checkinteger(L, 3));
-  if (entry)
-    lua_pushlightuserdata(L, entry);
-  else
-    lua_pushnil(L);
-  return 1;
-}
-
-static int leave(lua_State *L) {
-  addresses_leave(luaL_checkudata(L, 1, ADDRESSES), lua_touserdata(L, 2));
-  return 0;
-}
-
-static int used(lua_State *L) {
-  lua_pushinteger(
-      L, (lua_Integer)((struct addresses *)luaL_checkudata(L, 1, ADDRESSES))->entries.used);
-  return 1;
-}
-
-static const luaL_Reg ADDRESSES_METHODS[] = {
-    {"enter", enter}, {"leave", leave}, {"used", used}, {NULL, NULL}};
-
 // files ----------------------------------------------------------------------------------------
 
 // openFile(root, name, isFolder) -> content, size; nil, "none" or "folder"; nil, message
@@ -261,11 +221,15 @@ static void echo_one(struct echo *e, const struct record *event) {
   e->messages++;
 }
 
+static void take_reply(struct echo *e, const struct event_reply *reply) {
+  if (reply->web) e->port = reply->web->port;
+  web_group_unref(reply->web);
+  server_group_unref(reply->server);
+}
+
 static void answer(struct echo *e, const struct record *event) {
   switch ((enum event_type)event->type) {
-  case EVENT_REPLY:
-    if (event->id == 1) e->port = ((const struct event_reply *)event->payload)->port;
-    return;
+  case EVENT_REPLY: take_reply(e, (const struct event_reply *)event->payload); return;
   case EVENT_CONNECT: accept_one(e, event->id); return;
   case EVENT_MESSAGE: echo_one(e, event); return;
   default: return;
@@ -300,9 +264,10 @@ static int echo_new(lua_State *L) {
   e->crew = crew_new(e->reactor, NULL);
   if (crew_start(e->crew) != 0) return luaL_error(L, "no thread");
   struct record *r = batch_push(&e->commands, COMMAND_WEB_START, 1, sizeof(struct command_web));
-  *(struct command_web *)r->payload = (struct command_web){echo_web(e), e->events};
+  *(struct command_web *)r->payload = (struct command_web){echo_web(e), e->events, NULL};
   r = batch_push(&e->commands, COMMAND_SERVER_ADD, 2, sizeof(struct command_server));
-  *(struct command_server *)r->payload = (struct command_server){echo_server(e), e->events};
+  *(struct command_server *)r->payload =
+      (struct command_server){echo_server(e), e->events, server_group_new()};
   batch_flush(&e->commands);
   while (e->port == 0)
     serve(e, 10);
@@ -351,14 +316,15 @@ static const luaL_Reg ECHO_METHODS[] = {{"port", echo_port},
                                         {"close", echo_close},
                                         {NULL, NULL}};
 
-static const luaL_Reg FUNCTIONS[] = {{"registry", registry_new},   {"outbox", outbox_new},
-                                     {"addresses", addresses_new}, {"openFile", open_file},
-                                     {"echo", echo_new},           {NULL, NULL}};
+static const luaL_Reg FUNCTIONS[] = {{"registry", registry_new},
+                                     {"outbox", outbox_new},
+                                     {"openFile", open_file},
+                                     {"echo", echo_new},
+                                     {NULL, NULL}};
 
 int probe_open_reactor(lua_State *L) {
   new_class(L, REGISTRY, REGISTRY_METHODS, registry_gc);
   new_class(L, OUTBOX, OUTBOX_METHODS, outbox_gc);
-  new_class(L, ADDRESSES, ADDRESSES_METHODS, addresses_gc);
   new_class(L, ECHO, ECHO_METHODS, echo_close);
   luaL_newlib(L, FUNCTIONS);
   return 1;

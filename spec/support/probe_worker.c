@@ -30,6 +30,9 @@ struct probe_worker {
   uint64_t next_connection;
   uint64_t server; // id of the newest one that was answered at once
   atomic_int exit_code;
+  uint16_t asked;             // enum command_type of the last call
+  struct server_group *group; // of that call, when it adds a server
+  struct pool pool;
   bool is_joined;
 };
 
@@ -50,7 +53,9 @@ static int start(lua_State *L) {
   log_configure(LOG_OFF, LOG_TEXT);
   p->code = mem_dup(code, strlen(code));
   p->commands = mailbox_new();
-  struct worker_options options = {.reactors = &p->commands,
+  p->pool.id = 1;
+  struct worker_options options = {.pool = &p->pool,
+                                   .reactors = &p->commands,
                                    .reactor_count = 1,
                                    .code = p->code,
                                    .program = "luaws-spec",
@@ -65,17 +70,27 @@ static int start(lua_State *L) {
   return 1;
 }
 
+// To the call that came last: a worker has one at a time.
 static void reply(struct probe_worker *p, uint64_t call, bool ok) {
   struct record *r = batch_push(&p->events, EVENT_REPLY, call, sizeof(struct event_reply));
   struct event_reply *answer = (struct event_reply *)r->payload;
-  *answer = (struct event_reply){.ok = ok, .port = 4711, .count = 42};
+  *answer = (struct event_reply){.ok = ok, .is_first = true, .count = 42};
+  if (ok && p->asked == COMMAND_WEB_START)
+    answer->web = web_group_new(mem_dup("127.0.0.1", 9), 4711);
+  if (ok && p->asked == COMMAND_SERVER_ADD)
+    answer->server = p->group;
+  else
+    server_group_unref(p->group);
+  p->group = NULL;
   if (!ok) err_set(&answer->err, ERR_LUAW, 1, "refused by the spec");
 }
 
 // The answer goes out at once, or is left to w:reply.
 static void take_call(struct probe_worker *p, struct record *r, bool is_answered) {
+  p->asked = r->type;
   if (r->type == COMMAND_SERVER_ADD) {
     struct server_config *config = ((struct command_server *)r->payload)->config;
+    p->group = ((struct command_server *)r->payload)->group;
     if (is_answered) p->server = config->id;
     server_config_unref(config);
   } else if (r->type != COMMAND_COUNT) {

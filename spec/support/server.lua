@@ -18,10 +18,10 @@
 --     .code, .signal, .stdout, .stderr.
 -- server.folder(files)               a new temporary folder with these files ({ ["a/b.txt"] = "text" }); its path
 --
--- Options: `args` (before the script), `scriptArgs` (behind it), `env`, `cwd`, `input` (for stdin), `lines`
--- (startFile: how many start lines there are), `exitCode` (what stop expects; 0), `noPort` (no --port 0),
--- `closeStdout` (nobody reads it), `descriptors` (how many it may have); run: `program` (all arguments instead of a
--- script), `timeout`.
+-- Options: `workers`, `ioThreads` (how many; start waits for all workers), `args` (before the script), `scriptArgs`
+-- (behind it), `env`, `cwd`, `input` (for stdin), `lines` (startFile: how many start lines there are), `exitCode`
+-- (what stop expects; 0), `noPort` (no --port 0), `closeStdout` (nobody reads it), `descriptors` (how many it may
+-- have); run: `program` (all arguments instead of a script), `timeout`.
 --
 -- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2".
 --
@@ -57,7 +57,7 @@ function serve(connection, options, handler)
 end
 ]]):gsub("\n%s*", " ")
 
-local ENDING = "\nio.stderr:write('" .. READY .. "', luaws.webServer.port or 0, '\\n')\n"
+local ENDING = "\nio.stderr:write(('" .. READY .. "%d\\n'):format(luaws.webServer.port or 0))\n"
 
 -- Runs its arguments with so many descriptors.
 local LIMITED = 'ulimit -n "$0" && exec "$@"'
@@ -270,6 +270,8 @@ end
 
 local function arguments(script, options)
   local args = table.move(ALWAYS, 1, #ALWAYS, 1, {})
+  if options.workers then table.move({ "--workers", tostring(options.workers) }, 1, 2, #args + 1, args) end
+  if options.ioThreads then table.move({ "--io-threads", tostring(options.ioThreads) }, 1, 2, #args + 1, args) end
   if not options.noPort then table.move({ "--port", "0" }, 1, 2, #args + 1, args) end
   for _, argument in ipairs(options.args or {}) do args[#args + 1] = argument end
   args[#args + 1] = script
@@ -288,7 +290,10 @@ function server.start(script, options)
   local self = spawn(arguments(folder .. "/script.lua", options), options)
   self.folder = folder
   local port = waitFor(self, function()
-    return self.stderr:match(READY .. "(%d+)\n") or (hasEnded(self) and "ended")
+    if hasEnded(self) then return "ended" end
+    local ports = {}
+    for port in self.stderr:gmatch(READY .. "(%d+)\n") do ports[#ports + 1] = port end
+    return #ports >= (options.workers or 1) and ports[1]
   end, nil, "luaws to start")
   if port == "ended" then failStart(self) end
   self.port = math.tointeger(tonumber(port))

@@ -81,7 +81,7 @@ function Worker:finish()
   self.isFinished = true
   self.probe:stop(0)
   self.probe:flush()
-  self:await("SERVER_CLOSE")
+  self:await("WEB_STOP")
   for _, handle in ipairs(self.left or {}) do self.probe:closed(handle, 1006) end
   self.probe:event("SERVER_CLOSED", 0)
   self.probe:flush()

@@ -18,6 +18,8 @@ const char *const OPTIONS_HELP_TEXT =
     "  --port PORT          port to listen on; 0 takes a free one (8080)\n"
     "  --root FOLDER        folder of static files to serve (none)\n"
     "  --io-threads N       threads that serve the sockets, 1 to 64 (1)\n"
+    "  --workers N          threads that run the script, each in a Lua state of its own, 1 to 64 "
+    "(1)\n"
     "  --log-level LEVEL    debug, info, warn, error or off (info)\n"
     "  --log-format FORMAT  text or json (text)\n"
     "  -e CODE              runs CODE before the script, or alone\n"
@@ -67,6 +69,13 @@ static int set_io_threads(struct options *o, const char *value, struct err *err)
   int count = read_number("--io-threads", value, 1, THREADS_MAX, err);
   if (count < 0) return ERR_INVALID;
   o->io_threads = (unsigned)count;
+  return 0;
+}
+
+static int set_workers(struct options *o, const char *value, struct err *err) {
+  int count = read_number("--workers", value, 1, THREADS_MAX, err);
+  if (count < 0) return ERR_INVALID;
+  o->workers = (unsigned)count;
   return 0;
 }
 
@@ -120,11 +129,17 @@ static const struct option {
   bool has_value;
   int (*set)(struct options *o, const char *value, struct err *err);
 } OPTIONS[] = {
-    {"--host", true, set_host},       {"--port", true, set_port},
-    {"--root", true, set_root},       {"--io-threads", true, set_io_threads},
-    {"--log-level", true, set_level}, {"--log-format", true, set_format},
-    {"-e", true, add_code},           {"--version", false, set_version},
-    {"--help", false, set_help},      {"-h", false, set_help},
+    {"--host", true, set_host},
+    {"--port", true, set_port},
+    {"--root", true, set_root},
+    {"--io-threads", true, set_io_threads},
+    {"--workers", true, set_workers},
+    {"--log-level", true, set_level},
+    {"--log-format", true, set_format},
+    {"-e", true, add_code},
+    {"--version", false, set_version},
+    {"--help", false, set_help},
+    {"-h", false, set_help},
     {"-v", false, set_version},
 };
 
@@ -163,7 +178,8 @@ static int take_option(struct options *o, char ***at, struct err *err) {
 }
 
 int options_parse(struct options *o, char **argv, struct err *err) {
-  *o = (struct options){.port = -1, .io_threads = 1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
+  *o = (struct options){
+      .port = -1, .io_threads = 1, .workers = 1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
   char **at = argv + 1;
   while (*at && (*at)[0] == '-' && (*at)[1] != '\0') {
     if (strcmp(*at, "--") == 0) {
@@ -175,8 +191,13 @@ int options_parse(struct options *o, char **argv, struct err *err) {
   }
   if (*at) o->script = *at++;
   o->args = at;
-  if (o->script || o->code) return 0;
-  err_set(err, ERR_LUAW, 2, "a script is missing");
+  bool is_stdin = o->script && strcmp(o->script, "-") == 0;
+  if (!o->script && !o->code)
+    err_set(err, ERR_LUAW, 2, "a script is missing");
+  else if (is_stdin && o->workers > 1)
+    err_set(err, ERR_LUAW, 2, "several --workers want a script in a file: stdin is read only once");
+  else
+    return 0;
   return ERR_INVALID;
 }
 

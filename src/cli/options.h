@@ -14,6 +14,7 @@ struct options {
   int port;            // -1: not given
   const char *root;    // NULL: not given
   unsigned io_threads; // 1-64
+  unsigned workers;    // 1-64
   enum log_level log_level;
   enum log_format log_format;
   char *code;         // of all -e, NULL: none; freed by options_deinit

@@ -11,25 +11,29 @@
 enum command_type {
   COMMAND_WEB_START = 1, // call number: struct command_web. EVENT_REPLY follows: listening or not
   COMMAND_WEB_UPDATE,    // call number: struct command_web: what can change on a running one (not
-                         // host and port). EVENT_REPLY follows when reply_to is set
-  COMMAND_WEB_STOP,      // web id: stops listening, ends plain HTTP connections
+                         // host and port), for all members. EVENT_REPLY follows
+  COMMAND_WEB_STOP,      // web id: struct command_close_server: for all members, stops listening,
+                         // ends plain HTTP connections, closes its WebSocket servers. The other
+                         // members get EVENT_WEB_STOPPED
   COMMAND_SERVER_ADD,    // call number: struct command_server. EVENT_REPLY follows: its path
                          // answers, or is taken (struct err)
-  COMMAND_SERVER_CLOSE, // server id: struct command_close_server. Closes its connections with 1001;
-                        // EVENT_SERVER_CLOSED follows the last one's CLOSED. Again: only shortens
-  COMMAND_ACCEPT,       // handle: struct command_accept: answers CONNECT with a 101
-  COMMAND_REFUSE,       // handle: struct command_respond: answers CONNECT with something else
-  COMMAND_RESPOND,      // handle: struct command_respond: answers REQUEST
-  COMMAND_PASS,         // handle: REQUEST is left to the static files, else 426 or 404
-  COMMAND_SEND,         // handle: one or more whole frames (server role, unmasked), back to back
-  COMMAND_FANOUT,       // -: struct command_fanout: one frame for many
-  COMMAND_BROADCAST,    // server id: struct command_publish, no topic: to all its connections
-  COMMAND_PUBLISH,      // server id: struct command_publish: to the topic's subscribers
-  COMMAND_SUBSCRIBE,    // handle: a topic or pattern (topic.h)
-  COMMAND_UNSUBSCRIBE,  // handle: a topic or pattern
-  COMMAND_COUNT,        // call number: struct command_count. EVENT_REPLY follows: a topic's
-                        // subscribers in this reactor
-  COMMAND_CLOSE,        // handle: struct command_close: starts the closing handshake
+  COMMAND_SERVER_CLOSE,  // server id: struct command_close_server. Closes the connections of all
+                         // members with 1001; the other members get EVENT_SERVER_CLOSING, and each
+                         // its EVENT_SERVER_CLOSED behind its last CLOSED. Again: only shortens
+  COMMAND_ACCEPT,        // handle: struct command_accept: answers CONNECT with a 101
+  COMMAND_REFUSE,        // handle: struct command_respond: answers CONNECT with something else
+  COMMAND_RESPOND,       // handle: struct command_respond: answers REQUEST
+  COMMAND_PASS,          // handle: REQUEST is left to the static files, else 426 or 404
+  COMMAND_SEND,          // handle: one or more whole frames (server role, unmasked), back to back
+  COMMAND_FANOUT,        // -: struct command_fanout: one frame for many
+  COMMAND_BROADCAST,     // server id: struct command_publish, no topic: to all connections of all
+                         // members
+  COMMAND_PUBLISH,       // server id: struct command_publish: to the topic's subscribers
+  COMMAND_SUBSCRIBE,     // handle: a topic or pattern (topic.h)
+  COMMAND_UNSUBSCRIBE,   // handle: a topic or pattern
+  COMMAND_COUNT,         // call number: struct command_count. EVENT_REPLY follows: a topic's
+                         // subscribers in this reactor
+  COMMAND_CLOSE,         // handle: struct command_close: starts the closing handshake
   COMMAND_FAIL,     // handle: struct command_close. After EVENT_ERROR: the answer to it (code and
                     // reason are ignored). Else fails the connection; what waits for it is
                     // dropped, and no EVENT_ERROR follows: the worker has told already
@@ -42,15 +46,19 @@ enum command_type {
   COMMAND_QUIT,     // -: from main, last: destroys every socket and ends the thread
 };
 
-// Ownership of the reference goes with the command.
+// Ownership of the references goes with the command.
 struct command_web {
   struct web_config *config;
-  struct mailbox *reply_to; // WEB_UPDATE: may be NULL
+  struct mailbox *reply_to;
+  struct web_group *group; // START: NULL for the first reactor, which decides; the others are told
+                           // what it has answered. UPDATE: NULL
 };
 
 struct command_server {
   struct server_config *config;
   struct mailbox *reply_to;
+  struct server_group *group; // a new one for the first reactor, which may answer another one: the
+                              // others are told that
 };
 
 struct command_consumed {

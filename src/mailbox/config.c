@@ -28,6 +28,25 @@ void web_config_unref(struct web_config *c) {
   mem_free(c);
 }
 
+struct web_group *web_group_new(char *host, uint16_t port) {
+  struct web_group *g = mem_zalloc(sizeof *g);
+  atomic_init(&g->refs, 1);
+  g->host = host;
+  g->port = port;
+  return g;
+}
+
+struct web_group *web_group_ref(struct web_group *g) {
+  atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+  return g;
+}
+
+void web_group_unref(struct web_group *g) {
+  if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1) return;
+  mem_free(g->host);
+  mem_free(g);
+}
+
 struct server_config *server_config_new(void) {
   struct server_config *c = mem_zalloc(sizeof *c);
   atomic_init(&c->refs, 1);
@@ -45,4 +64,22 @@ void server_config_unref(struct server_config *c) {
   free_strings(c->protocols);
   free_strings(c->origins);
   mem_free(c);
+}
+
+struct server_group *server_group_new(void) {
+  struct server_group *g = mem_zalloc(sizeof *g);
+  atomic_init(&g->refs, 1);
+  addresses_init(&g->addresses);
+  return g;
+}
+
+struct server_group *server_group_ref(struct server_group *g) {
+  atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+  return g;
+}
+
+void server_group_unref(struct server_group *g) {
+  if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1) return;
+  addresses_deinit(&g->addresses);
+  mem_free(g);
 }

@@ -4,11 +4,16 @@
 // What a worker tells the reactors about a web server and a WebSocket server: made and filled by
 // the worker, passed by pointer in a command, immutable and reference-counted from then on. Times
 // are milliseconds, sizes bytes; CONFIG_NONE switches a limit or clock off.
+//
+// Workers that run the same script (a pool) make the same servers: these are one for the clients.
+// Each worker has a configuration of its own, and is a *member*; what they have in common is a
+// *group*. The first reactor decides who belongs to which group, the others follow it.
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "mailbox/addresses.h"
 
 struct mailbox;
 
@@ -18,6 +23,8 @@ struct web_config {
   atomic_uint refs;
   uint64_t id;           // unique in the process
   struct mailbox *owner; // where its events go
+  unsigned pool;         // of workers with the same script
+  unsigned ordinal;      // counts the web servers of the script: members have the same one
   char *host;            // name, address, or "unix:/path"
   uint16_t port;         // 0: any
   char *root;            // absolute path of the static files, NULL: none
@@ -28,6 +35,14 @@ struct web_config {
   size_t max_body;
 };
 
+// Made by the first reactor when it has begun to listen.
+struct web_group {
+  atomic_uint refs;
+  char *host;             // the address that it listens at, or "unix:/path"
+  uint16_t port;          // the real one
+  atomic_bool is_stopped; // set by each reactor that has stopped it, before a new member can join
+};
+
 enum slow_consumer { SLOW_CONSUMER_CLOSE, SLOW_CONSUMER_DROP };
 
 struct server_config {
@@ -35,6 +50,7 @@ struct server_config {
   uint64_t id;           // unique in the process
   uint64_t web;          // id of its web server
   struct mailbox *owner; // where its events go
+  unsigned pool;         // of workers with the same script
   char *path;            // pattern, NULL: every path
   char **protocols;      // NULL-terminated array, by preference
   char **origins;        // NULL-terminated array, NULL: same host name as the request's Host
@@ -50,9 +66,18 @@ struct server_config {
   uint64_t max_backpressure;
   enum slow_consumer slow_consumer;
 
-  // Metrics, kept by all reactors and the owner. Relaxed.
-  _Atomic uint64_t connections; // open or being answered
+  // Metrics of this member, kept by all reactors and the owner. Relaxed.
+  _Atomic uint64_t connections; // open or being answered: each reactor picks who has the fewest
   _Atomic uint64_t dropped;     // messages, by slow_consumer
+};
+
+// Made by the worker of the first member.
+struct server_group {
+  atomic_uint refs;
+  _Atomic uint64_t connections; // of all members; kept by the reactors. Relaxed
+  _Atomic uint64_t listed;      // those that scripts see; kept by the workers. Relaxed
+  atomic_bool is_closing;       // as web_group.is_stopped
+  struct addresses addresses;   // of all members' connections, with maxConnectionsPerAddress
 };
 
 // With one reference and everything else zero or NULL. Strings given later are mem_dup's and
@@ -60,8 +85,15 @@ struct server_config {
 struct web_config *web_config_new(void);
 struct web_config *web_config_ref(struct web_config *c);
 void web_config_unref(struct web_config *c);
+// Takes `host`, which is mem_dup's.
+struct web_group *web_group_new(char *host, uint16_t port);
+struct web_group *web_group_ref(struct web_group *g);
+void web_group_unref(struct web_group *g);
 struct server_config *server_config_new(void);
 struct server_config *server_config_ref(struct server_config *c);
 void server_config_unref(struct server_config *c);
+struct server_group *server_group_new(void);
+struct server_group *server_group_ref(struct server_group *g);
+void server_group_unref(struct server_group *g);
 
 #endif

@@ -15,22 +15,25 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "mailbox/batch.h"
+#include "mailbox/config.h"
 
 enum event_type {
-  EVENT_REPLY = 1,     // call number: struct event_reply. The worker that called waits for it
-  EVENT_CONNECT,       // handle: struct event_request. Answer with COMMAND_ACCEPT or _REFUSE
-  EVENT_ANSWER_LATE,   // handle: answerTimeout is over, the client got 503; CLOSED follows
-  EVENT_REQUEST,       // handle: struct event_request. Answer with COMMAND_RESPOND or _PASS
-  EVENT_REQUEST_LATE,  // handle: request_timeout is over, the client got 503
-  EVENT_MESSAGE,       // handle: the payload; flags EVENT_BINARY
-  EVENT_DRAIN,         // handle: the outbox is empty again
-  EVENT_ERROR,         // handle: struct err: the peer broke the protocol or a limit. Answer with
-                       // COMMAND_FAIL at once: the close frame goes out behind what the handler
-                       // has answered so far. CLOSED follows. With the flag EVENT_SLOW a message
-                       // for many has found a slow consumer: it is failed already, no answer
-  EVENT_CLOSED,        // handle: struct event_closed
-  EVENT_SERVER_CLOSED, // server id: its last connection's CLOSED has been told
-  EVENT_STOP,          // -: struct event_stop. From main: shut down cleanly
+  EVENT_REPLY = 1,      // call number: struct event_reply. The worker that called waits for it
+  EVENT_CONNECT,        // handle: struct event_request. Answer with COMMAND_ACCEPT or _REFUSE
+  EVENT_ANSWER_LATE,    // handle: answerTimeout is over, the client got 503; CLOSED follows
+  EVENT_REQUEST,        // handle: struct event_request. Answer with COMMAND_RESPOND or _PASS
+  EVENT_REQUEST_LATE,   // handle: request_timeout is over, the client got 503
+  EVENT_MESSAGE,        // handle: the payload; flags EVENT_BINARY
+  EVENT_DRAIN,          // handle: the outbox is empty again
+  EVENT_ERROR,          // handle: struct err: the peer broke the protocol or a limit. Answer with
+                        // COMMAND_FAIL at once: the close frame goes out behind what the handler
+                        // has answered so far. CLOSED follows. With the flag EVENT_SLOW a message
+                        // for many has found a slow consumer: it is failed already, no answer
+  EVENT_CLOSED,         // handle: struct event_closed
+  EVENT_WEB_STOPPED,    // web id: another member has stopped it, with its WebSocket servers
+  EVENT_SERVER_CLOSING, // server id: another member has closed it
+  EVENT_SERVER_CLOSED,  // server id: its last connection's CLOSED has been told
+  EVENT_STOP,           // -: struct event_stop. From main: shut down cleanly
 };
 
 #define EVENT_BINARY 1 // record.flags of EVENT_MESSAGE
@@ -59,11 +62,14 @@ static inline unsigned event_handle_reactor(uint64_t handle) {
   return (unsigned)(handle >> 56);
 }
 
+// The reference in `web` or `server` is the receiver's.
 struct event_reply {
   bool ok;
-  uint16_t port;  // COMMAND_WEB_START: the real one
-  uint64_t count; // COMMAND_COUNT
-  struct err err; // when not ok
+  bool is_first;               // the group is new: no other worker is a member yet
+  struct web_group *web;       // WEB_START, when ok
+  struct server_group *server; // SERVER_ADD, when ok
+  uint64_t count;              // COUNT
+  struct err err;              // when not ok
 };
 
 // Offsets count from the start of this struct.

@@ -2,7 +2,9 @@
 
 #include "net/listener.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <string.h>
@@ -121,6 +123,14 @@ int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_
   l->port = port_of(fd);
   uv_poll_start(&l->poll, UV_READABLE, on_poll);
   return 0;
+}
+
+void listener_host(const struct listener *l, char text[LISTENER_HOST_MAX]) {
+  struct address a = {.size = sizeof a.storage};
+  getsockname(l->fd, (struct sockaddr *)&a.storage, &a.size);
+  int status = getnameinfo((struct sockaddr *)&a.storage, a.size, text, LISTENER_HOST_MAX, NULL, 0,
+                           NI_NUMERICHOST);
+  assert(status == 0);
 }
 
 static void on_handle_closed(uv_handle_t *handle) {

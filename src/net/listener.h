@@ -37,6 +37,10 @@ enum listener_share {
 int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
                   enum listener_share share, struct err *err);
 
+// Where it listens, as text: a numeric address. Not for a unix socket.
+#define LISTENER_HOST_MAX 64
+void listener_host(const struct listener *l, char text[LISTENER_HOST_MAX]);
+
 // Stops listening at once; on_closed follows from the loop. The memory must stay until then.
 void listener_close(struct listener *l);
 

@@ -2,11 +2,13 @@
 
 #include "reactor/commands.h"
 
+#include <string.h>
 #include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_ws.h"
+#include "reactor/endpoint.h"
 #include "reactor/fanout.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
@@ -20,60 +22,59 @@ enum {
 #endif
 };
 
-static struct event_reply *push_reply(struct reactor *r, struct mailbox *to, uint64_t call) {
+static void reply(struct reactor *r, struct mailbox *to, uint64_t call,
+                  const struct event_reply *answer) {
   struct lane *lane = lane_find(r, to);
-  struct record *record = batch_push(&lane->batch, EVENT_REPLY, call, sizeof(struct event_reply));
-  return (struct event_reply *)record->payload;
-}
-
-static void reply(struct reactor *r, struct mailbox *to, uint64_t call, int result, uint16_t port,
-                  const struct err *err) {
-  if (!to) return;
-  struct event_reply *answer = push_reply(r, to, call);
-  *answer = (struct event_reply){.ok = result == 0, .port = port};
-  if (result != 0) answer->err = *err;
+  struct record *record = batch_push(&lane->batch, EVENT_REPLY, call, sizeof *answer);
+  memcpy(record->payload, answer, sizeof *answer);
 }
 
 static void run_count(struct reactor *r, const struct record *record) {
   struct mailbox *to = ((const struct command_count *)record->payload)->reply_to;
-  *push_reply(r, to, record->id) =
-      (struct event_reply){.ok = true, .count = fanout_count(r, record)};
+  struct event_reply answer = {.ok = true, .count = fanout_count(r, record)};
+  reply(r, to, record->id, &answer);
 }
 
-static void run_web(struct reactor *r, const struct record *record) {
+static void run_web_start(struct reactor *r, const struct record *record) {
   const struct command_web *command = (const struct command_web *)record->payload;
-  struct err err = {0};
-  uint16_t port = 0;
-  int result = record->type == COMMAND_WEB_START ? web_start(r, command->config, &port, &err)
-                                                 : web_update(r, command->config, &err);
-  reply(r, command->reply_to, record->id, result, port, &err);
+  struct event_reply answer = {0};
+  web_start(r, command, &answer);
+  reply(r, command->reply_to, record->id, &answer);
+}
+
+static void run_web_update(struct reactor *r, const struct record *record) {
+  const struct command_web *command = (const struct command_web *)record->payload;
+  struct event_reply answer = {0};
+  answer.ok = web_update(r, command->config, &answer.err) == 0;
+  reply(r, command->reply_to, record->id, &answer);
 }
 
 static void run_server_add(struct reactor *r, const struct record *record) {
   const struct command_server *command = (const struct command_server *)record->payload;
-  struct err err = {0};
-  int result = server_add(r, command->config, &err);
-  reply(r, command->reply_to, record->id, result, 0, &err);
+  struct event_reply answer = {0};
+  endpoint_join(r, command, &answer);
+  reply(r, command->reply_to, record->id, &answer);
 }
 
-static void run_web_stop(struct reactor *r, uint64_t id) {
-  struct web *w = web_find(r, id);
+static void run_web_stop(struct reactor *r, const struct record *record) {
+  const struct command_close_server *command = (const struct command_close_server *)record->payload;
+  struct web *w = web_find(r, record->id);
   if (!w) return;
-  web_stop(w);
-  web_release(w);
+  web_stop(w, record->id);
+  web_close_servers(w, command->timeout);
 }
 
 static void run_server_close(struct reactor *r, const struct record *record) {
   const struct command_close_server *command = (const struct command_close_server *)record->payload;
   struct server *s = server_find(r, record->id);
-  if (s) server_close(s, command->timeout);
+  if (s) endpoint_close(s->endpoint, s, command->timeout);
 }
 
 // Nobody who has seen a 1001 may find the port open: the listeners go first.
 static void stop(struct reactor *r) {
   for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
     struct web *w = LIST_ENTRY(i, struct web, node);
-    if (!w->is_stopped) web_stop(w);
+    if (!w->is_stopped) web_stop(w, 0);
   }
   for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
     next = i->next;
@@ -158,9 +159,9 @@ static void run_for_conn(struct reactor *r, struct record *record) {
 
 static void run(struct reactor *r, struct record *record) {
   switch ((enum command_type)record->type) {
-  case COMMAND_WEB_START:
-  case COMMAND_WEB_UPDATE: run_web(r, record); return;
-  case COMMAND_WEB_STOP: run_web_stop(r, record->id); return;
+  case COMMAND_WEB_START: run_web_start(r, record); return;
+  case COMMAND_WEB_UPDATE: run_web_update(r, record); return;
+  case COMMAND_WEB_STOP: run_web_stop(r, record); return;
   case COMMAND_SERVER_ADD: run_server_add(r, record); return;
   case COMMAND_SERVER_CLOSE: run_server_close(r, record); return;
   case COMMAND_FANOUT:

@@ -15,6 +15,7 @@
 #include "mailbox/event.h"
 #include "reactor/conn.h"
 #include "reactor/conn_ws.h"
+#include "reactor/endpoint.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
 #include "reactor/web.h"
@@ -228,7 +229,7 @@ void conn_http_pass(struct conn *c) {
   conn_detach(c, false);
   http_url_split(http_request_target(c->exchange->request), &path, &query);
   if (c->web->root.fd >= 0 && serve_file(c, path, query)) return;
-  if (server_route(c->web, path)) {
+  if (endpoint_route(c->web, path)) {
     respond_text(c, 426, "this address speaks WebSocket", extra_of(426));
   } else {
     respond_text(c, 404, "not found", (struct span){NULL, 0});
@@ -318,11 +319,12 @@ static void on_upgrade(struct conn *c) {
     conn_http_refuse(c, 400, "bad percent-encoding in the path");
     return;
   }
-  struct server *s = server_route(c->web, path);
-  if (!s) {
+  struct endpoint *e = endpoint_route(c->web, path);
+  if (!e) {
     conn_http_refuse(c, 404, "no WebSocket server answers at this path");
     return;
   }
+  struct server *s = endpoint_pick(e);
   int status = server_enter(s, c, x->address);
   if (status != 0) {
     conn_http_refuse(c, status, refusal_text(status));
@@ -338,13 +340,15 @@ static void on_upgrade(struct conn *c) {
 
 static void on_plain(struct conn *c) {
   struct web *w = c->web;
-  if (!w->config->has_handler) {
+  struct web_member *m = web_pick(w);
+  if (!m) {
     conn_http_pass(c);
     return;
   }
   c->state = CONN_HANDLING;
   start_deadline(c, w->config->request_timeout);
-  tell_request(c, EVENT_REQUEST, w->lane, w->config->id, (struct span){NULL, 0});
+  c->exchange->asked = m->lane;
+  tell_request(c, EVENT_REQUEST, m->lane, m->id, (struct span){NULL, 0});
 }
 
 static void on_request(struct conn *c) {
@@ -429,7 +433,7 @@ void conn_http_timeout(struct conn *c) {
     }
     return;
   case CONN_HANDLING:
-    batch_push(&c->web->lane->batch, EVENT_REQUEST_LATE, c->handle, 0);
+    batch_push(&c->exchange->asked->batch, EVENT_REQUEST_LATE, c->handle, 0);
     conn_http_refuse(c, 503, "the server took too long to answer");
     return;
   case CONN_ANSWERING:

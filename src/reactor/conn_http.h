@@ -12,15 +12,18 @@
 
 struct conn;
 
+struct lane;
+
 struct exchange {
   struct http_request *request;
   struct buf in; // what came behind the current request
   char address[ADDRESS_TEXT_MAX];
   uint16_t port;
-  bool keep_alive; // of the current request
-  bool has_ended;  // the peer has sent FIN; its request is still answered
-  bool is_feeding; // conn_http_feed is running: the next request is its business
-  int file;        // the static file going out, -1: none
+  bool keep_alive;    // of the current request
+  bool has_ended;     // the peer has sent FIN; its request is still answered
+  bool is_feeding;    // conn_http_feed is running: the next request is its business
+  struct lane *asked; // in HANDLING: the worker whose onRequest it is at
+  int file;           // the static file going out, -1: none
   uint64_t file_offset;
   uint64_t file_left;
 };

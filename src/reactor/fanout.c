@@ -6,9 +6,9 @@
 
 #include "mailbox/command.h"
 #include "reactor/conn.h"
+#include "reactor/endpoint.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
-#include "reactor/topics.h"
 
 static void run_list(struct reactor *r, struct record *record) {
   const struct command_fanout *command = (const struct command_fanout *)record->payload;
@@ -34,16 +34,21 @@ static void queue(struct conn *c, struct record *record) {
   conn_queue(c, (const unsigned char *)(command + 1), command->frame_length, record);
 }
 
-static void broadcast(struct server *s, struct record *record) {
-  for (struct list *i = s->conns.next; i != &s->conns; i = i->next)
+static void queue_all(struct list *conns, struct record *record) {
+  for (struct list *i = conns->next; i != conns; i = i->next)
     queue(LIST_ENTRY(i, struct conn, member), record);
 }
 
-static void publish(struct server *s, struct record *record) {
+static void broadcast(struct endpoint *e, struct record *record) {
+  for (struct list *i = e->servers.next; i != &e->servers; i = i->next)
+    queue_all(&LIST_ENTRY(i, struct server, node)->conns, record);
+}
+
+static void publish(struct endpoint *e, struct record *record) {
   const struct command_publish *command = command_of(record);
   const char *behind = (const char *)(command + 1) + command->frame_length;
   const struct topics_member *members;
-  size_t count = topics_find(&s->topics, (struct span){behind, command->topic_length}, &members);
+  size_t count = topics_find(&e->topics, (struct span){behind, command->topic_length}, &members);
   for (size_t i = 0; i < count; i++)
     queue(members[i].owner, record);
 }
@@ -57,9 +62,9 @@ void fanout_run(struct reactor *r, struct record *record) {
   if (!s)
     r->dropped_commands++;
   else if (record->type == COMMAND_BROADCAST)
-    broadcast(s, record);
+    broadcast(s->endpoint, record);
   else
-    publish(s, record);
+    publish(s->endpoint, record);
 }
 
 uint64_t fanout_count(struct reactor *r, const struct record *record) {
@@ -68,7 +73,7 @@ uint64_t fanout_count(struct reactor *r, const struct record *record) {
   if (!s) return 0;
   const struct topics_member *members;
   struct span topic = {(const char *)(command + 1), command->topic_length};
-  size_t found = topics_find(&s->topics, topic, &members);
+  size_t found = topics_find(&s->endpoint->topics, topic, &members);
   uint64_t count = 0;
   for (size_t i = 0; i < found; i++) {
     if (((const struct conn *)members[i].owner)->state == CONN_OPEN) count++;
@@ -82,10 +87,11 @@ static struct span topic_of(const struct record *record) {
 
 void fanout_subscribe(struct conn *c, const struct record *record) {
   if (c->state == CONN_OPEN)
-    topics_subscribe(&c->server->topics, &conn_need_extra(c)->subscriber, c, topic_of(record));
+    topics_subscribe(&c->server->endpoint->topics, &conn_need_extra(c)->subscriber, c,
+                     topic_of(record));
 }
 
 void fanout_unsubscribe(struct conn *c, const struct record *record) {
   if (c->state == CONN_OPEN && c->extra)
-    topics_unsubscribe(&c->server->topics, &c->extra->subscriber, topic_of(record));
+    topics_unsubscribe(&c->server->endpoint->topics, &c->extra->subscriber, topic_of(record));
 }

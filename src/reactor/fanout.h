@@ -1,8 +1,8 @@
 #ifndef REACTOR_FANOUT_H
 #define REACTOR_FANOUT_H
 
-// One frame for many connections: to a list of them, to all of a server, to a topic's subscribers.
-// Loop thread.
+// One frame for many connections: to a list of them, to all of an endpoint, to a topic's
+// subscribers. Loop thread.
 
 #include <stdint.h>
 

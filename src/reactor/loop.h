@@ -43,11 +43,10 @@ struct reactor {
   struct wheel wheel;
 
   struct registry registry;
-  struct list lanes;     // struct lane
-  uint64_t lane_window;  // what one worker may owe to this reactor
-  struct list webs;      // struct web
-  unsigned webs_closing; // stopped ones that are still on `webs`
-  struct conn **dirty;   // those that have got pieces to send this turn; perhaps one twice
+  struct list lanes;    // struct lane
+  uint64_t lane_window; // what one worker may owe to this reactor
+  struct list webs;     // struct web
+  struct conn **dirty;  // those that have got pieces to send this turn; perhaps one twice
   size_t dirty_count;
   size_t dirty_capacity;
   struct piece *pieces; // the turn's pool of them

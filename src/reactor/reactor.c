@@ -163,7 +163,7 @@ static void close_everything(struct reactor *r) {
   for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
     next = i->next;
     struct web *w = LIST_ENTRY(i, struct web, node);
-    if (!w->is_stopped) web_stop(w);
+    if (!w->is_stopped) web_stop(w, 0);
     destroy_conns(&w->conns);
     web_close_servers(w, 0);
   }
@@ -217,8 +217,10 @@ static void drop_block(struct block *block) {
   for (struct record *i = record_first(block); i; i = record_next(block, i)) {
     if (i->type == COMMAND_WEB_START || i->type == COMMAND_WEB_UPDATE) {
       web_config_unref(((struct command_web *)i->payload)->config);
+      web_group_unref(((struct command_web *)i->payload)->group);
     } else if (i->type == COMMAND_SERVER_ADD) {
       server_config_unref(((struct command_server *)i->payload)->config);
+      server_group_unref(((struct command_server *)i->payload)->group);
     }
   }
 }

@@ -3,11 +3,12 @@
 #include "reactor/web.h"
 
 #include <stddef.h>
+#include <string.h>
 #include "base/mem.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
+#include "reactor/endpoint.h"
 #include "reactor/loop.h"
-#include "reactor/server.h"
 
 static struct web *web_of(struct listener *l) {
   return LIST_ENTRY(l, struct web, listener);
@@ -28,39 +29,140 @@ static int open_root(const struct web_config *config, struct files_root *root, s
   return config->root ? files_root_open(root, config->root, err) : 0;
 }
 
-// The first reactor's listener opens the port to the others'. A unix socket has that one alone.
-static int start_listening(struct web *w, struct err *err) {
-  struct reactor *r = w->reactor;
-  bool is_unix = address_unix_path(w->config->host) != NULL;
-  if (is_unix && r->index > 0) return 0;
-  enum listener_share share = r->index > 0 ? LISTENER_NEXT : LISTENER_FIRST;
-  if (is_unix || r->count == 1) share = LISTENER_ALONE;
-  int result = listener_open(&w->listener, &r->loop, w->config->host, w->config->port, share, err);
+static struct web_member *find_member(const struct web *w, uint64_t id) {
+  for (struct list *i = w->members.next; i != &w->members; i = i->next) {
+    struct web_member *m = LIST_ENTRY(i, struct web_member, node);
+    if (m->id == id) return m;
+  }
+  return NULL;
+}
+
+struct web *web_find(const struct reactor *r, uint64_t id) {
+  for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
+    struct web *w = LIST_ENTRY(i, struct web, node);
+    if (!w->is_stopped && find_member(w, id)) return w;
+  }
+  return NULL;
+}
+
+struct web_member *web_pick(struct web *w) {
+  for (struct list *i = w->members.next; i != &w->members; i = i->next) {
+    struct web_member *m = LIST_ENTRY(i, struct web_member, node);
+    if (!m->has_handler) continue;
+    list_remove(&m->node);
+    list_push(&w->members, &m->node);
+    return m;
+  }
+  return NULL;
+}
+
+// Starting ----------------------------------------------------------------------------------------
+
+// The same web server of the same script.
+static bool may_join(const struct web *w, const struct web_config *config) {
+  const struct web_config *first = w->first;
+  return first->pool == config->pool && first->ordinal == config->ordinal &&
+         first->port == config->port && strcmp(first->host, config->host) == 0;
+}
+
+// The first reactor decides; the others do what it has answered.
+static struct web *find_joined(struct reactor *r, const struct command_web *command) {
+  for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
+    struct web *w = LIST_ENTRY(i, struct web, node);
+    if (w->is_stopped) continue;
+    if (r->index == 0 ? may_join(w, command->config) : w->group == command->group) return w;
+  }
+  return NULL;
+}
+
+// Where the first reactor listens by now.
+static struct web_group *make_group(const struct web *w) {
+  const char *host = w->config->host;
+  char text[LISTENER_HOST_MAX];
+  if (!address_unix_path(host)) {
+    listener_host(&w->listener, text);
+    host = text;
+  }
+  return web_group_new(mem_dup(host, strlen(host)), w->listener.port);
+}
+
+static int listen_first(struct web *w, struct err *err) {
+  bool is_alone = w->reactor->count == 1 || address_unix_path(w->config->host);
+  int result = listener_open(&w->listener, &w->reactor->loop, w->config->host, w->config->port,
+                             is_alone ? LISTENER_ALONE : LISTENER_FIRST, err);
+  if (result != 0) return result;
+  w->is_listening = true;
+  w->group = make_group(w);
+  return 0;
+}
+
+// A unix socket has one acceptor.
+static int listen_next(struct web *w, struct web_group *group, struct err *err) {
+  w->group = web_group_ref(group);
+  if (atomic_load(&group->is_stopped)) {
+    err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "the web server is not running");
+    return ERR_CLOSED;
+  }
+  if (address_unix_path(group->host)) return 0;
+  int result =
+      listener_open(&w->listener, &w->reactor->loop, group->host, group->port, LISTENER_NEXT, err);
   w->is_listening = result == 0;
   return result;
 }
 
-int web_start(struct reactor *r, struct web_config *config, uint16_t *port, struct err *err) {
+static void free_web(struct web *w) {
+  while (!list_empty(&w->members)) {
+    struct web_member *m = LIST_ENTRY(list_pop(&w->members), struct web_member, node);
+    mem_free(m);
+  }
+  files_root_close(&w->root);
+  web_config_unref(w->first);
+  web_config_unref(w->config);
+  web_group_unref(w->group);
+  mem_free(w);
+}
+
+static struct web *open_web(struct reactor *r, const struct command_web *command, struct err *err) {
   struct web *w = mem_zalloc(sizeof *w);
   w->reactor = r;
-  w->config = config;
+  w->first = web_config_ref(command->config);
+  w->config = web_config_ref(command->config);
   list_init(&w->node);
-  list_init(&w->servers);
+  list_init(&w->members);
+  list_init(&w->endpoints);
   list_init(&w->conns);
   w->listener.on_accept = on_accept;
   w->listener.on_closed = on_listener_closed;
-  int result = open_root(config, &w->root, err);
-  if (result == 0) result = start_listening(w, err);
-  if (result != 0) {
-    files_root_close(&w->root);
-    web_config_unref(config);
-    mem_free(w);
-    return result;
+  int result = open_root(w->config, &w->root, err);
+  if (result == 0)
+    result = r->index == 0 ? listen_first(w, err) : listen_next(w, command->group, err);
+  if (result == 0) {
+    list_push(&r->webs, &w->node);
+    return w;
   }
-  w->lane = lane_find(r, config->owner);
-  *port = w->listener.port;
-  list_push(&r->webs, &w->node);
-  return 0;
+  free_web(w);
+  return NULL;
+}
+
+static void add_member(struct web *w, const struct web_config *config) {
+  struct web_member *m = mem_zalloc(sizeof *m);
+  m->id = config->id;
+  m->lane = lane_find(w->reactor, config->owner);
+  m->has_handler = config->has_handler;
+  list_push(&w->members, &m->node);
+}
+
+void web_start(struct reactor *r, const struct command_web *command, struct event_reply *answer) {
+  struct web *w = find_joined(r, command);
+  answer->is_first = !w;
+  if (!w) w = open_web(r, command, &answer->err);
+  answer->ok = w != NULL;
+  if (w) {
+    add_member(w, command->config);
+    answer->web = web_group_ref(w->group);
+  }
+  web_config_unref(command->config);
+  web_group_unref(command->group);
 }
 
 int web_update(struct reactor *r, struct web_config *config, struct err *err) {
@@ -79,6 +181,7 @@ int web_update(struct reactor *r, struct web_config *config, struct err *err) {
   w->root = root;
   web_config_unref(w->config);
   w->config = config;
+  find_member(w, config->id)->has_handler = config->has_handler;
   return 0;
 }
 
@@ -96,35 +199,30 @@ static void close_idle(struct web *w) {
   }
 }
 
-void web_stop(struct web *w) {
+void web_stop(struct web *w, uint64_t stopper) {
   w->is_stopped = true;
+  atomic_store(&w->group->is_stopped, true);
+  for (struct list *i = w->members.next; i != &w->members; i = i->next) {
+    struct web_member *m = LIST_ENTRY(i, struct web_member, node);
+    if (m->id != stopper) batch_push(&m->lane->batch, EVENT_WEB_STOPPED, m->id, 0);
+  }
   if (w->is_listening) listener_close(&w->listener);
   close_idle(w);
 }
 
 void web_close_servers(struct web *w, uint64_t timeout) {
   w->is_held = true;
-  for (struct list *i = w->servers.next, *next; i != &w->servers; i = next) {
+  for (struct list *i = w->endpoints.next, *next; i != &w->endpoints; i = next) {
     next = i->next;
-    server_close(LIST_ENTRY(i, struct server, node), timeout);
+    endpoint_close(LIST_ENTRY(i, struct endpoint, node), NULL, timeout);
   }
   w->is_held = false;
   web_release(w);
 }
 
-struct web *web_find(const struct reactor *r, uint64_t id) {
-  for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
-    struct web *w = LIST_ENTRY(i, struct web, node);
-    if (w->config->id == id && !w->is_stopped) return w;
-  }
-  return NULL;
-}
-
 void web_release(struct web *w) {
   if (!w->is_stopped || w->is_listening || w->is_held) return;
-  if (!list_empty(&w->conns) || !list_empty(&w->servers)) return;
+  if (!list_empty(&w->conns) || !list_empty(&w->endpoints)) return;
   list_remove(&w->node);
-  files_root_close(&w->root);
-  web_config_unref(w->config);
-  mem_free(w);
+  free_web(w);
 }

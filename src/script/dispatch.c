@@ -33,6 +33,15 @@ static void dispatch_error(struct runtime *rt, const struct record *record) {
   link_on_event(rt, link, record);
 }
 
+static void dispatch_to_wss(struct runtime *rt, const struct record *record) {
+  struct wss *wss = wss_find(rt, record->id);
+  if (!wss) return;
+  if (record->type == EVENT_SERVER_CLOSED)
+    wss_on_closed(rt, wss);
+  else
+    wss_note_closing(wss);
+}
+
 static void dispatch(struct runtime *rt, const struct record *record) {
   switch ((enum event_type)record->type) {
   case EVENT_MESSAGE: dispatch_message(rt, record); return;
@@ -43,11 +52,9 @@ static void dispatch(struct runtime *rt, const struct record *record) {
   case EVENT_ERROR: dispatch_error(rt, record); return;
   case EVENT_REQUEST: webserver_on_request(rt, record); return;
   case EVENT_REQUEST_LATE: log_warn("onRequest has not answered in time: 503"); return;
-  case EVENT_SERVER_CLOSED: {
-    struct wss *wss = wss_find(rt, record->id);
-    if (wss) wss_on_closed(rt, wss);
-    return;
-  }
+  case EVENT_WEB_STOPPED: webserver_on_stopped(rt, record->id); return;
+  case EVENT_SERVER_CLOSING:
+  case EVENT_SERVER_CLOSED: dispatch_to_wss(rt, record); return;
   case EVENT_STOP:
     runtime_stop(rt, ((const struct event_stop *)record->payload)->exit_code);
     return;

@@ -12,7 +12,7 @@
 
 enum { FIELDS_MAX = 4 };
 
-static void print(lua_State *L);
+static void print(struct runtime *rt);
 static void push_event(lua_State *L, int code, const char *component);
 static void push_message(struct runtime *rt, struct task *t);
 static void explain(struct runtime *rt, struct task *t, int *code);
@@ -34,7 +34,7 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
   }
   vm_traceback(L, t->co);
   if (t->is_main && !t->is_refused)
-    print(L);
+    print(rt);
   else if (!t->is_main)
     write_log(LOG_ERROR, L, t->what, t->link, t->wss);
   push_event(L, code ? code : 1, code ? ERR_LUAW : ERR_LUA_);
@@ -62,16 +62,18 @@ void failure_done(struct runtime *rt, struct task *t, bool ok) {
   if (!ok) lua_pop(rt->L, 1);
 }
 
-void failure_print(lua_State *L) {
-  lua_pushliteral(L, "");
-  print(L);
-  lua_pop(L, 2);
+void failure_print(struct runtime *rt) {
+  lua_pushliteral(rt->L, "");
+  print(rt);
+  lua_pop(rt->L, 2);
 }
 
-// Prints the message and the traceback on top, which stay.
-static void print(lua_State *L) {
-  const char *traceback = lua_tostring(L, -1);
-  fprintf(stderr, "luaws: %s%s%s\n", lua_tostring(L, -2), traceback[0] ? "\n" : "", traceback);
+// Prints the message and the traceback on top, which stay. Of the workers that run the script the
+// first one to fail speaks for all.
+static void print(struct runtime *rt) {
+  if (atomic_exchange(&rt->options->pool->has_failed, true)) return;
+  const char *traceback = lua_tostring(rt->L, -1);
+  fprintf(stderr, "luaws: %s%s%s\n", lua_tostring(rt->L, -2), traceback[0] ? "\n" : "", traceback);
 }
 
 // Makes the event out of the message and the traceback on top, which it takes.

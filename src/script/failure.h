@@ -33,7 +33,8 @@ void failure_tell_script(struct runtime *rt);
 // An on_done for a call whose errors go to the log alone: onError.
 void failure_done(struct runtime *rt, struct task *t, bool ok);
 
-// Writes "luaws: <message>" to stderr: why a script could not be loaded. Pops the message.
-void failure_print(lua_State *L);
+// Writes "luaws: <message>" to stderr: why a script could not be loaded. Pops the message
+// from rt->L.
+void failure_print(struct runtime *rt);
 
 #endif

@@ -1,6 +1,7 @@
 // The functions of the module itself. Runs in the Lua thread.
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include "script/args.h"
 #include "script/lib.h"
 #include "script/runtime.h"
@@ -20,6 +21,25 @@ static int exit_cleanly(lua_State *L) {
   return 0;
 }
 
+// Lua's own print, but in one piece: lines of several workers must not mix.
+static int print_line(lua_State *L) {
+  int count = lua_gettop(L);
+  luaL_Buffer line;
+  luaL_buffinit(L, &line);
+  for (int i = 1; i <= count; i++) {
+    if (i > 1) luaL_addchar(&line, '\t');
+    luaL_tolstring(L, i, NULL);
+    luaL_addvalue(&line);
+  }
+  luaL_addchar(&line, '\n');
+  luaL_pushresult(&line);
+  size_t size;
+  const char *text = lua_tolstring(L, -1, &size);
+  fwrite(text, 1, size, stdout);
+  fflush(stdout);
+  return 0;
+}
+
 void lib_luaws_open(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"sleep", wait_sleep},
                                        {"await", wait_await},
@@ -27,4 +47,7 @@ void lib_luaws_open(lua_State *L) {
                                        {"exit", exit_cleanly},
                                        {NULL, NULL}};
   luaL_setfuncs(L, FUNCTIONS, 0);
+  lua_pushinteger(L, (lua_Integer)runtime_of(L)->options->index + 1);
+  lua_setfield(L, -2, "workerIndex");
+  lua_register(L, "print", print_line);
 }

@@ -51,9 +51,13 @@ static void push_connections(lua_State *L, void *self) {
   lua_setiuservalue(L, 1, WSS_CONNECTIONS);
 }
 
+// Over all workers.
+static lua_Integer count_connections(const struct wss *wss) {
+  return (lua_Integer)atomic_load_explicit(&wss->group->listed, memory_order_relaxed);
+}
+
 static void push_count(lua_State *L, void *self) {
-  const struct wss *wss = self;
-  lua_pushinteger(L, (lua_Integer)wss->count);
+  lua_pushinteger(L, count_connections(self));
 }
 
 static void push_data_type(lua_State *L, void *self) {
@@ -80,17 +84,20 @@ static void push_handler(lua_State *L, void *self) {
 
 static void describe(lua_State *L, void *self) {
   const struct wss *wss = self;
+  lua_Integer count = count_connections(wss);
   lua_pushfstring(L, "WebSocketServer: %s (%I connection%s)",
-                  wss->config->path ? wss->config->path : "every path", (LUAI_UACINT)wss->count,
-                  wss->count == 1 ? "" : "s");
+                  wss->config->path ? wss->config->path : "every path", (LUAI_UACINT)count,
+                  count == 1 ? "" : "s");
 }
 
 static void collect(struct runtime *rt, void *self) {
   (void)rt;
   struct wss *wss = self;
   server_config_unref(wss->config);
+  server_group_unref(wss->group);
   http_pattern_free(wss->pattern);
   wss->config = NULL;
+  wss->group = NULL;
   wss->pattern = NULL;
 }
 

@@ -67,6 +67,7 @@ void link_open(struct runtime *rt, struct link *link, lua_State *L, int index) {
   link->state = LINK_CONNECTED;
   link->is_listed = true;
   link->wss->count++;
+  atomic_fetch_add_explicit(&link->wss->group->listed, 1, memory_order_relaxed);
   wss_change(rt, link->wss);
 }
 

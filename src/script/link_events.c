@@ -246,6 +246,7 @@ static void start_terminate(struct runtime *rt, struct link *link,
   if (link->is_listed) {
     link->is_listed = false;
     link->wss->count--;
+    atomic_fetch_sub_explicit(&link->wss->group->listed, 1, memory_order_relaxed);
     wss_change(rt, link->wss);
   }
   struct task *t = begin(rt, link, CALL_TERMINATE, "onTerminate", on_terminate_done);

@@ -21,6 +21,7 @@
 enum {
   TEXT_MAX = INT32_MAX, // the scratch buffer's ceiling
   FLUSH_MS = 2,         // how long a reply may wait while other events are dealt with
+  WORKER_SHIFT = 48,    // ids are the worker's index, then a count
 };
 
 static void flush_all(struct runtime *rt);
@@ -33,6 +34,7 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
   *rt = (struct runtime){.options = options,
                          .mailbox = mailbox,
                          .reactor_count = options->reactor_count,
+                         .last_id = (uint64_t)options->index << WORKER_SHIFT,
                          .now = clock_ms()};
   rt->inbox_last = &rt->inbox;
   struct list *lists[] = {&rt->ready, &rt->waiting, &rt->idle,      &rt->held,
@@ -67,7 +69,7 @@ void runtime_deinit(struct runtime *rt) {
 void runtime_start(struct runtime *rt) {
   lua_State *L = rt->L;
   if (!vm_load(rt, L)) {
-    failure_print(L);
+    failure_print(rt);
     lua_settop(L, 0);
     rt->exit_code = 1;
     return;
@@ -118,6 +120,7 @@ void runtime_stop(struct runtime *rt, int exit_code) {
   if (rt->phase != PHASE_RUNNING) return;
   rt->phase = PHASE_STOPPING;
   rt->exit_code = exit_code;
+  atomic_store(&rt->options->pool->is_ending, true);
   if (rt->options->on_stop) rt->options->on_stop(rt->options->context);
   while (!list_empty(&rt->webservers))
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
@@ -133,7 +136,7 @@ static bool find_stop(struct block *blocks) {
 }
 
 bool runtime_is_stopping(struct runtime *rt) {
-  if (rt->phase != PHASE_RUNNING) return true;
+  if (rt->phase != PHASE_RUNNING || atomic_load(&rt->options->pool->is_ending)) return true;
   runtime_receive(rt);
   return find_stop(rt->inbox);
 }

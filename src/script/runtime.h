@@ -86,7 +86,8 @@ struct runtime {
   struct list timers;       // struct timer, the running ones
   struct webserver *default_web;
 
-  uint64_t last_id;   // of web servers and WebSocket servers
+  uint64_t last_id;   // of web servers and WebSocket servers; the worker's index on top
+  unsigned last_web;  // web servers made so far
   uint64_t last_call; // of commands that are answered
 
   int calls[CALLS];   // registry references
@@ -132,8 +133,8 @@ bool runtime_is_alive(const struct runtime *rt);
 // changes nothing.
 void runtime_stop(struct runtime *rt, int exit_code);
 
-// Whether the end has begun, or main has asked for it and the worker has not come to that yet:
-// reactors hear of a signal as soon as the worker does.
+// Whether the end has begun, here or in another worker, or main has asked for it and the worker has
+// not come to that yet: reactors hear of a signal as soon as the worker does.
 bool runtime_is_stopping(struct runtime *rt);
 
 // Raises, because something can't be started any more. When that ends the script's main chunk, it

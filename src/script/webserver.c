@@ -27,11 +27,11 @@ static const struct web_config DEFAULTS = {
 };
 
 static struct web_config *copy_config(const struct web_config *from);
-static struct web_config *make_config(struct runtime *rt, const struct webserver *web,
-                                      uint16_t port);
-static bool call(struct runtime *rt, struct webserver *web, enum command_type type,
-                 unsigned reactor, struct event_reply *reply);
-static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count);
+static struct web_config *make_config(struct runtime *rt, const struct webserver *web);
+static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
+                               unsigned reactor, struct web_group *group);
+static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count,
+                          uint64_t timeout);
 static bool has_handler(lua_State *L, int index);
 
 static void check_handler(lua_State *L, const char *label, void *target) {
@@ -60,6 +60,7 @@ struct webserver *webserver_new(lua_State *L) {
   list_init(&web->node);
   web->ref = LUA_NOREF;
   web->id = ++runtime_of(L)->last_id;
+  web->ordinal = ++runtime_of(L)->last_web;
   web->settings = copy_config(&DEFAULTS);
   web->settings->host = mem_dup("127.0.0.1", strlen("127.0.0.1"));
   return web;
@@ -79,24 +80,40 @@ void webserver_commit_settings(lua_State *L, struct webserver *web, int self_ind
   web->draft = NULL;
 }
 
-bool webserver_start(lua_State *L, struct webserver *web, int index, struct err *err) {
-  struct runtime *rt = runtime_of(L);
-  web->settings->has_handler = has_handler(L, index);
-  web->port = webserver_port(rt, web);
+static bool start_reactors(struct runtime *rt, struct webserver *web, bool *is_first,
+                           struct err *err) {
+  struct web_group *group = NULL;
   for (unsigned i = 0; i < rt->reactor_count; i++) {
-    struct event_reply reply;
-    if (!call(rt, web, COMMAND_WEB_START, i, &reply)) {
-      stop_reactors(rt, web, i);
+    struct event_reply reply = call(rt, web, COMMAND_WEB_START, i, group);
+    if (!reply.ok) {
+      stop_reactors(rt, web, i, 0);
+      web_group_unref(group);
       *err = reply.err;
       return false;
     }
-    web->port = reply.port; // 0 was asked for: the others share what the first one got
+    if (!group) {
+      *is_first = reply.is_first;
+      web->port = reply.web->port;
+    }
+    web_group_unref(group);
+    group = reply.web;
   }
+  web_group_unref(group);
+  return true;
+}
+
+bool webserver_start(lua_State *L, struct webserver *web, int index, struct err *err) {
+  struct runtime *rt = runtime_of(L);
+  bool is_first;
+  web->settings->has_handler = has_handler(L, index);
+  if (!start_reactors(rt, web, &is_first, err)) return false;
   web->is_running = true;
   list_push(&rt->webservers, &web->node);
   lua_pushvalue(L, index);
   web->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  if (web->settings->has_handler || web->settings->root || (web->is_default && rt->options->root)) {
+  bool is_open =
+      web->settings->has_handler || web->settings->root || (web->is_default && rt->options->root);
+  if (is_first && is_open) {
     webserver_announce("open", webserver_push_url(L, web, "http", "/"));
     lua_pop(L, 1);
   }
@@ -107,20 +124,18 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
   struct runtime *rt = runtime_of(L);
   web->settings->has_handler = has_handler(L, index);
   for (unsigned i = 0; i < rt->reactor_count; i++) {
-    struct event_reply reply;
-    if (call(rt, web, COMMAND_WEB_UPDATE, i, &reply)) continue;
+    struct event_reply reply = call(rt, web, COMMAND_WEB_UPDATE, i, NULL);
+    if (reply.ok) continue;
     *err = reply.err;
     return false;
   }
   return true;
 }
 
-void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout) {
-  if (!web->is_running) return;
-  stop_reactors(rt, web, rt->reactor_count); // no new connections, before clients see the end
+static void note_stopped(struct runtime *rt, struct webserver *web) {
   for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
     struct wss *wss = LIST_ENTRY(i, struct wss, node);
-    if (wss->web == web) wss_terminate(rt, wss, timeout);
+    if (wss->web == web) wss_note_closing(wss);
   }
   web->is_running = false;
   list_remove(&web->node);
@@ -128,15 +143,38 @@ void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout)
   web->ref = LUA_NOREF;
 }
 
+void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout) {
+  if (!web->is_running) return;
+  stop_reactors(rt, web, rt->reactor_count, timeout);
+  note_stopped(rt, web);
+}
+
+static struct webserver *find(const struct runtime *rt, uint64_t id) {
+  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
+    struct webserver *web = LIST_ENTRY(i, struct webserver, node);
+    if (web->id == id) return web;
+  }
+  return NULL;
+}
+
+void webserver_on_stopped(struct runtime *rt, uint64_t id) {
+  struct webserver *web = find(rt, id);
+  if (web) note_stopped(rt, web);
+}
+
 const char *webserver_host(const struct runtime *rt, const struct webserver *web) {
   bool is_set = web->is_default && rt->options->host;
   return is_set ? rt->options->host : web->settings->host;
 }
 
-uint16_t webserver_port(const struct runtime *rt, const struct webserver *web) {
-  if (web->is_running) return web->port;
+// What is asked for; may be 0.
+static uint16_t wanted_port(const struct runtime *rt, const struct webserver *web) {
   bool is_set = web->is_default && rt->options->port >= 0;
   return is_set ? (uint16_t)rt->options->port : web->settings->port;
+}
+
+uint16_t webserver_port(const struct runtime *rt, const struct webserver *web) {
+  return web->is_running ? web->port : wanted_port(rt, web);
 }
 
 const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
@@ -157,14 +195,6 @@ void webserver_announce(const char *verb, const char *what) {
 }
 
 // Requests ---------------------------------------------------------------------------------------
-
-static struct webserver *find(const struct runtime *rt, uint64_t id) {
-  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
-    struct webserver *web = LIST_ENTRY(i, struct webserver, node);
-    if (web->id == id) return web;
-  }
-  return NULL;
-}
 
 static void pass(struct runtime *rt, uint64_t handle) {
   batch_push(&rt->outgoing[event_handle_reactor(handle)].batch, COMMAND_PASS, handle, 0);
@@ -244,12 +274,13 @@ static char *find_root(const struct runtime *rt, const struct webserver *web) {
 }
 
 // What the reactors are told.
-static struct web_config *make_config(struct runtime *rt, const struct webserver *web,
-                                      uint16_t port) {
+static struct web_config *make_config(struct runtime *rt, const struct webserver *web) {
   struct web_config *c = copy_config(web->settings);
   c->id = web->id;
   c->owner = rt->mailbox;
-  c->port = port;
+  c->pool = rt->options->pool->id;
+  c->ordinal = web->ordinal;
+  c->port = wanted_port(rt, web);
   mem_free(c->host);
   c->host = copy_string(webserver_host(rt, web));
   mem_free(c->root);
@@ -257,20 +288,25 @@ static struct web_config *make_config(struct runtime *rt, const struct webserver
   return c;
 }
 
-static bool call(struct runtime *rt, struct webserver *web, enum command_type type,
-                 unsigned reactor, struct event_reply *reply) {
+static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
+                               unsigned reactor, struct web_group *group) {
   uint64_t number = ++rt->last_call;
   struct batch *batch = &rt->outgoing[reactor].batch;
   struct record *r = batch_push(batch, type, number, sizeof(struct command_web));
   *(struct command_web *)r->payload =
-      (struct command_web){.config = make_config(rt, web, web->port), .reply_to = rt->mailbox};
-  *reply = runtime_call(rt, number);
-  return reply->ok;
+      (struct command_web){.config = make_config(rt, web),
+                           .reply_to = rt->mailbox,
+                           .group = group ? web_group_ref(group) : NULL};
+  return runtime_call(rt, number);
 }
 
-static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count) {
-  for (unsigned i = 0; i < count; i++)
-    batch_push(&rt->outgoing[i].batch, COMMAND_WEB_STOP, web->id, 0);
+static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count,
+                          uint64_t timeout) {
+  for (unsigned i = 0; i < count; i++) {
+    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_WEB_STOP, web->id,
+                                  sizeof(struct command_close_server));
+    ((struct command_close_server *)r->payload)->timeout = timeout;
+  }
 }
 
 static bool has_handler(lua_State *L, int index) {

@@ -18,6 +18,7 @@ struct webserver {
   struct object object;
   struct list node;            // on runtime.webservers while it runs
   uint64_t id;                 // unique in the process
+  unsigned ordinal;            // 1, 2, ... in this worker
   struct web_config *settings; // as the script has set them
   struct web_config *draft;    // settings being read: owned here because reading may raise
   uint16_t port;               // the real one, while it runs
@@ -46,7 +47,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
 // On a running one: applies the settings. False with *err.
 bool webserver_update(lua_State *L, struct webserver *web, int index, struct err *err);
 
-// Terminates its WebSocket servers and stops listening.
+// Terminates its WebSocket servers and stops listening, for all workers.
 void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout);
 
 // Host and port as they are in effect.
@@ -59,6 +60,9 @@ const char *webserver_push_url(lua_State *L, const struct webserver *web, const 
 
 // Says on stderr where something is served: "luaws: <verb> <what>".
 void webserver_announce(const char *verb, const char *what);
+
+// EVENT_WEB_STOPPED: another worker has stopped it.
+void webserver_on_stopped(struct runtime *rt, uint64_t id);
 
 // EVENT_REQUEST.
 void webserver_on_request(struct runtime *rt, const struct record *record);

@@ -5,6 +5,7 @@
 // connections through its mailbox and answers through those of the reactors. Knows no socket, and
 // no thread: a crew (crew/crew.h) runs it.
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
@@ -12,8 +13,18 @@
 
 struct worker; // private
 
+// What the workers share that run the same script: they make the same servers, and end together.
+// Made by main, which keeps it until all have ended; any thread.
+struct pool {
+  unsigned id;            // unique in the process, not 0
+  atomic_bool is_ending;  // one has begun to end, so that all are about to
+  atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
+};
+
 // All pointers must stay good until worker_free.
 struct worker_options {
+  struct pool *pool;
+  unsigned index;                  // in the pool, from 0
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
   const char *script;  // path, "-" for stdin, NULL: only `code`

@@ -130,25 +130,44 @@ static void read_options(lua_State *L, struct wss *wss) {
   wss->web = lua_touserdata(L, 4);
 }
 
-// Tells the reactors, and waits for their answers.
-static bool add(struct runtime *rt, struct wss *wss, struct err *err) {
+static void push_close(struct runtime *rt, const struct wss *wss, unsigned reactor,
+                       uint64_t timeout) {
+  struct record *r = batch_push(&rt->outgoing[reactor].batch, COMMAND_SERVER_CLOSE, wss->config->id,
+                                sizeof(struct command_close_server));
+  ((struct command_close_server *)r->payload)->timeout = timeout;
+}
+
+// Tells one reactor, and waits for its answer. The first one's may be the group of another worker's
+// server, which the other reactors are told.
+static struct event_reply add_to(struct runtime *rt, struct wss *wss, unsigned reactor) {
+  uint64_t number = ++rt->last_call;
+  struct record *r = batch_push(&rt->outgoing[reactor].batch, COMMAND_SERVER_ADD, number,
+                                sizeof(struct command_server));
+  *(struct command_server *)r->payload =
+      (struct command_server){.config = server_config_ref(wss->config),
+                              .reply_to = rt->mailbox,
+                              .group = server_group_ref(wss->group)};
+  struct event_reply reply = runtime_call(rt, number);
+  if (!reply.ok) return reply;
+  server_group_unref(wss->group);
+  wss->group = reply.server;
+  return reply;
+}
+
+// *is_first: no other worker has it already.
+static bool add(struct runtime *rt, struct wss *wss, bool *is_first, struct err *err) {
   wss->config->id = ++rt->last_id;
   wss->config->web = wss->web->id;
   wss->config->owner = rt->mailbox;
+  wss->config->pool = rt->options->pool->id;
+  wss->group = server_group_new();
   for (unsigned i = 0; i < rt->reactor_count; i++) {
-    uint64_t number = ++rt->last_call;
-    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_ADD, number,
-                                  sizeof(struct command_server));
-    *(struct command_server *)r->payload =
-        (struct command_server){.config = server_config_ref(wss->config), .reply_to = rt->mailbox};
-    struct event_reply reply = runtime_call(rt, number);
+    struct event_reply reply = add_to(rt, wss, i);
+    if (i == 0) *is_first = reply.is_first;
     if (reply.ok) continue;
     *err = reply.err;
-    while (i-- > 0) {
-      r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_CLOSE, wss->config->id,
-                     sizeof(struct command_close_server));
-      ((struct command_close_server *)r->payload)->timeout = 0;
-    }
+    while (i-- > 0)
+      push_close(rt, wss, i, 0);
     return false;
   }
   return true;
@@ -199,9 +218,10 @@ int wss_new(lua_State *L) {
   wss->ref = LUA_NOREF;
   read_options(L, wss);
   struct err err;
+  bool is_first;
   bool is_added = rt->phase == PHASE_RUNNING &&
                   (wss->web->is_running || webserver_start(L, wss->web, 4, &err)) &&
-                  add(rt, wss, &err);
+                  add(rt, wss, &is_first, &err);
   if (!is_added && runtime_is_stopping(rt)) return runtime_refuse_start(L, NEW);
   if (!is_added) return args_error(L, NEW ": %s", err.text);
 
@@ -211,7 +231,7 @@ int wss_new(lua_State *L) {
   lua_pushvalue(L, 3);
   wss->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_push(&rt->wsses, &wss->node);
-  announce(L, wss);
+  if (is_first) announce(L, wss);
   wss->opening = begin(rt, wss, CALL_OPEN, "onOpen", on_open_done);
   push_plain_event(wss->opening->co, "open");
   task_defer(rt, wss->opening);
@@ -236,18 +256,20 @@ void wss_open_now(struct runtime *rt, struct wss *wss) {
   task_run(rt, t);
 }
 
-void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout) {
+void wss_note_closing(struct wss *wss) {
   if (wss->state == WSS_TERMINATED) return;
   wss->state = WSS_CLOSING;
-  for (unsigned i = 0; i < rt->reactor_count; i++) {
-    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_CLOSE, wss->config->id,
-                                  sizeof(struct command_close_server));
-    ((struct command_close_server *)r->payload)->timeout = timeout;
-  }
   for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
     struct link *link = LIST_ENTRY(i, struct link, node);
     if (link->state == LINK_CONNECTED) link->state = LINK_CLOSING;
   }
+}
+
+void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout) {
+  if (wss->state == WSS_TERMINATED) return;
+  wss_note_closing(wss);
+  for (unsigned i = 0; i < rt->reactor_count; i++)
+    push_close(rt, wss, i, timeout);
 }
 
 void wss_change(struct runtime *rt, struct wss *wss) {

@@ -32,10 +32,11 @@ struct wss {
   struct object object;
   struct list node; // on runtime.wsses
   struct server_config *config;
+  struct server_group *group; // shared with the other workers' that run the script
   struct http_pattern *pattern;
   struct webserver *web;
   struct list links;    // struct link, in the order in which they came
-  uint64_t count;       // the listed ones among them
+  uint64_t count;       // the listed ones among them; group->listed counts all workers'
   struct task *opening; // onOpen, until it is run
   unsigned closed;      // reactors that have told EVENT_SERVER_CLOSED
   int ref;              // keeps the userdata alive
@@ -58,11 +59,14 @@ struct wss *wss_find(const struct runtime *rt, uint64_t id);
 // Calls its onOpen unless that has been done.
 void wss_open_now(struct runtime *rt, struct wss *wss);
 
-// Closes it; `timeout` as in struct command_close_server.
+// Closes it, for all workers; `timeout` as in struct command_close_server.
 void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout);
 
 // Membership has changed: the next look at `connections` makes a new array.
 void wss_change(struct runtime *rt, struct wss *wss);
+
+// EVENT_SERVER_CLOSING, or its web server was stopped: nothing is sent any more.
+void wss_note_closing(struct wss *wss);
 
 // EVENT_SERVER_CLOSED.
 void wss_on_closed(struct runtime *rt, struct wss *wss);

@@ -1,21 +1,18 @@
-#ifndef REACTOR_ADDRESSES_H
-#define REACTOR_ADDRESSES_H
+#ifndef MAILBOX_ADDRESSES_H
+#define MAILBOX_ADDRESSES_H
 
-// How many connections each address has with one server, for maxConnectionsPerAddress. An entry
-// lives while its count isn't 0. Loop thread.
+// How many connections each address has with one WebSocket server, for maxConnectionsPerAddress: a
+// table behind a lock. An entry lives while its count isn't 0. Any thread, but for init and deinit.
 
+#include <pthread.h>
 #include <stdint.h>
 #include "base/hash.h"
 #include "base/table.h"
-#include "net/address.h"
 
-struct addresses_entry {
-  struct table_node node;
-  uint64_t count;
-  char text[ADDRESS_TEXT_MAX];
-};
+struct addresses_entry; // private
 
 struct addresses {
+  pthread_mutex_t lock; // of the rest
   struct table entries;
   struct hash_key key; // so that a peer can't choose its bucket
 };
