@@ -69,20 +69,30 @@ end
 -- text that says so.
 local function choosePins(cores)
   local generator, server = machine.pair(cores)
-  if readText "PIN" ~= "0" and server then
-    local text = "server on core %d, generator on core %d"
-    return { server = server, generator = generator }, text:format(server, generator)
+  if readText "PIN" == "0" then
+    return nil, "not pinned"
+  elseif not server then
+    return nil, "server and generator share one core"
   end
-  return nil, #cores < 2 and "server and generator share one core" or "not pinned"
+  local text = "server on core %d, generator on core %d"
+  return { server = server, generator = generator }, text:format(server, generator)
 end
 
-local function build()
+local NPM = [[cd bench && command -v npm >/dev/null || exit 1
+  test node_modules/.package-lock.json -nt package-lock.json && exit
+  npm ci --no-audit --no-fund >&2 && touch node_modules/.package-lock.json]]
+
+local function build(list)
   if not succeeds("bench/compile " .. OUT) then
     error("the load generator doesn't compile", 0)
   end
-  os.execute [[cd bench && command -v npm >/dev/null || exit 1
-    test node_modules/.package-lock.json -nt package-lock.json && exit
-    npm ci --no-audit --no-fund >&2 && touch node_modules/.package-lock.json]]
+  local isForNpm = false
+  for _, peer in ipairs(list) do
+    isForNpm = isForNpm or peer.npm
+  end
+  if isForNpm then
+    os.execute(NPM)
+  end
 end
 
 local function findPresent(list)
@@ -135,7 +145,7 @@ local function measureChosen()
   local run = readOptions()
   local chosenLines = plan.choose(lines, readText "LINES")
   local chosenPeers = plan.choose(peers, readText "PEERS")
-  build()
+  build(chosenPeers)
   local list = findPresent(chosenPeers)
   run.id, run.cores = os.time(), machine.cores()
   run.pins, run.pinning = choosePins(run.cores)

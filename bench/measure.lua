@@ -8,7 +8,7 @@ local machine = require "bench.machine"
 local report = require "bench.report"
 local samples = require "bench.samples"
 
-local WARM_UP = 0.5 -- seconds, for each server before its first round
+local WARM_UP = 0.5 -- seconds at most, for each server before its first round
 local MORE = 4 -- rounds at once, of those that are added
 
 -- Seconds that it takes besides the measured interval and its warm-up, by experience.
@@ -66,7 +66,8 @@ function measure.rounds(run, section, peers, count)
   local servers <close> = setmetatable({}, { __close = stopAll })
   for _, peer in ipairs(line.fresh and {} or peers) do
     servers[peer] = start(run, line, peer)
-    servers[peer]:load(("%s --seconds %g --warmup 0"):format(line.load, WARM_UP),
+    local seconds = math.min(WARM_UP, line.duration or run.duration)
+    servers[peer]:load(("%s --seconds %g --warmup 0"):format(line.load, seconds),
       pin(run, line, "generator"))
   end
   for round = section.rounds + 1, section.rounds + count do

@@ -2,7 +2,8 @@
 -- `command`: in a shell, in the repository's root, with the mode as one more argument; it prints
 -- a line that `port` matches once it listens on a port of its own choice. `start(line)`: returns
 -- the whole command instead. `modes`: what it can do.
--- `missing`: a shell test that fails where the server can't run, and the notice that says so.
+-- `test`, `missing`: a shell test that fails where the server can't run, and the notice that says
+-- so. `npm`: it comes from npm.
 
 local function luaws(name, binary)
   return {
@@ -30,6 +31,7 @@ local peers = {
     command = "node bench/peers/ws.mjs",
     modes = { echo = true, idle = true, json = true, broadcast = true, foreach = true },
     test = "command -v node && test -d bench/node_modules/ws",
+    npm = true,
     missing = "npm's ws isn't installed (npm and the registry are needed)",
     version = [[node -p '"ws " + require("./bench/node_modules/ws/package.json").version
       + ", node " + process.version']],
@@ -42,6 +44,7 @@ local peers = {
       work = true, stall = true,
     },
     test = "bench/node_modules/.bin/bun --version",
+    npm = true,
     missing = "npm's bun isn't installed or doesn't run here",
     version = "echo bun $(bench/node_modules/.bin/bun --version)",
   },

@@ -18,6 +18,10 @@ local function readFile(path)
   return text
 end
 
+local function isDead(pid)
+  return readFile(("/proc/%d/status"):format(pid)):find "\nState:%s*Z" ~= nil
+end
+
 local function say(format, ...)
   io.stderr:write(format:format(...), "\n")
 end
@@ -35,6 +39,8 @@ function Server.start(peer, line, pin)
     self.port = readFile(log):match(peer.port or "port (%d+)")
     if self.port then
       return self
+    elseif isDead(self.pid) then
+      break
     end
     os.execute("sleep " .. PAUSE)
   end
@@ -55,7 +61,7 @@ Server.__close = Server.stop
 
 -- Says what became of the server when it has ended by itself; its pipe then has the exit code.
 local function checkAlive(self)
-  if self.pipe and readFile(("/proc/%d/status"):format(self.pid)):find "\nState:%s*Z" then
+  if self.pipe and isDead(self.pid) then
     local _, how, number = self.pipe:close()
     self.pipe = nil
     say("bench: the server has ended (%s %d); see %s", how, number, self.log)
