@@ -189,7 +189,7 @@ end
 -- One message to all: by the server's own call, by a topic, and by 4D's loop over the connections.
 for _, way in ipairs {
   { mode = "broadcast", title = "broadcast to" },
-  { mode = "publish", title = "publish to", default = false },
+  { mode = "publish", title = "publish to" },
   { mode = "foreach", title = "a loop that sends to each of" },
 } do
   for _, case in ipairs {
@@ -203,7 +203,6 @@ for _, way in ipairs {
       load = ("broadcast --connections %d --inflight %d --size 64"):format(case.to, case.rounds),
       costs = cpu(way.title .. " " .. case.title, "delivery"),
       peers = { "bun" },
-      default = way.default,
     }
   end
 end
