@@ -147,7 +147,7 @@ local function measureChosen()
   local chosenPeers = plan.choose(peers, readText "PEERS")
   build(chosenPeers)
   local list = findPresent(chosenPeers)
-  run.id, run.cores = os.time(), machine.cores()
+  run.id, run.cores = samples.newRun(samples.read(SAMPLES)), machine.cores()
   run.pins, run.pinning = choosePins(run.cores)
   if not isSet "KEEP" then
     os.rename(SAMPLES, SAMPLES .. ".before")

@@ -81,7 +81,7 @@ local peers = {
 }
 
 -- Another build of luaws, to compare the one at hand with.
-if os.getenv "BASE" then
+if (os.getenv "BASE" or "") ~= "" then
   table.insert(peers, 2, luaws("base", os.getenv "BASE"))
 end
 

@@ -74,6 +74,15 @@ function samples.read(path)
   return records
 end
 
+-- The number of a run that begins now: later than all in `records`.
+function samples.newRun(records)
+  local run = os.time()
+  for _, record in ipairs(records) do
+    run = math.max(run, record.run + 1)
+  end
+  return run
+end
+
 local function newestRuns(records)
   local runOf = {}
   for _, record in ipairs(records) do

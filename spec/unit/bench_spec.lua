@@ -128,6 +128,12 @@ describe("the file of samples", function()
 
   it("is empty where there is none yet", function() assert.same({}, samples.read("/nonexistent/samples")) end)
 
+  it("numbers runs, each above those before", function()
+    local later = os.time() + 1000
+    assert.equal(later + 1, samples.newRun({ { run = 7 }, { run = later }, { run = 8 } }))
+    assert.is_true(samples.newRun({}) >= later - 1000)
+  end)
+
   it("counts only the newest run of each line", function()
     local newest = samples.newest({
       { run = 1, about = 1, date = "old" }, { run = 1, version = "x 1", server = "x" },
