@@ -61,14 +61,15 @@ function samples.decode(text)
   return place and record
 end
 
--- All records of a file; none where there is no file.
+-- All records of a file, of runs; none where there is no file.
 function samples.read(path)
   local records, file = {}, io.open(path)
   if not file then
     return records
   end
   for text in file:lines() do
-    records[#records + 1] = samples.decode(text)
+    local record = samples.decode(text)
+    records[#records + 1] = record and math.type(record.run) and record or nil
   end
   file:close()
   return records

@@ -126,6 +126,13 @@ describe("the file of samples", function()
     assert.is_nil(samples.decode('{"a":[1]}'))
   end)
 
+  it("passes over what is of no run", function()
+    local path = os.tmpname()
+    docs.writeFile(path, '{"line":"a","server":"x","errors":0}\nx\n{"run":"1"}\n{"run":1,"line":"a"}\n{"run":2,"li')
+    assert.same({ { run = 1, line = "a" } }, samples.read(path))
+    os.remove(path)
+  end)
+
   it("is empty where there is none yet", function() assert.same({}, samples.read("/nonexistent/samples")) end)
 
   it("numbers runs, each above those before", function()
