@@ -65,9 +65,8 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   wheel_timer_init(&c->deadline);
   outbox_init(&c->outbox);
   c->exchange = exchange_new(w->config->max_body, peer);
-  c->received_at = reactor_now(c->reactor);
-  uint64_t timeout = w->config->handshake_timeout;
-  conn_set_deadline(c, timeout == CONFIG_NONE ? UINT64_MAX : c->received_at + timeout);
+  uint64_t now = reactor_now(c->reactor), timeout = w->config->handshake_timeout;
+  conn_set_deadline(c, timeout == CONFIG_NONE ? UINT64_MAX : now + timeout);
   c->reactor->accepted++;
   conn_watch(c);
 }
@@ -333,7 +332,7 @@ static void read_socket(struct conn *c) {
     on_eof(c);
     return;
   }
-  c->received_at = reactor_now(r);
+  c->received_at = (uint32_t)reactor_now(r);
   if (c->ping_sent && is_websocket(c)) conn_ws_answered(c);
   if (is_http(c)) {
     conn_http_feed(c, (const char *)r->read_buffer, (size_t)n);

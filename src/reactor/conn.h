@@ -80,19 +80,19 @@ struct conn {
   struct reactor *reactor;
   struct server *server; // from ANSWERING to its end; NULL otherwise
   uint64_t handle;       // 0: no worker knows it
-  uint64_t received_at;  // ms: when the peer was last heard of
   struct outbox outbox;
-  uint32_t owed; // cost of messages that the worker has not given credit for
+  uint32_t received_at; // ms, the low bits: when the peer was last heard of
+  uint32_t owed;        // cost of messages that the worker has not given credit for
   uint32_t first_piece;
   uint32_t last_piece;
-  uint16_t close_code; // of the close begun first; 0: nobody has begun one
-  uint8_t pongs;       // in the outbox
-  uint8_t state;       // enum conn_state
-  uint8_t paused;      // enum conn_pause bits
-  bool has_rate;       // maxMessageRate holds for it: `extra` is there
-  bool was_refused;    // the kernel has refused part of a write: onDrain when empty again
-  bool ping_sent;      // and nothing heard since
-  bool is_failing;     // in CLOSING: the close frame waits for what the worker has still to say
+  uint16_t close_code;  // of the close begun first; 0: nobody has begun one
+  uint8_t pongs;        // in the outbox
+  uint8_t state;        // enum conn_state
+  uint8_t paused;       // enum conn_pause bits
+  bool has_rate;        // maxMessageRate holds for it: `extra` is there
+  bool was_refused : 1; // the kernel has refused part of a write: onDrain when empty again
+  bool ping_sent : 1;   // and nothing heard since
+  bool is_failing : 1;  // in CLOSING: the close frame waits for what the worker has still to say
   struct ws_session session; // from OPEN on
   struct conn_extra *extra;  // NULL: it needs nothing of it
   struct exchange *exchange; // its HTTP part; NULL from OPEN on

@@ -26,6 +26,11 @@ static uint64_t now_of(const struct conn *c) {
   return reactor_now(c->reactor);
 }
 
+// How long the peer has said nothing: ms.
+static uint64_t silence(const struct conn *c) {
+  return (uint32_t)now_of(c) - c->received_at;
+}
+
 static uint64_t later(uint64_t now, uint64_t span) {
   return span == CONFIG_NONE ? UINT64_MAX : now + span;
 }
@@ -44,14 +49,14 @@ static void arm(struct conn *c) {
 }
 
 void conn_ws_restart_clock(struct conn *c) {
-  c->received_at = now_of(c);
+  c->received_at = (uint32_t)now_of(c);
   c->ping_sent = false;
 }
 
 // The next ping is due by its own interval, however long a pong might have taken.
 void conn_ws_answered(struct conn *c) {
   c->ping_sent = false;
-  c->keepalive_due = c->received_at + c->server->config->ping_interval;
+  c->keepalive_due = now_of(c) + c->server->config->ping_interval;
   if (c->state == CONN_OPEN) arm(c);
 }
 
@@ -72,9 +77,9 @@ static void keep_alive(struct conn *c) {
     conn_end(c, CONN_EXIT_DESTROY, "no pong");
     return;
   }
-  uint64_t silent = now - c->received_at;
+  uint64_t silent = silence(c);
   if (silent < config->ping_interval) {
-    c->keepalive_due = c->received_at + config->ping_interval;
+    c->keepalive_due = now - silent + config->ping_interval;
     return;
   }
   c->ping_sent = true;
@@ -93,7 +98,7 @@ static bool is_over_rate(const struct conn *c) {
 static void start_rate(struct conn *c, uint64_t rate) {
   struct conn_extra *extra = conn_need_extra(c);
   c->has_rate = true;
-  extra->rate_at = c->received_at;
+  extra->rate_at = now_of(c);
   extra->rate_tokens = (int64_t)rate * MESSAGE;
 }
 
@@ -147,7 +152,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   c->state = CONN_OPEN;
   c->exchange = NULL;
   conn_ws_restart_clock(c);
-  c->keepalive_due = later(c->received_at, config->ping_interval);
+  c->keepalive_due = later(now_of(c), config->ping_interval);
   if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
   arm(c);
   conn_write(c, head.data, head.len, false);

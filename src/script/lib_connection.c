@@ -88,7 +88,7 @@ static void push_handler(lua_State *L, void *self) {
 
 static void push_wss(lua_State *L, void *self) {
   (void)self;
-  lua_getiuservalue(L, 1, LINK_WSS);
+  object_push_kept(L, 1);
 }
 
 static void push_id(lua_State *L, void *self) {

@@ -28,7 +28,7 @@ struct link *link_new(struct runtime *rt, struct wss *wss, uint64_t handle,
   link->sent = request->taken_before;
   link->protocols = collect_protocols(request);
   wss_push(L, wss);
-  lua_setiuservalue(L, -2, LINK_WSS);
+  lua_setiuservalue(L, -2, LINK_FIELDS); // until there are any: see object_push_kept
   link->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_init(&link->node);
   list_push(&wss->links, &link->node);

@@ -32,7 +32,7 @@ enum link_state {
 };
 
 // User values of the userdata.
-enum { LINK_HANDLER = 1, LINK_FIELDS = 2, LINK_WSS = 3, LINK_USER_VALUES = 3 };
+enum { LINK_HANDLER = 1, LINK_FIELDS = 2, LINK_USER_VALUES = 2 };
 
 // What waits until a callback has returned. Allocated when something does.
 struct link_queue {

@@ -6,6 +6,9 @@
 #include <string.h>
 #include "script/args.h"
 
+// Its address is a key among an object's fields.
+static const char KEPT_KEY;
+
 static int read_member(lua_State *L);
 static int write_member(lua_State *L);
 static int describe(lua_State *L);
@@ -53,10 +56,18 @@ void *object_new(lua_State *L, const struct object_class *class, size_t size, in
 void object_push_fields(lua_State *L, int index) {
   const struct object *self = lua_touserdata(L, index);
   if (lua_getiuservalue(L, index, self->class->fields) == LUA_TTABLE) return;
-  lua_pop(L, 1);
   lua_createtable(L, 0, 1);
+  lua_insert(L, -2);
+  lua_rawsetp(L, -2, &KEPT_KEY);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, index, self->class->fields);
+}
+
+void object_push_kept(lua_State *L, int index) {
+  const struct object *self = lua_touserdata(L, index);
+  if (lua_getiuservalue(L, index, self->class->fields) != LUA_TTABLE) return;
+  lua_rawgetp(L, -1, &KEPT_KEY);
+  lua_remove(L, -2);
 }
 
 int object_refuse_self(lua_State *L, const struct object_class *class, const char *method) {

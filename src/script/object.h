@@ -47,6 +47,10 @@ static inline void *object_to(lua_State *L, int index, const struct object_class
 // the class may keep something of its own.
 void object_push_fields(lua_State *L, int index);
 
+// Pushes the value, no table, that the class has put in the place of the fields before there were
+// any (a user value for it alone would cost 16 bytes): it has moved into the table with them.
+void object_push_kept(lua_State *L, int index);
+
 // Raises: "send: expected a WebSocketConnection to call it on, got string 'abc' (is it called with
 // ':'?)".
 int object_refuse_self(lua_State *L, const struct object_class *class, const char *method);

@@ -23,7 +23,13 @@
 #define OWN_CALLS  "=luaws/calls.lua"
 
 enum {
-  RELAX_KIB = 256, // what may be allocated before a new collection begins, at least
+  // A new collection begins when so much and a tenth of the heap has been allocated, so that
+  // garbage
+  // doesn't double what thousands of connections take. Of what a heap has beyond LARGE_KIB, half is
+  // added: a script's large state shall not be marked all the time.
+  RELAX_KIB = 512,
+  PAUSE = 110, // percent, as Lua has it
+  LARGE_KIB = 4 * 1024,
   WARNING_MAX = 4096,
 };
 
@@ -65,6 +71,8 @@ void vm_open(struct runtime *rt) {
   uvloop_preload(L);
 #ifdef LUAWS_TINY
   lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
+#else
+  lua_gc(L, LUA_GCINC, PAUSE, 0, 0);
 #endif
 }
 
@@ -145,7 +153,9 @@ void vm_relax_collector(struct runtime *rt) {
   if (!rt->collected) return;
   rt->collected = false;
 #ifndef LUAWS_TINY
-  lua_gc(rt->L, LUA_GCSTEP, -RELAX_KIB);
+  int kib = lua_gc(rt->L, LUA_GCCOUNT);
+  int more = kib > LARGE_KIB ? (kib - LARGE_KIB) / 2 : 0;
+  lua_gc(rt->L, LUA_GCSTEP, -(RELAX_KIB + more));
 #endif
 }
 
