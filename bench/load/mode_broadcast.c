@@ -19,7 +19,7 @@ void mode_broadcast(const struct options *options, struct result *result) {
     send_round(&run);
   fleet_flush(&run.fleet);
   run_measure(&run);
-  run_drain(&run, run_is_home);
+  run_drain(&run, run_is_home, "messages were lost");
   mem_free(run.mode);
   run_deinit(&run);
 }

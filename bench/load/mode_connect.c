@@ -13,7 +13,7 @@ void mode_connect(const struct options *options, struct result *result) {
   run_init(&run, options, result);
   fleet_open(&run.fleet, options->connections);
   run_measure(&run);
-  run_drain(&run, all_are_closed);
+  run_drain(&run, all_are_closed, "connections don't close");
   result->opened = run.fleet.started;
   run_deinit(&run);
 }

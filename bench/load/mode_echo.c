@@ -17,7 +17,7 @@ void mode_echo(const struct options *options, struct result *result) {
     fleet_flush(&run.fleet);
   }
   run_measure(&run);
-  run_drain(&run, run_is_home);
+  run_drain(&run, run_is_home, "messages were lost");
   run_deinit(&run);
 }
 

@@ -54,7 +54,7 @@ void mode_rate(const struct options *options, struct result *result) {
     start_pace(&rate.pace, options->rate);
     start_clock(&run);
     run_measure(&run);
-    run_drain(&run, is_home);
+    run_drain(&run, is_home, "messages were lost");
   }
   if (rate.timer >= 0) close(rate.timer);
   fleet_deinit(&rate.heavy);

@@ -5,12 +5,14 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "process.h"
 
 static int read_number(const char *name, const char *format, uint64_t *number);
 static int read_slabs(uint64_t *bytes);
+static bool is_of_sockets(const char *name);
 
 // The processor-time clock of another process counts in nanoseconds; /proc/PID/stat has ticks of
 // 10 ms, and /proc/PID/schedstat the first thread only.
@@ -35,7 +37,7 @@ int process_memory(pid_t pid, uint64_t *bytes) {
   return result;
 }
 
-// The objects in use, where they may be read, else the pages of objects, some of which are free.
+// The objects in use, where they may be read, else the pages of all objects.
 int process_kernel_memory(uint64_t *bytes) {
   uint64_t kib, pages;
   int result = read_slabs(bytes);
@@ -71,15 +73,28 @@ static int read_number(const char *name, const char *format, uint64_t *number) {
   return found ? 0 : -ENODATA;
 }
 
-// Lines of /proc/slabinfo: name, objects in use, objects, size of one. For root only.
+// Lines of /proc/slabinfo: name, objects in use, objects, size of one. For root only. What other
+// programs do with files would drown the rest.
 static int read_slabs(uint64_t *bytes) {
-  char line[512];
+  char line[512], name[64];
   FILE *file = fopen("/proc/slabinfo", "r");
   if (file == NULL) return -errno;
   uint64_t active, size, sum = 0;
   while (fgets(line, sizeof line, file) != NULL)
-    if (sscanf(line, "%*s %" SCNu64 " %*u %" SCNu64, &active, &size) == 2) sum += active * size;
+    if (sscanf(line, "%63s %" SCNu64 " %*u %" SCNu64, name, &active, &size) == 3 &&
+        is_of_sockets(name))
+      sum += active * size;
   fclose(file);
   *bytes = sum;
   return sum > 0 ? 0 : -ENODATA;
+}
+
+static bool is_of_sockets(const char *name) {
+  static const char *const names[] = {
+      "TCP",          "sock_inode_cache", "lsm_inode_cache",  "filp",
+      "dentry",       "tcp_bind_bucket",  "tcp_bind2_bucket", "eventpoll_epi",
+      "eventpoll_pwq"};
+  for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+    if (strcmp(name, names[i]) == 0) return true;
+  return false;
 }

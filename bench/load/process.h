@@ -15,8 +15,8 @@ int process_cpu(pid_t pid, uint64_t *ns);
 // Bytes of memory that are its alone: resident, written to, not shared. Returns 0, or -errno.
 int process_memory(pid_t pid, uint64_t *bytes);
 
-// Bytes that the kernel holds for all processes in small objects (sockets, files, epoll's entries)
-// and in the buffers of TCP. Returns 0, or -errno.
+// Bytes that the kernel holds for the sockets of all processes: themselves, their files and epoll's
+// entries, the buffers of TCP. Returns 0, or -errno.
 int process_kernel_memory(uint64_t *bytes);
 
 // Whether this process is pinned to a single core which the process `pid` may not use.

@@ -109,9 +109,9 @@ void run_record(struct run *run, uint64_t since) {
   histogram_add(&run->result->latency, now > since ? now - since : 0);
 }
 
-void run_drain(struct run *run, bool (*is_done)(const struct run *run)) {
+void run_drain(struct run *run, bool (*is_done)(const struct run *run), const char *otherwise) {
   run->sending = false;
-  if (!run_for(run, run->options->patience, is_done)) run_complain(run, "messages were lost");
+  if (!run_for(run, run->options->patience, is_done)) run_complain(run, otherwise);
 }
 
 bool run_is_home(const struct run *run) {

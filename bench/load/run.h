@@ -33,7 +33,7 @@ void run_deinit(struct run *run);
 // Prepares another fleet, or the run's own, whose callbacks and `capacity` are set.
 void run_init_fleet(struct run *run, struct fleet *f);
 
-// Says what is wrong and ends the run, unless something has ended it already.
+// Ends the run, and says why if nothing has ended it before.
 void run_complain(struct run *run, const char *what);
 
 // Serves until `deadline` (ns, clock_ns). True when `is_done` (NULL: never) says so; false at the
@@ -55,8 +55,8 @@ void run_measure(struct run *run);
 // Counts a message that was sent at `since` (ns).
 void run_record(struct run *run, uint64_t since);
 
-// Stops sending and awaits what is on its way: what is lost is an error.
-void run_drain(struct run *run, bool (*is_done)(const struct run *run));
+// Stops sending and waits until `is_done`. Otherwise it complains.
+void run_drain(struct run *run, bool (*is_done)(const struct run *run), const char *otherwise);
 
 // For run_drain: each message of the run's fleet has come.
 bool run_is_home(const struct run *run);
