@@ -21,7 +21,9 @@
 
 enum {
   IOV_COUNT = 64,         // runs of bytes in one call
+  GATHER_MEAN = 512,      // up to which mean size they are copied together
   HTTP_READ_SIZE = 16384, // as much as a request's head may have
+  AHEAD = 3,              // connections fetched before they are sent to
   LINGER_MS = 5000,       // for the peer's FIN after a plain response
 };
 
@@ -251,6 +253,19 @@ static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
   conn_watch(c);
 }
 
+// Small runs are copied together: that costs less than to have the kernel go through them.
+static int gather(struct reactor *r, struct iovec *iov, int count, size_t total) {
+  if (count == 1 || total > REACTOR_GATHER_SIZE || total > (size_t)count * GATHER_MEAN)
+    return count;
+  unsigned char *at = r->gathered;
+  for (int i = 0; i < count; i++) {
+    memcpy(at, iov[i].iov_base, iov[i].iov_len);
+    at += iov[i].iov_len;
+  }
+  iov[0] = (struct iovec){r->gathered, total};
+  return 1;
+}
+
 // Sends the pieces from *at on. Leaves *at, *offset where the kernel stopped (0: all taken).
 // Returns 0 or a negative errno.
 static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
@@ -263,6 +278,7 @@ static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
       iov[count++] = (struct iovec){(void *)pieces[i].data, pieces[i].length};
       total += pieces[i].length;
     }
+    count = gather(c->reactor, iov, count, total);
     ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
     if (n < 0) return n == TRANSPORT_AGAIN ? 0 : (int)n;
     size_t sent = (size_t)n, counted = 0;
@@ -294,9 +310,21 @@ void conn_flush(struct conn *c) {
   if (at) keep_pieces(c, at, offset);
 }
 
+// Of thousands of connections none is in the processor's caches when its turn comes.
+static void prefetch(const struct conn *c) {
+#ifdef __GNUC__
+  __builtin_prefetch(c);
+  __builtin_prefetch((const char *)c + 64);
+#else
+  (void)c;
+#endif
+}
+
 void conn_flush_dirty(struct reactor *r) {
-  for (size_t i = 0; i < r->dirty_count; i++)
+  for (size_t i = 0; i < r->dirty_count; i++) {
+    if (i + AHEAD < r->dirty_count) prefetch(r->dirty[i + AHEAD]);
     conn_flush(r->dirty[i]);
+  }
   r->dirty_count = 0;
   r->piece_count = 1; // index 0 means none
   while (r->shared_count > 0)

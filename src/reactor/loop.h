@@ -25,6 +25,8 @@
 struct conn;
 struct piece;
 
+#define REACTOR_GATHER_SIZE 16384
+
 struct reactor {
   unsigned index;
   unsigned count;
@@ -61,6 +63,7 @@ struct reactor {
   uint64_t dropped_commands;
   uint64_t origin_complained; // ms: when the log was last told of a refused Origin
 
+  unsigned char gathered[REACTOR_GATHER_SIZE]; // scratch: small pieces for one connection, together
   unsigned char read_buffer[REACTOR_READ_SIZE];
 };
 
