@@ -1,5 +1,6 @@
 -- Several workers: one server for the clients, spread over threads that share nothing.
 
+local async = require "spec.support.async"
 local client = require "spec.support.client"
 local server = require "spec.support.server"
 
@@ -27,16 +28,21 @@ local function countLines(text, line)
   return select(2, text:gsub(line, ""))
 end
 
+-- The next `count` lines of the script, sorted: workers print in no order.
+local function sortedLines(s, count)
+  local lines = {}
+  for i = 1, count do lines[i] = s:line() end
+  table.sort(lines)
+  return lines
+end
+
 describe("workers", function()
   it("have numbers from 1 on; one alone is 1", function()
     local child = server.run("print(require('luaws').workerIndex)")
     assert.equal("1\n", child.stdout)
     child = server.run("print(require('luaws').workerIndex)", { workers = 3 })
-    local lines = {}
-    for line in child.stdout:gmatch("[^\n]+") do lines[#lines + 1] = line end
-    table.sort(lines)
-    assert.same({ "1", "2", "3" }, lines)
     assert.equal(0, child.code)
+    for i = 1, 3 do assert.equal(1, countLines(child.stdout, i .. "\n")) end
   end)
 
   it("share no variable", function()
@@ -52,7 +58,7 @@ describe("workers", function()
       serve({ onMessage = function() end }, { path = "/a" })
       say(luaws.webServer.port)
     ]], { workers = WORKERS })
-    for _ = 1, WORKERS do assert.equal(tostring(s.port), (s:line())) end
+    for _, port in ipairs(sortedLines(s, WORKERS)) do assert.equal(tostring(s.port), port) end
     assert.equal(1, countLines(s.stderr, "luaws: serving ws://"))
   end)
 
@@ -129,5 +135,234 @@ describe("connections", function()
     assert.equal(429, select(2, client.handshake(s, "/")).status)
     clients[1]:close(1000)
     client.open(s, "/")
+  end)
+end)
+
+describe("a message for many", function()
+  it("reaches the connections of all workers, by broadcast", function()
+    local s = server.start([[
+      serve({
+        onOpen = function(_, ws) ws:send(tostring(luaws.workerIndex)) end,
+        onMessage = function(_, ws, event) ws.wss:broadcast(event.data, ws) end,
+      })
+    ]], { workers = WORKERS, ioThreads = 2 })
+    local clients = openMany(s, 3 * WORKERS)
+    for i, from in ipairs(clients) do
+      from:send("from " .. i)
+      for j, c in ipairs(clients) do
+        if j ~= i then assert.equal("from " .. i, c:receive()) end
+      end
+    end
+  end)
+
+  -- Two I/O threads, four workers; which publishes is up to the connection that the trigger comes by. The frames
+  -- are of one size, so that what a subscriber has got can be compared as a whole: all of an I/O thread get the
+  -- same.
+  local SUBSCRIBERS, PUBLISHES = 1000, async.seconds(1) > 1 and 1000 or 10000 -- fewer under a sanitizer
+  local FRAME <const> = 2 + #"1:000001"
+
+  local function checkOrder(bytes)
+    local last, total = {}, 0
+    for at = 3, #bytes, FRAME do
+      local worker, number = bytes:match("^(%d):(%d+)", at)
+      number = tonumber(number)
+      assert(number == (last[worker] or 0) + 1, ("worker %s: %d after %d"):format(worker, number, last[worker] or 0))
+      last[worker] = number
+      total = total + 1
+    end
+    assert.equal(PUBLISHES, total)
+  end
+
+  it(("reaches 1,000 subscribers once and in order, by %d publishes of random workers"):format(PUBLISHES), function()
+    local s = server.start([[
+      local count = 0
+      serve({
+        onOpen = function(_, ws) ws:send(tostring(luaws.workerIndex)) end,
+        onMessage = function(_, ws, event)
+          if event.data == "subscribe" then
+            ws:subscribe("news")
+            ws:send("subscribed")
+          else
+            count = count + 1
+            ws.wss:publish("news", ("%d:%06d"):format(luaws.workerIndex, count))
+          end
+        end,
+      })
+    ]], { workers = WORKERS, ioThreads = 2 })
+    local subscribers, triggers = openMany(s, SUBSCRIBERS), openMany(s, 2 * WORKERS)
+    for _, c in ipairs(subscribers) do c:send("subscribe") end
+    for _, c in ipairs(subscribers) do assert.equal("subscribed", c:receive()) end
+    for _ = 1, PUBLISHES do triggers[math.random(#triggers)]:send("publish") end
+    local seen = {}
+    for _, c in ipairs(subscribers) do
+      local bytes = c:read(FRAME * PUBLISHES, 15)
+      if not seen[bytes] then checkOrder(bytes) end
+      seen[bytes] = true
+    end
+    triggers[1]:send("publish") -- nothing was behind
+    for _, c in ipairs(subscribers) do assert.truthy(c:receive():match("^%d:")) end
+  end)
+end)
+
+describe("the end", function()
+  it("of a server is that of all workers' servers, and its path is free", function()
+    local s = server.start([[
+      local function start()
+        serve({
+          onOpen = function(_, ws) ws:send(tostring(luaws.workerIndex)) end,
+          onMessage = function(_, ws, event) ws.wss:terminate() end,
+          onTerminate = function(_, ws, event) say(luaws.workerIndex, "connection", event.code, ws.status) end,
+        }, { path = "/a" }, { onTerminate = function(_, wss)
+          say(luaws.workerIndex, "server", wss.terminated, #wss.connections, wss.connectionCount)
+          start()
+        end })
+      end
+      start()
+    ]], { workers = 2, ioThreads = 2 })
+    for _ = 1, 2 do
+      local clients = {}
+      for i = 1, 4 do
+        clients[i] = client.open(s, "/a")
+        clients[i]:receive()
+      end
+      clients[1]:send("close")
+      for _, c in ipairs(clients) do c:expectClose(1001) end
+      local lines = sortedLines(s, 6)
+      assert.same({ "1 connection 1001 Closed", "1 connection 1001 Closed" }, { lines[1], lines[2] })
+      assert.same({ "2 connection 1001 Closed", "2 connection 1001 Closed" }, { lines[4], lines[5] })
+      assert.truthy(lines[3]:match("^1 server true 0 %d$"), lines[3])
+      assert.truthy(lines[6]:match("^2 server true 0 %d$"), lines[6])
+    end
+  end)
+
+  it("of a web server is that of all workers'", function()
+    local s = server.start([[
+      local web = luaws.WebServer.new { port = 0 }
+      serve({ onMessage = function(_, ws) web:stop() end }, { web = web, path = "/a" }, {
+        onTerminate = function() say(luaws.workerIndex, web.isRunning, luaws.webServer.isRunning) end,
+      })
+      serve({ onMessage = function(_, ws) ws:send(tostring(web.port)) end })
+    ]], { workers = 2 })
+    local other = client.open(s, "/")
+    -- The ready line tells the default one's port.
+    local url = s.stderr:match("serving ws://[%d.]+:(%d+)/a")
+    local c = client.open({ port = math.tointeger(tonumber(url)) }, "/a")
+    c:send("stop")
+    c:expectClose(1001)
+    assert.same({ "1 false true", "2 false true" }, sortedLines(s, 2))
+    assert.is_true(client.isRefused({ port = math.tointeger(tonumber(url)) }))
+    other:send("hello")
+    other:receive()
+  end)
+
+  it("by luaws.exit in any worker ends all, with its exit code", function()
+    for worker = 1, 3 do
+      local s = server.start(([[
+        serve({ onMessage = function() end, onTerminate = function(_, _, event) say(event.code) end })
+        if luaws.workerIndex == %d then luaws.after(0.05, function() luaws.exit(7) end) end
+      ]]):format(worker), { workers = 3, exitCode = 7 })
+      assert.equal(7, (s:awaitExit()))
+    end
+  end)
+
+  it("by a signal lets every worker see off its clients", function()
+    local s = server.start([[
+      serve({ onMessage = function() end, onTerminate = function(_, _, event) say(event.code) end },
+        nil, { onTerminate = function() say("server") end })
+    ]], { workers = WORKERS, ioThreads = 2 })
+    local clients = {}
+    for i = 1, WORKERS do clients[i] = client.open(s, "/") end
+    s:signalProcess("sigterm")
+    for _, c in ipairs(clients) do c:expectClose(1001) end
+    assert.equal(0, (s:awaitExit()))
+    assert.equal(WORKERS, countLines(s.stdout, "1001\n"))
+    assert.equal(WORKERS, countLines(s.stdout, "server\n"))
+  end)
+
+  it("by an error in the main chunk of any worker is told once, with exit code 1", function()
+    for _, script in ipairs({ [[ error("oh no") ]], [[ local x = = 1 ]], [[
+      serve = require("luaws").WebSocketServer.new({ onConnection = function() end }, { path = "/a" })
+      if require("luaws").workerIndex == 2 then error("oh no") end
+    ]] }) do
+      local child = server.run(script, { workers = WORKERS, ioThreads = 2 })
+      assert.equal(1, child.code)
+      local told = child.stderr:gsub("luaws: serving [^\n]*\n", "")
+      assert.equal(1, countLines(told, "luaws: "), child.stderr)
+    end
+  end)
+
+  it("by luaws.exit while the others start is no failure of theirs", function()
+    for _ = 1, 5 do
+      local child = server.run([[
+        local luaws = require "luaws"
+        if luaws.workerIndex == 2 then luaws.exit(3) end
+        luaws.WebSocketServer.new({ onConnection = function() end })
+      ]], { workers = WORKERS, ioThreads = 2 })
+      assert.equal(3, child.code)
+      assert.equal("", (child.stderr:gsub("luaws: serving [^\n]*\n", "")))
+    end
+  end)
+
+  it("of one worker's script is not that of the others", function()
+    local s = server.start([[
+      if luaws.workerIndex ~= 2 then io.stderr:write("spec: ready 0\n") return end
+      serve({ onMessage = function(_, ws) ws:send(tostring(luaws.workerIndex)) end })
+    ]], { workers = 2 })
+    s:awaitLog("serving")
+    local port = math.tointeger(tonumber(s.stderr:match("ws://[%d.]+:(%d+)")))
+    for _ = 1, 3 do
+      local c = client.open({ port = port }, "/")
+      c:send("who?")
+      assert.equal("2", (c:receive()))
+    end
+  end)
+end)
+
+describe("onRequest", function()
+  it("goes to the workers in turn, and files are served for all", function()
+    local s = server.start([[
+      luaws.webServer:start { handler = { onRequest = function(_, _, event)
+        if event.request.path == "/who" then return tostring(luaws.workerIndex) end
+      end } }
+    ]], { workers = WORKERS })
+    local counts = {}
+    for _ = 1, 3 * WORKERS do
+      local who = client.get(s, "/who").body
+      counts[who] = (counts[who] or 0) + 1
+    end
+    assert.same({ ["1"] = 3, ["2"] = 3, ["3"] = 3, ["4"] = 3 }, counts)
+    assert.equal(404, client.get(s, "/none").status)
+  end)
+end)
+
+describe("a path", function()
+  it("is taken for a worker that has it already, and free for one that hasn't", function()
+    local s = server.start([[
+      local handler = { onConnection = function() end }
+      luaws.WebSocketServer.new(handler, { path = "/a" })
+      say((select(2, pcall(luaws.WebSocketServer.new, handler, { path = "/a" }))))
+    ]], { workers = 2 })
+    for _, line in ipairs(sortedLines(s, 2)) do assert.truthy(line:find("path '/a' is taken", 1, true), line) end
+  end)
+end)
+
+describe("a handler that computes", function()
+  local COMPUTE = [[
+    serve({ onMessage = function(_, ws, event)
+      local x = 0
+      for i = 1, 2000000 do x = x + i end
+      ws:send(event.data)
+    end, onOpen = function(_, ws) ws:send(tostring(luaws.workerIndex)) end })
+  ]]
+
+  it("leaves the other worker's connections alone", function()
+    local s = server.start(COMPUTE, { workers = 2 })
+    local clients = openMany(s, 2)
+    assert.are_not.equal(clients[1].worker, clients[2].worker)
+    for _ = 1, 20 do clients[1]:send("compute") end
+    clients[2]:send("compute")
+    assert.equal("compute", clients[2]:receive())
+    assert.is_true(clients[1].size < 20 * #"--compute", "the first one is still at it")
+    for _ = 1, 20 do clients[1]:receive() end
   end)
 end)
