@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <llhttp.h>
 #include "base/mem.h"
+#include "http/line.h"
 #include "http/rules.h"
 #include "http/token.h"
 
@@ -67,8 +68,6 @@ struct http_request {
   struct http_failure failure;
   llhttp_t parser;
 };
-
-enum cut { CUT_MORE, CUT_LINE, CUT_BAD };
 
 static enum http_progress take_request_line(struct http_request *r, struct span *in);
 static enum http_progress take_header_line(struct http_request *r, struct span *in);
@@ -213,64 +212,11 @@ static enum http_progress fail(struct http_request *r, int status, const char *t
   return HTTP_BAD;
 }
 
-// Whether any of these bytes is below a blank, or DEL: eight at a time.
-static bool has_control(const char *p, size_t n) {
-  const uint64_t ones = UINT64_MAX / 255;
-  uint64_t found = 0, word = ones * ' ';
-  for (; n >= sizeof word; p += sizeof word, n -= sizeof word) {
-    memcpy(&word, p, sizeof word);
-    uint64_t del = word ^ (ones * 0x7f);
-    found |= ((word - ones * ' ') & ~word) | ((del - ones) & ~del);
-  }
-  word = ones * ' ';
-  memcpy(&word, p, n);
-  uint64_t del = word ^ (ones * 0x7f);
-  found |= ((word - ones * ' ') & ~word) | ((del - ones) & ~del);
-  return found & (ones * 0x80);
-}
-
-// Moves a line that lies whole in `in` and is beyond doubt. False: it takes a closer look.
-static bool cut_whole_line(struct http_request *r, struct buf *line, struct span *in, size_t max) {
-  if (line->len != r->line_at) return false;
-  const char *end = memchr(in->p, '\n', in->n);
-  if (!end || end == in->p || end[-1] != '\r') return false;
-  size_t size = (size_t)(end + 1 - in->p);
-  if (size - 2 > max || has_control(in->p, size - 2)) return false;
-  int rc = buf_append(line, in->p, size);
-  assert(rc == 0);
-  in->p += size, in->n -= size;
-  return true;
-}
-
-// Moves bytes from `in` to `line` up to and with the next line end. `max`: bytes without it; a
-// longer line fails with `too_long`. What may not stand in any line fails at its byte.
-static enum cut cut_line(struct http_request *r, struct buf *line, struct span *in, size_t max,
-                         struct http_failure too_long) {
-  if (cut_whole_line(r, line, in, max)) return CUT_LINE;
-  size_t length = line->len - r->line_at;
-  char last = length > 0 ? line->data[line->len - 1] : '\0';
-  bool ended = false;
-  size_t i = 0;
-  r->failure = (struct http_failure){0, NULL};
-  for (; i < in->n && !ended && !r->failure.status; i++) {
-    unsigned char c = (unsigned char)in->p[i];
-    if (last == '\r' && c != '\n') {
-      fail(r, 400, "carriage return without line feed");
-    } else if (c == '\n') {
-      if (last != '\r') fail(r, 400, "line feed without carriage return");
-      ended = true;
-    } else if (c != '\r') {
-      if (length++ >= max) r->failure = too_long;
-      if ((c < ' ' && c != '\t') || c == 0x7f) fail(r, 400, "control character");
-    }
-    last = (char)c;
-  }
-  struct span piece = {in->p, i};
-  in->p += i, in->n -= i;
-  if (r->failure.status) return CUT_BAD;
-  int rc = buf_append(line, piece.p, piece.n);
-  assert(rc == 0);
-  return ended ? CUT_LINE : CUT_MORE;
+// The line that is read into `line`, from line_at on.
+static enum http_cut cut_line(struct http_request *r, struct buf *line, struct span *in, size_t max,
+                              struct http_failure too_long) {
+  r->failure = too_long;
+  return http_line_cut(line, r->line_at, in, max, &r->failure);
 }
 
 // Gives llhttp the next piece of the message. False: it finds fault.
@@ -338,9 +284,9 @@ static enum http_progress read_request_line(struct http_request *r) {
 }
 
 static enum http_progress take_request_line(struct http_request *r, struct span *in) {
-  enum cut cut =
-      cut_line(r, &r->head, in, HTTP_LINE_MAX, (struct http_failure){414, "request line too long"});
-  if (cut != CUT_LINE) return cut == CUT_BAD ? HTTP_BAD : HTTP_MORE;
+  static const struct http_failure TOO_LONG = {414, "request line too long"};
+  enum http_cut cut = cut_line(r, &r->head, in, HTTP_LINE_MAX, TOO_LONG);
+  if (cut != HTTP_CUT_LINE) return cut == HTTP_CUT_BAD ? HTTP_BAD : HTTP_MORE;
   if (!is_blank(buf_span(&r->head))) return read_request_line(r);
   if (++r->blank_lines > BLANK_LINES_MAX) return fail(r, 400, "empty lines in place of a request");
   r->head.len = 0;
@@ -429,8 +375,8 @@ static enum http_progress end_head(struct http_request *r) {
 }
 
 static enum http_progress take_header_line(struct http_request *r, struct span *in) {
-  enum cut cut = cut_line(r, &r->head, in, header_room(r), too_many_headers(r));
-  if (cut != CUT_LINE) return cut == CUT_BAD ? HTTP_BAD : HTTP_MORE;
+  enum http_cut cut = cut_line(r, &r->head, in, header_room(r), too_many_headers(r));
+  if (cut != HTTP_CUT_LINE) return cut == HTTP_CUT_BAD ? HTTP_BAD : HTTP_MORE;
   struct span line = {r->head.data + r->line_at, r->head.len - r->line_at};
   if (is_blank(line)) return end_head(r);
   if (line.p[0] == ' ' || line.p[0] == '\t')
@@ -474,19 +420,19 @@ static int on_message_complete(llhttp_t *parser) {
 }
 
 // Reads a line of a chunked body into `framing`.
-static enum cut cut_framing(struct http_request *r, struct span *in, size_t max,
-                            struct http_failure too_long, struct span *line) {
-  enum cut cut = cut_line(r, &r->framing, in, max, too_long);
+static enum http_cut cut_framing(struct http_request *r, struct span *in, size_t max,
+                                 struct http_failure too_long, struct span *line) {
+  enum http_cut cut = cut_line(r, &r->framing, in, max, too_long);
   *line = buf_span(&r->framing);
-  if (cut == CUT_LINE) r->framing.len = 0;
+  if (cut == HTTP_CUT_LINE) r->framing.len = 0;
   return cut;
 }
 
 static enum http_progress take_chunk_line(struct http_request *r, struct span *in) {
   struct span line;
-  enum cut cut = cut_framing(r, in, CHUNK_LINE_MAX + r->extension_room,
-                             (struct http_failure){400, "chunk extensions too long"}, &line);
-  if (cut != CUT_LINE) return cut == CUT_BAD ? HTTP_BAD : HTTP_MORE;
+  enum http_cut cut = cut_framing(r, in, CHUNK_LINE_MAX + r->extension_room,
+                                  (struct http_failure){400, "chunk extensions too long"}, &line);
+  if (cut != HTTP_CUT_LINE) return cut == HTTP_CUT_BAD ? HTTP_BAD : HTTP_MORE;
   if (line.n - 2 > CHUNK_LINE_MAX) r->extension_room -= line.n - 2 - CHUNK_LINE_MAX;
   // llhttp gets the size alone: extensions are to be ignored, and version 8.1 trips over quoted
   // ones.
@@ -510,9 +456,9 @@ static enum http_progress take_chunk_data(struct http_request *r, struct span *i
 
 static enum http_progress take_chunk_end(struct http_request *r, struct span *in) {
   struct span line;
-  enum cut cut =
+  enum http_cut cut =
       cut_framing(r, in, 0, (struct http_failure){400, "chunk longer than its size"}, &line);
-  if (cut != CUT_LINE) return cut == CUT_BAD ? HTTP_BAD : HTTP_MORE;
+  if (cut != HTTP_CUT_LINE) return cut == HTTP_CUT_BAD ? HTTP_BAD : HTTP_MORE;
   if (!parse(r, line.p, line.n)) return fail(r, 400, "malformed chunk");
   r->stage = AT_CHUNK_LINE;
   return HTTP_MORE;
@@ -521,8 +467,8 @@ static enum http_progress take_chunk_end(struct http_request *r, struct span *in
 // Trailers are checked like headers, counted like headers, and dropped.
 static enum http_progress take_trailer_line(struct http_request *r, struct span *in) {
   struct span line;
-  enum cut cut = cut_framing(r, in, header_room(r), too_many_headers(r), &line);
-  if (cut != CUT_LINE) return cut == CUT_BAD ? HTTP_BAD : HTTP_MORE;
+  enum http_cut cut = cut_framing(r, in, header_room(r), too_many_headers(r), &line);
+  if (cut != HTTP_CUT_LINE) return cut == HTTP_CUT_BAD ? HTTP_BAD : HTTP_MORE;
   if (!is_blank(line) && (line.p[0] == ' ' || line.p[0] == '\t' || line.p[0] == ':'))
     return fail(r, 400, "malformed trailer");
   if (!parse(r, line.p, line.n)) return fail(r, 400, "malformed trailer");
