@@ -153,7 +153,6 @@ local lines = {
     paced = true,
     unpinned = true,
     duration = 2,
-    default = false,
   },
   {
     name = "echo64x16w2",
@@ -163,7 +162,6 @@ local lines = {
     options = "--io-threads 2 --workers 2",
     peers = {},
     unpinned = true,
-    default = false,
   },
 }
 
@@ -182,7 +180,6 @@ for workers = 1, 2 do
     options = "--workers " .. workers,
     peers = {},
     unpinned = true,
-    default = false,
   }
 end
 
@@ -195,7 +192,7 @@ for _, way in ipairs {
   for _, case in ipairs {
     { name = "500x1", to = 500, rounds = 1, title = "500, 1 round in flight" },
     { name = "500x8", to = 500, rounds = 8, title = "500, 8 rounds in flight" },
-    { name = "10k", to = 10000, rounds = 1, title = "10,000, 1 round in flight" },
+    { name = "10k", to = 10000, rounds = 1, title = "10,000, 1 round in flight", duration = 1.5 },
   } do
     lines[#lines + 1] = {
       name = way.mode .. case.name,
@@ -203,6 +200,7 @@ for _, way in ipairs {
       load = ("broadcast --connections %d --inflight %d --size 64"):format(case.to, case.rounds),
       costs = cpu(way.title .. " " .. case.title, "delivery"),
       peers = { "bun" },
+      duration = case.duration,
     }
   end
 end

@@ -31,6 +31,7 @@ http {
   uwsgi_temp_path temp;
   scgi_temp_path temp;
   lua_socket_log_errors off;
+  lua_socket_buffer_size 64k;
   init_worker_by_lua_block {
     io.stdout:write("port $port\n")
     io.stdout:flush()
