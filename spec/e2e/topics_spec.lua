@@ -461,3 +461,71 @@ describe("bufferedAmount", function()
     assert.equal(20000000, #slow:receive(30))
   end)
 end)
+
+-- 10,000 publishes by four connections, each of another worker, to 1,000 subscribers: each topic has two of them, and
+-- two of the publishers hear everything, by two patterns.
+describe("publishes across workers and I/O threads", function()
+  local WORKERS, EACH, TOPICS, SUBSCRIBERS = 4, 2500, 500, 1000
+
+  local SCRIPT = ([[
+    serve({
+      onMessage = function(_, ws, event)
+        if event.data == "who" then return ws:send(tostring(luaws.workerIndex)) end
+        if event.data == "count" then
+          return ws:send(ws.wss:subscriberCount "t.1" .. " " .. ws.wss:subscriberCount "t.none")
+        end
+        for pattern in event.data:gmatch("subscribe (%S+)") do ws:subscribe(pattern) end
+        if event.data:find "^subscribe" then return ws:send "subscribed" end
+        for i = 1, EACH do
+          ws.wss:publish("t." .. (i * 7 + luaws.workerIndex) % TOPICS, luaws.workerIndex .. " " .. i)
+          if i % 100 == 0 then luaws.sleep(0) end
+        end
+        ws.wss:broadcast "end"
+      end,
+    })
+  ]]):gsub("EACH", EACH):gsub("TOPICS", TOPICS)
+
+  -- Asserts that a subscriber gets what each publisher sends to its topic (nil: to all), once and in order.
+  local function expectAll(c, topic)
+    local last, ends = {}, 0
+    while ends < WORKERS do
+      local message = c:receive(60)
+      if message == "end" then
+        ends = ends + 1
+      else
+        local worker, i = message:match("^(%d+) (%d+)$")
+        worker, i = tonumber(worker), tonumber(i)
+        local expected = (last[worker] or 0) + 1
+        while not last[worker] and topic and (expected * 7 + worker) % TOPICS ~= topic do expected = expected + 1 end
+        if last[worker] and topic then expected = last[worker] + TOPICS end
+        if i ~= expected then assert.equal(expected, i, "publisher " .. worker) end
+        last[worker] = i
+      end
+    end
+    for worker = 1, WORKERS do
+      local expected = EACH
+      while topic and (expected * 7 + worker) % TOPICS ~= topic do expected = expected - 1 end
+      assert.equal(expected, last[worker], "publisher " .. worker)
+    end
+  end
+
+  it("reach 1,000 subscribers exactly once and in each publisher's order", function()
+    local s = server.start(SCRIPT, { ioThreads = 2, workers = WORKERS })
+    local subscribers, publishers = openMany(s, SUBSCRIBERS), {}
+    for _, c in ipairs(openMany(s, WORKERS)) do
+      c:send("who")
+      publishers[tonumber((c:receive()))] = c
+    end
+    assert.equal(WORKERS, #publishers)
+    for i, c in ipairs(subscribers) do c:send("subscribe t." .. i % TOPICS) end
+    for i = 1, 2 do publishers[i]:send("subscribe t.* subscribe >") end
+    for _, c in ipairs { publishers[1], publishers[2], table.unpack(subscribers) } do
+      assert.equal("subscribed", c:receive())
+    end
+    publishers[4]:send("count")
+    assert.equal(("%d 2"):format(SUBSCRIBERS // TOPICS + 2), publishers[4]:receive())
+    for _, c in ipairs(publishers) do c:send("publish") end
+    for i, c in ipairs(subscribers) do expectAll(c, i % TOPICS) end
+    for i = 1, 2 do expectAll(publishers[i]) end
+  end)
+end)
