@@ -226,11 +226,12 @@ static void keep_piece(struct conn *c, const struct piece *piece, size_t offset)
 }
 
 // Whether another message may wait. If not, it has been dropped, or the connection has ended. Only
-// what the kernel doesn't take even now counts.
-static bool admit(struct conn *c) {
+// what the kernel doesn't take even now counts: it is asked once.
+static bool admit(struct conn *c, bool *asked) {
   uint64_t limit = c->server->config->max_backpressure;
   if (outbox_bytes(&c->outbox) <= limit) return true;
-  drain_outbox(c);
+  if (!*asked) drain_outbox(c);
+  *asked = true;
   if (c->state >= CONN_LINGERING) return false;
   if (outbox_bytes(&c->outbox) <= limit) return true;
   conn_ws_refuse(c);
@@ -240,10 +241,11 @@ static bool admit(struct conn *c) {
 // What counts has been admitted by the worker before it was sent; the rest is here, one by one.
 static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
   const struct piece *pieces = c->reactor->pieces;
+  bool asked = false;
   for (; at && c->state < CONN_LINGERING; at = pieces[at].next, offset = 0) {
     const struct piece *piece = &pieces[at];
     if (!is_counted(piece)) {
-      if (!admit(c)) continue;
+      if (!admit(c, &asked)) continue;
       count_taken(c, -(ssize_t)(piece->length - offset));
     }
     keep_piece(c, piece, offset);

@@ -17,15 +17,15 @@
 
 // One read buffer for all connections: it is empty again when a read has been dealt with.
 #ifdef LUAWS_TINY
-#define REACTOR_READ_SIZE 3
+#define REACTOR_READ_SIZE   3
+#define REACTOR_GATHER_SIZE 64
 #else
-#define REACTOR_READ_SIZE (512 * 1024)
+#define REACTOR_READ_SIZE   (512 * 1024)
+#define REACTOR_GATHER_SIZE 16384
 #endif
 
 struct conn;
 struct piece;
-
-#define REACTOR_GATHER_SIZE 16384
 
 struct reactor {
   unsigned index;
