@@ -168,12 +168,12 @@ local lines = {
 for workers = 1, 2 do
   lines[#lines + 1] = {
     name = "workers" .. workers,
-    mode = "work",
-    load = "echo --path /work --connections 16 --inflight 1 --size 64",
+    mode = "compute",
+    load = "echo --connections 16 --inflight 1 --size 64",
     costs = {
       {
         field = "rate",
-        title = "handlers that compute 1 ms, unpinned, workers: " .. workers,
+        title = "echo 64 B after computing for about 1 ms, unpinned, workers: " .. workers,
         unit = "/s",
       },
     },

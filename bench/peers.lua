@@ -15,7 +15,7 @@ local function luaws(name, binary)
     port = "ws://127%.0%.0%.1:(%d+)",
     modes = {
       echo = true, idle = true, json = true, broadcast = true, publish = true, foreach = true,
-      work = true, stall = true,
+      work = true, stall = true, compute = true,
     },
     test = "test -x " .. binary,
     missing = binary .. " isn't built",

@@ -9,6 +9,14 @@ local function echo(_, ws, event)
   ws:send(event.data, event.isBinary)
 end
 
+local function compute(rounds)
+  local x = 1
+  for _ = 1, rounds do
+    x = (x * 1103515245 + 12345) & 0x7FFFFFFF
+  end
+  return x
+end
+
 local modes = {
   echo = { onMessage = echo },
   idle = { onMessage = echo },
@@ -30,6 +38,12 @@ local modes = {
       ws.wss:publish("all", event.data)
     end,
   },
+  compute = { -- always the same, so that workers can be compared
+    onMessage = function(_, ws, event)
+      compute(150000)
+      ws:send(event.data, event.isBinary)
+    end,
+  },
   foreach = { -- 4D's loop over the connections
     onMessage = function(_, ws, event)
       for _, client in ipairs(ws.wss.connections) do
@@ -45,14 +59,6 @@ local function serve(connection, options)
       return connection
     end,
   }, options)
-end
-
-local function compute(rounds)
-  local x = 1
-  for _ = 1, rounds do
-    x = (x * 1103515245 + 12345) & 0x7FFFFFFF
-  end
-  return x
 end
 
 -- How many rounds take a millisecond: by the quickest of many tries, since others may have had the
