@@ -156,7 +156,11 @@ local function measureChosen()
   file:setvbuf "line"
   run.file = file
   describeRun(run, list)
-  measureAll(run, plan.sections(chosenLines, list))
+  local ok, problem = pcall(measureAll, run, plan.sections(chosenLines, list))
+  if not ok then
+    say("bench: what was measured is kept; bench/run --report makes tables of it")
+    error(problem, 0)
+  end
 end
 
 local function countFailures(sections)
@@ -222,11 +226,7 @@ local function main()
   elseif arg[1] then
     error("usage: bench/run [--report]", 0)
   end
-  local ok, problem = pcall(measureChosen)
-  if not ok then
-    say("bench: what was measured is kept; bench/run --report makes tables of it")
-    error(problem, 0)
-  end
+  measureChosen()
   return publish()
 end
 
