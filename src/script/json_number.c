@@ -31,6 +31,7 @@ struct parts {
   const char *end;    // of the digits
   size_t integer_digits;
   size_t fraction_digits;
+  uint64_t value;   // all digits as one integer, while DIGITS_FIT
   int64_t exponent; // as written
   bool is_negative;
   bool is_float; // a point or an exponent was there
@@ -40,9 +41,12 @@ static bool is_digit(const char *p, const char *limit) {
   return p < limit && *p >= '0' && *p <= '9';
 }
 
-static const char *skip_digits(const char *p, const char *limit) {
-  while (is_digit(p, limit))
-    p++;
+// Joins the digits at `p` to n->value, and returns where they end.
+static const char *join_digits(struct parts *n, const char *p, const char *limit) {
+  uint64_t value = n->value;
+  for (; is_digit(p, limit); p++)
+    value = value * 10 + (uint64_t)(*p - '0');
+  n->value = value;
   return p;
 }
 
@@ -67,7 +71,7 @@ static enum json_number_result split(const char *p, const char *limit, struct pa
   *end = p;
   if (!is_digit(p, limit)) return JSON_NUMBER_NO_DIGIT;
   n->digits = p;
-  p = skip_digits(p, limit);
+  p = join_digits(n, p, limit);
   n->integer_digits = (size_t)(p - n->digits);
   *end = n->digits + 1;
   if (n->digits[0] == '0' && n->integer_digits > 1) return JSON_NUMBER_LEADING_ZERO;
@@ -75,7 +79,7 @@ static enum json_number_result split(const char *p, const char *limit, struct pa
     *end = ++p;
     n->is_float = true;
     const char *fraction = p;
-    p = skip_digits(p, limit);
+    p = join_digits(n, p, limit);
     n->fraction_digits = (size_t)(p - fraction);
     if (n->fraction_digits == 0) return JSON_NUMBER_NO_DIGIT;
   }
@@ -90,20 +94,10 @@ static enum json_number_result split(const char *p, const char *limit, struct pa
   return JSON_NUMBER_OK;
 }
 
-// All digits as one integer, up to DIGITS_FIT of them.
-static uint64_t join_digits(const struct parts *n) {
-  uint64_t value = 0;
-  for (const char *p = n->digits; p < n->end; p++) {
-    if (*p != '.') value = value * 10 + (uint64_t)(*p - '0');
-  }
-  return value;
-}
-
 static bool read_integer(const struct parts *n, int64_t *out) {
   if (n->is_float || n->integer_digits > DIGITS_FIT) return false;
-  uint64_t value = join_digits(n);
-  if (value > (uint64_t)INT64_MAX + n->is_negative) return false;
-  *out = (int64_t)(n->is_negative ? 0 - value : value);
+  if (n->value > (uint64_t)INT64_MAX + n->is_negative) return false;
+  *out = (int64_t)(n->is_negative ? 0 - n->value : n->value);
   return true;
 }
 
@@ -113,9 +107,9 @@ static bool read_exactly(const struct parts *n, double *out) {
   int64_t exponent = n->exponent - (int64_t)n->fraction_digits;
   if (FLT_EVAL_METHOD != 0 || n->integer_digits + n->fraction_digits > DIGITS_FIT) return false;
   if (exponent < -EXACT_POWERS || exponent > EXACT_POWERS) return false;
-  uint64_t value = join_digits(n);
-  if (value > EXACT_INTEGER_MAX) return false;
-  *out = exponent < 0 ? (double)value / POWERS[-exponent] : (double)value * POWERS[exponent];
+  if (n->value > EXACT_INTEGER_MAX) return false;
+  double value = (double)n->value;
+  *out = exponent < 0 ? value / POWERS[-exponent] : value * POWERS[exponent];
   return true;
 }
 

@@ -10,7 +10,11 @@
 #include "script/json_text.h"
 #include "ws/utf8.h"
 
-enum { BATCH = 16 }; // values, or keys with values, that wait on the stack
+enum {
+  BATCH = 16,                  // values, or keys with values, that wait on the stack
+  LEVEL_SLOTS = 2 * BATCH + 6, // of the stack, for one level of nesting
+  LEVELS = 4,                  // for which room on the stack is made at once
+};
 
 struct reader {
   lua_State *L;
@@ -24,13 +28,13 @@ struct reader {
 static bool read_value(struct reader *r);
 static bool read_array(struct reader *r);
 static bool read_object(struct reader *r);
-// Not inlined: its buffer has no place in the frames of a recursion.
-static bool read_string(struct reader *r) __attribute__((noinline));
+static bool read_string(struct reader *r);
 static bool read_number(struct reader *r);
 static bool read_word(struct reader *r);
 static void push_message(struct reader *r);
 
-static bool fail(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool fail(struct reader *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3), cold));
 
 static bool fail(struct reader *r, const char *format, ...) {
   va_list args;
@@ -52,13 +56,18 @@ static bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-static void skip_blanks(struct reader *r) {
-  while (r->p < r->limit && (*r->p == ' ' || *r->p == '\n' || *r->p == '\r' || *r->p == '\t'))
+static bool is_blank(char c) {
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+// Hardly ever is there one: texts come from programs.
+static inline void skip_blanks(struct reader *r) {
+  while (r->p < r->limit && (unsigned char)*r->p <= ' ' && is_blank(*r->p))
     r->p++;
 }
 
 // Skips blanks and takes `c` if it comes next.
-static bool take(struct reader *r, char c) {
+static inline bool take(struct reader *r, char c) {
   skip_blanks(r);
   if (r->p == r->limit || *r->p != c) return false;
   r->p++;
@@ -101,9 +110,9 @@ static bool read_value(struct reader *r) {
 
 static bool enter(struct reader *r) {
   if (r->depth == JSON_DEPTH_MAX) return fail(r, "nested deeper than %d levels", JSON_DEPTH_MAX);
+  if (r->depth % LEVELS == 0) luaL_checkstack(r->L, LEVELS * LEVEL_SLOTS, "JSON");
   r->depth++;
   r->p++;
-  luaL_checkstack(r->L, 2 * BATCH + 6, "JSON");
   lua_pushnil(r->L); // where the table will stand
   return true;
 }
@@ -112,48 +121,48 @@ static void leave(struct reader *r) {
   r->depth--;
 }
 
-// Puts a new table at `at` unless there is one.
-static void make_table(lua_State *L, int at, int array, int hash) {
-  if (!lua_isnil(L, at)) return;
+static void put_table(lua_State *L, int at, int array, int hash) {
   lua_createtable(L, array, hash);
   lua_replace(L, at);
 }
 
-// Moves the values above `at` into the array there, behind the `count` that it has. What is made
-// for a full batch will hardly be the end of it.
-static lua_Integer store_values(lua_State *L, int at, lua_Integer count) {
-  int waiting = lua_gettop(L) - at;
-  make_table(L, at, waiting < BATCH ? waiting : 2 * BATCH, 0);
+// Moves the `waiting` values above `at` into the array there, behind the `count` that it has. What
+// is made for a full batch will hardly be the end of it.
+static void store_values(lua_State *L, int at, int waiting, lua_Integer count) {
+  if (count == 0) put_table(L, at, waiting < BATCH ? waiting : 2 * BATCH, 0);
   for (int i = waiting; i > 0; i--)
     lua_rawseti(L, at, count + i);
-  return count + waiting;
 }
 
 static bool read_array(struct reader *r) {
   if (!enter(r)) return false;
   lua_State *L = r->L;
-  int at = lua_gettop(L);
+  int at = lua_gettop(L), waiting = 0;
   lua_Integer count = 0;
   bool is_over = take(r, ']');
   while (!is_over) {
+    if (waiting == BATCH) {
+      store_values(L, at, waiting, count);
+      count += waiting;
+      waiting = 0;
+    }
     if (!read_value(r)) return false;
-    if (lua_gettop(L) - at == BATCH) count = store_values(L, at, count);
+    waiting++;
     is_over = take(r, ']');
     if (!is_over && !take(r, ',')) return fail_expected(r, "',' or ']' after a value");
     skip_blanks(r);
   }
-  store_values(L, at, count);
+  store_values(L, at, waiting, count);
   json_mark_array(L);
   leave(r);
   return true;
 }
 
-// Moves the keys and values above `at` into the table there, first ones first: the last of equal
-// keys counts.
-static void store_pairs(lua_State *L, int at) {
-  int top = lua_gettop(L), pairs = (top - at) / 2;
-  make_table(L, at, 0, pairs < BATCH ? pairs : 2 * BATCH);
-  for (int i = at + 1; i < top; i += 2) {
+// Moves the `pairs` keys and values above `at` into the table there, first ones first: the last of
+// equal keys counts.
+static void store_pairs(lua_State *L, int at, int pairs, bool is_first) {
+  if (is_first) put_table(L, at, 0, pairs < BATCH ? pairs : 2 * BATCH);
+  for (int i = at + 1; i < at + 1 + 2 * pairs; i += 2) {
     lua_pushvalue(L, i);
     lua_pushvalue(L, i + 1);
     lua_rawset(L, at);
@@ -173,16 +182,21 @@ static bool read_pair(struct reader *r) {
 static bool read_object(struct reader *r) {
   if (!enter(r)) return false;
   lua_State *L = r->L;
-  int at = lua_gettop(L);
-  bool is_over = take(r, '}');
+  int at = lua_gettop(L), waiting = 0;
+  bool is_first = true, is_over = take(r, '}');
   while (!is_over) {
+    if (waiting == BATCH) {
+      store_pairs(L, at, waiting, is_first);
+      is_first = false;
+      waiting = 0;
+    }
     if (!read_pair(r)) return false;
-    if (lua_gettop(L) - at == 2 * BATCH) store_pairs(L, at);
+    waiting++;
     is_over = take(r, '}');
     if (!is_over && !take(r, ',')) return fail_expected(r, "',' or '}' after a value");
     skip_blanks(r);
   }
-  store_pairs(L, at);
+  store_pairs(L, at, waiting, is_first);
   leave(r);
   return true;
 }
@@ -230,27 +244,13 @@ static bool fail_utf8(struct reader *r, const char *p, const char *end) {
   return fail(r, "invalid UTF-8 in a string");
 }
 
-// Goes to the closing quote of the string whose text begins at `p`. *escaped: it has a backslash.
-static bool find_end(struct reader *r, const char **end, bool *escaped) {
-  bool high = false;
-  const char *p = r->p;
-  for (;;) {
-    p = json_text_skip_plain(p, r->limit, &high);
-    if (p < r->limit && *p == '"') break;
-    if (p < r->limit && *p == '\\' && r->limit - p >= 2) {
-      *escaped = true;
-      p += 2;
-      continue;
-    }
-    r->p = p;
-    if (p < r->limit && (unsigned char)*p < 0x20)
-      return fail(r, "control character 0x%02x in a string: it must be escaped", *p);
-    r->p = r->limit;
-    return fail(r, "a string without its closing quote");
-  }
-  if (high && !ws_utf8_valid(r->p, (size_t)(p - r->p))) return fail_utf8(r, r->p, p);
-  *end = p;
-  return true;
+// The string whose text begins at r->p and goes on at `p` has no end there: says why.
+static bool fail_end(struct reader *r, const char *p) {
+  r->p = p;
+  if (p < r->limit && (unsigned char)*p < 0x20)
+    return fail(r, "control character 0x%02x in a string: it must be escaped", *p);
+  r->p = r->limit;
+  return fail(r, "a string without its closing quote");
 }
 
 // The value of four hex digits, or -1.
@@ -321,8 +321,9 @@ static bool read_escape(struct reader *r, const char *end, char **to) {
   return true;
 }
 
-// Pushes the string with its escapes resolved: it only gets shorter.
-static bool read_escaped(struct reader *r, const char *end) {
+// Pushes the string from r->p to `end` with its escapes resolved: it only gets shorter. Its buffer
+// has no place in the frames of a recursion.
+static bool __attribute__((noinline)) push_escaped(struct reader *r, const char *end) {
   luaL_Buffer b;
   char *start = luaL_buffinitsize(r->L, &b, (size_t)(end - r->p)), *to = start;
   while (r->p < end) {
@@ -338,13 +339,18 @@ static bool read_escaped(struct reader *r, const char *end) {
 }
 
 static bool read_string(struct reader *r) {
-  const char *end = NULL;
-  bool escaped = false;
-  r->p++;
-  if (!find_end(r, &end, &escaped)) return false;
-  if (!escaped)
-    lua_pushlstring(r->L, r->p, (size_t)(end - r->p));
-  else if (!read_escaped(r, end))
+  bool high = false, is_escaped = false;
+  const char *start = ++r->p;
+  const char *end = json_text_skip_plain(start, r->limit, &high);
+  while (r->limit - end >= 2 && *end == '\\') {
+    is_escaped = true;
+    end = json_text_skip_plain(end + 2, r->limit, &high);
+  }
+  if (end == r->limit || *end != '"') return fail_end(r, end);
+  if (high && !ws_utf8_valid(start, (size_t)(end - start))) return fail_utf8(r, start, end);
+  if (!is_escaped)
+    lua_pushlstring(r->L, start, (size_t)(end - start));
+  else if (!push_escaped(r, end))
     return false;
   r->p = end + 1;
   return true;

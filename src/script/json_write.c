@@ -17,7 +17,9 @@ enum { PATH_SHOWN = 8, KEY_SHOWN = 32 }; // steps, bytes
 
 struct writer {
   lua_State *L;
-  struct buf *out;
+  struct buf *out; // its length lags behind `to`
+  char *to;        // where the next byte goes
+  char *end;       // of what `out` has
   int base;
   unsigned depth; // tables that are open
   int error;      // when a function has returned false
@@ -25,6 +27,8 @@ struct writer {
   char message[96];
 };
 
+static void find_room(struct writer *w);
+static bool reserve_more(struct writer *w, size_t n) __attribute__((noinline));
 static bool write_value(struct writer *w);
 static bool write_string(struct writer *w, int index, bool is_key);
 static bool write_table(struct writer *w);
@@ -43,24 +47,21 @@ static bool fail(struct writer *w, unsigned steps, const char *format, ...) {
   return false;
 }
 
-static bool put(struct writer *w, const char *p, size_t n) {
-  struct buf *out = w->out;
-  if (n <= out->cap - out->len && out->data) {
-    memcpy(out->data + out->len, p, n);
-    out->len += n;
-    return true;
-  }
-  if (buf_append(out, p, n) == 0) return true;
-  snprintf(w->message, sizeof w->message, "the JSON text would be larger than %zu bytes", out->max);
-  w->error = ERR_TOO_BIG;
-  w->steps = 0;
-  return false;
+// Room for `n` more bytes at w->to.
+static inline bool reserve(struct writer *w, size_t n) {
+  return (size_t)(w->end - w->to) >= n || reserve_more(w, n);
 }
 
-static bool put_char(struct writer *w, char c) {
-  struct buf *out = w->out;
-  if (out->len == out->cap) return put(w, &c, 1);
-  out->data[out->len++] = c;
+static inline bool put(struct writer *w, const char *p, size_t n) {
+  if (!reserve(w, n)) return false;
+  memcpy(w->to, p, n);
+  w->to += n;
+  return true;
+}
+
+static inline bool put_char(struct writer *w, char c) {
+  if (!reserve(w, 1)) return false;
+  *w->to++ = c;
   return true;
 }
 
@@ -69,7 +70,9 @@ int json_encode(lua_State *L, int index, struct buf *out) {
   luaL_checkstack(L, 4, "JSON");
   lua_pushvalue(L, index);
   struct writer w = {.L = L, .out = out, .base = lua_gettop(L)};
+  if (out->data) find_room(&w);
   if (write_value(&w)) {
+    out->len = (size_t)(w.to - out->data);
     lua_pop(L, 1);
     return 0;
   }
@@ -78,6 +81,25 @@ int json_encode(lua_State *L, int index, struct buf *out) {
   lua_replace(L, w.base);
   lua_settop(L, w.base);
   return w.error;
+}
+
+static void find_room(struct writer *w) {
+  w->to = w->out->data + w->out->len;
+  w->end = w->out->data + w->out->cap;
+}
+
+static bool reserve_more(struct writer *w, size_t n) {
+  struct buf *out = w->out;
+  out->len = (size_t)(w->to - out->data);
+  bool is_there = buf_reserve(out, n) != NULL;
+  if (is_there) {
+    find_room(w);
+    return true;
+  }
+  snprintf(w->message, sizeof w->message, "the JSON text would be larger than %zu bytes", out->max);
+  w->error = ERR_TOO_BIG;
+  w->steps = 0;
+  return false;
 }
 
 static bool write_number(struct writer *w) {
@@ -126,19 +148,29 @@ static bool write_escape(struct writer *w, unsigned char c) {
   return put(w, text, n);
 }
 
+// Appends the rest of a string, whose next byte needs an escape.
+static bool write_escaped(struct writer *w, const char *p, const char *limit, bool *high) {
+  while (p < limit) {
+    if (!write_escape(w, (unsigned char)*p)) return false;
+    const char *plain = p + 1;
+    p = json_text_skip_plain(plain, limit, high);
+    if (!put(w, plain, (size_t)(p - plain))) return false;
+  }
+  return true;
+}
+
 static bool write_string(struct writer *w, int index, bool is_key) {
   size_t length;
-  const char *p = lua_tolstring(w->L, index, &length), *start = p, *limit = p + length;
+  const char *p = lua_tolstring(w->L, index, &length), *limit = p + length;
   bool high = false;
-  if (!put_char(w, '"')) return false;
-  for (;;) {
-    const char *stop = json_text_skip_plain(p, limit, &high);
-    if (!put(w, p, (size_t)(stop - p))) return false;
-    if (stop == limit) break;
-    if (!write_escape(w, (unsigned char)*stop)) return false;
-    p = stop + 1;
-  }
-  if (high && !ws_utf8_valid(start, length))
+  const char *stop = json_text_skip_plain(p, limit, &high);
+  size_t plain = (size_t)(stop - p);
+  if (!reserve(w, length + 2)) return false; // escapes only make it longer
+  *w->to = '"';
+  memcpy(w->to + 1, p, plain);
+  w->to += 1 + plain;
+  if (stop < limit && !write_escaped(w, stop, limit, &high)) return false;
+  if (high && !ws_utf8_valid(p, length))
     return is_key ? fail(w, w->depth - 1, "a key with invalid UTF-8 is no JSON")
                   : fail(w, w->depth, "a string with invalid UTF-8 is no JSON");
   return put_char(w, '"');
