@@ -13,6 +13,8 @@ function calls.main(code, script, ...)
   return script(...)
 end
 
+-- No tail call: `data` must stay while the method runs, since C knows that string to be valid UTF-8
+-- (text in src/script/task.h).
 function calls.message(ws, handler, event, data)
   event.data = data
   handler:onMessage(ws, event)

@@ -165,6 +165,24 @@ describe("what a worker sends", function()
     w.left = { a }
   end)
 
+  -- What came as text needs no check when it goes out again; another string in its place does.
+  it("is checked, also where the message lay that its callback has let go of", function()
+    local w = start([[{ onMessage = function(_, ws, event)
+      local length, wrong = #event.data, {}
+      event.data = nil
+      collectgarbage()
+      for i = 1, 100 do wrong[i] = ("\xff"):rep(length - 3) .. 100 + i end
+      for _, string in ipairs(wrong) do
+        if pcall(ws.send, ws, string) then return end
+      end
+      ws:send("all refused")
+    end }]])
+    local a = w:open(1)
+    w.left = { a }
+    w:messages(a, ("a"):rep(100))
+    w:expect("SEND", frame("all refused"))
+  end)
+
   it("needs few blocks and no allocation a message", function()
     local w = start [[{ onMessage = function(_, ws, event) ws:send(event.data) end }]]
     local handles = { w:open(100) }

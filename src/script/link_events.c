@@ -172,11 +172,14 @@ static void start_message(struct runtime *rt, struct link *link, const struct re
   }
   struct task *t = begin(rt, link, CALL_MESSAGE, "onMessage", on_message_done);
   t->owner = (void *)(uintptr_t)cost;
-  push_message_event(rt, t->co, record->flags & EVENT_BINARY);
-  if (is_object)
+  bool is_binary = record->flags & EVENT_BINARY;
+  push_message_event(rt, t->co, is_binary);
+  if (is_object) {
     lua_xmove(rt->L, t->co, 1);
-  else
-    lua_pushlstring(t->co, data, record->length);
+  } else {
+    const char *string = lua_pushlstring(t->co, data, record->length);
+    if (!is_binary) t->text = string; // calls.lua keeps it until the callback has returned
+  }
   limit(rt, link, t);
   task_run(rt, t);
 }

@@ -6,6 +6,7 @@
 #include "script/args.h"
 #include "script/json.h"
 #include "script/runtime.h"
+#include "script/task.h"
 #include "ws/utf8.h"
 
 enum {
@@ -41,13 +42,19 @@ static void refuse(lua_State *L, int index, enum wss_data data, const char *what
   args_error(L, "%s: expected %s, got %s", what, expected, args_describe(L, index));
 }
 
+// What the callback has got as text has been checked by the reactor.
+static bool is_text(lua_State *L, const struct message *m) {
+  const struct task *t = runtime_of(L)->current;
+  return (t && t->text == m->data) || ws_utf8_valid(m->data, m->length);
+}
+
 struct message message_read(lua_State *L, int index, enum wss_data data, int binary,
                             const char *what) {
   struct message m;
   if (lua_type(L, index) == LUA_TSTRING) {
     m.data = lua_tolstring(L, index, &m.length);
     m.opcode = choose_opcode(L, data, binary, what);
-    if (m.opcode == WS_OPCODE_TEXT && !ws_utf8_valid(m.data, m.length))
+    if (m.opcode == WS_OPCODE_TEXT && !is_text(L, &m))
       args_error(L,
                  "%s: the string is no valid UTF-8, which text must be (send it as binary, or "
                  "as luaws.blob)",

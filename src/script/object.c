@@ -87,10 +87,10 @@ static void *check_self(lua_State *L, const struct object_class *class) {
 }
 
 static int read_member(lua_State *L) {
-  const struct object_class *class = class_of(L);
   lua_pushvalue(L, 2);
   int type = lua_rawget(L, lua_upvalueindex(1));
   if (type == LUA_TFUNCTION) return 1;
+  const struct object_class *class = class_of(L);
   void *self = check_self(L, class);
   if (type == LUA_TNUMBER) {
     class->properties[lua_tointeger(L, -1)].push(L, self);

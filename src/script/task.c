@@ -38,6 +38,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->link = NULL;
   t->wss = NULL;
   t->waiter = NULL;
+  t->text = NULL;
   t->started = rt->now;
   t->error_code = 0;
   t->state = TASK_FRESH;

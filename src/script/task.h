@@ -41,6 +41,7 @@ struct task {
   struct wss *wss;       // the server that this is a callback of, or NULL
   uint64_t started;      // ms
   struct waiter *waiter; // TASK_AWAITING
+  const char *text;      // a string that is valid UTF-8 and stays on its stack, or NULL
   int error_code;        // luaws's own, for an error that luaws raises in it; 0: none
   uint8_t state;         // enum task_state
   bool is_main;          // the script itself: its error is no log line
