@@ -10,12 +10,13 @@
 #include "modes.h"
 #include "payload.h"
 
-#define SPARE_DESCRIPTORS 64 // for what a server or the generator opens besides its connections
+#define SPARE 64 // descriptors, and ports, for what a server or others open besides
 
 static void parse_options(int argc, char **argv, struct options *o);
 static double parse_number(const char *name, const char *text, double min, double max);
 static void usage(void) __attribute__((noreturn));
 static void limit_connections(struct options *o);
+static uint64_t count_ports(void);
 static void print_result(const struct options *o, const struct result *r);
 static void print_speed(const struct options *o, const struct result *r);
 static void print_memory(const struct result *r);
@@ -120,16 +121,26 @@ static void usage(void) {
   exit(2);
 }
 
-// As many connections as the limit on descriptors permits, on this side and (started with the
-// same limit) on the server's.
+// As many connections as descriptors permit, on this side and (started with the same limit) on the
+// server's, and as there are ports for.
 static void limit_connections(struct options *o) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-  if (limit.rlim_max == RLIM_INFINITY || limit.rlim_max <= SPARE_DESCRIPTORS) return;
-  rlim_t most = limit.rlim_max - SPARE_DESCRIPTORS;
-  if (o->connections > most) o->connections = (uint32_t)most;
+  uint64_t most = limit.rlim_max == RLIM_INFINITY ? UINT32_MAX : limit.rlim_max;
+  uint64_t ports = count_ports();
+  if (ports < most) most = ports;
+  if (most > SPARE && o->connections > most - SPARE) o->connections = (uint32_t)(most - SPARE);
+}
+
+// How many the kernel has for connections to one address.
+static uint64_t count_ports(void) {
+  unsigned first, last;
+  FILE *file = fopen("/proc/sys/net/ipv4/ip_local_port_range", "r");
+  int found = file != NULL ? fscanf(file, "%u %u", &first, &last) : 0;
+  if (file != NULL) fclose(file);
+  return found == 2 && last >= first ? last - first + 1 : UINT32_MAX;
 }
 
 static void print_result(const struct options *o, const struct result *r) {
