@@ -123,23 +123,48 @@ function measure.unsteady(section, goals)
   return unsteady
 end
 
--- More rounds for what is unsteady, until nothing is, or a line has had its most, or time is up.
-function measure.steady(run, sections, goals)
-  local again
-  repeat
-    again = false
-    for _, section in ipairs(sections) do
-      local most = section.line.rounds or run.mostRounds
-      local count = math.min(MORE, most - section.rounds)
-      local peers = count > 0 and measure.unsteady(section, goals) or {}
-      if #peers > 0 and machine.now() + measure.estimate(run, section, peers, count) < run.deadline
-      then
-        say("bench: %s is unsteady: %d more rounds", section.line.name, count)
-        measure.rounds(run, section, peers, count)
-        again = true
-      end
+-- Whether a goal rests on these peers of a section.
+function measure.isForGoal(section, peers, goals)
+  local isAmong = {}
+  for _, peer in ipairs(peers) do
+    isAmong[peer.name] = true
+  end
+  for _, goal in ipairs(goals) do
+    local isIts = goal.line == section.line.name or goal.base == section.line.name
+    if isIts and (not goal.against or isAmong[goal.against]) then
+      return true
     end
-  until not again
+  end
+  return false
+end
+
+-- Some more rounds for each section that is unsteady; false where there were none.
+local function addRounds(run, sections, goals, areOnlyForGoals)
+  local some = false
+  for _, section in ipairs(sections) do
+    local most = section.line.rounds or run.mostRounds
+    local count = math.min(MORE, most - section.rounds)
+    local peers = count > 0 and measure.unsteady(section, goals) or {}
+    local isIn = #peers > 0
+      and (not areOnlyForGoals or measure.isForGoal(section, peers, goals))
+      and machine.now() + measure.estimate(run, section, peers, count) < run.deadline
+    if isIn then
+      say("bench: %s is unsteady: %d more rounds", section.line.name, count)
+      measure.rounds(run, section, peers, count)
+      some = true
+    end
+  end
+  return some
+end
+
+-- More rounds for what is unsteady, first for what goals rest on, until nothing is, or a line has
+-- had its most, or time is up.
+function measure.steady(run, sections, goals)
+  for _, areOnlyForGoals in ipairs { true, false } do
+    repeat
+      local some = addRounds(run, sections, goals, areOnlyForGoals)
+    until not some
+  end
 end
 
 return measure

@@ -347,6 +347,17 @@ describe("more rounds", function()
     assert.same({ "luaws", "bun" }, names(results, { { line = "echo", field = "p99_us" } }))
   end)
 
+  it("are first of all for what goals rest on", function()
+    local one, steady = section("echo", { luaws = rounds(STEADY) }), { name = "luaws" }
+    local function isForGoal(unsteady, goal) return measure.isForGoal(one, unsteady, { goal }) end
+    local both = { steady, { name = "bun" } }
+    assert.is_true(isForGoal(both, { line = "echo", against = "bun", most = 1 }))
+    assert.is_false(isForGoal(both, { line = "echo", against = "floor", most = 1 }))
+    assert.is_false(isForGoal(both, { line = "other", against = "bun", most = 1 }))
+    assert.is_true(isForGoal({ steady }, { line = "echo", most = 1 }))
+    assert.is_true(isForGoal({ steady }, { line = "other", base = "echo", least = 1 }))
+  end)
+
   it("don't mend what failed", function()
     assert.same({}, names({ luaws = rounds(STEADY), bun = rounds({ 10, 20, 30, false }) }))
   end)
