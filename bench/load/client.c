@@ -20,12 +20,13 @@
 
 static void fail(struct client *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void reset(struct client *c);
-static void watch(struct client *c, int operation, uint32_t events);
-static void send_request(struct client *c, int operation);
+static void watch(struct client *c);
+static void send_request(struct client *c);
 static void send_pending(struct client *c);
 static uint8_t *reserve_out(struct client *c, size_t n);
 static void send_control(struct client *c, enum ws_opcode opcode, const uint8_t *p, size_t n);
-static void receive(struct client *c);
+static bool receive(struct client *c, bool is_over);
+static void end(struct client *c);
 static size_t read_response(struct client *c, const uint8_t *p, size_t n);
 static void read_frames(struct client *c, const uint8_t *p, size_t n);
 static size_t read_header(struct client *c, const uint8_t *p, size_t n);
@@ -48,20 +49,24 @@ void client_open(struct client *c, struct fleet *f, uint32_t index) {
   }
   int on = 1;
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  watch(c);
   struct sockaddr_in *address = &f->address;
   if (connect(c->fd, (struct sockaddr *)address, sizeof *address) == 0 || errno == EINPROGRESS)
-    send_request(c, EPOLL_CTL_ADD);
+    send_request(c);
   else
     fail(c, "connect: %s", strerror(errno));
 }
 
 void client_serve(struct client *c, uint32_t events) {
   if (c->state == CLIENT_CONNECTING) {
-    send_request(c, EPOLL_CTL_MOD);
+    send_request(c);
     return;
   }
-  if ((events & EPOLLOUT) != 0 && c->state != CLIENT_CLOSED) send_pending(c);
-  if ((events & ~(uint32_t)EPOLLOUT) != 0 && c->state != CLIENT_CLOSED) receive(c);
+  if (c->pending_len > 0) send_pending(c);
+  bool is_over = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  bool has_more = is_over || (events & EPOLLIN) != 0;
+  while (has_more && c->state != CLIENT_CLOSED)
+    has_more = receive(c, is_over);
   fleet_flush(c->fleet);
 }
 
@@ -119,7 +124,6 @@ void client_send_bytes(struct client *c, const uint8_t *p, size_t n) {
   if (taken == n) return;
   c->pending = mem_realloc(c->pending, c->pending_len + n - taken);
   memcpy(c->pending + c->pending_len, p + taken, n - taken);
-  if (c->pending_len == 0) watch(c, EPOLL_CTL_MOD, EPOLLIN | EPOLLOUT);
   c->pending_len += n - taken;
 }
 
@@ -143,27 +147,24 @@ static void reset(struct client *c) {
   c->state = CLIENT_CLOSED;
 }
 
-static void watch(struct client *c, int operation, uint32_t events) {
-  struct epoll_event event = {.events = events, .data.ptr = c};
-  epoll_ctl(c->fleet->epoll, operation, c->fd, &event);
+// Once for all: epoll tells of changes alone, and needn't look at each socket again after it has.
+static void watch(struct client *c) {
+  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = c};
+  epoll_ctl(c->fleet->epoll, EPOLL_CTL_ADD, c->fd, &event);
 }
 
 // On the loopback a socket is mostly connected as soon as connect has returned: it is only asked
 // about when it isn't.
-static void send_request(struct client *c, int operation) {
+static void send_request(struct client *c) {
   size_t size = strlen(c->fleet->request);
   ssize_t n = send(c->fd, c->fleet->request, size, MSG_NOSIGNAL);
-  if (n < 0 && errno == EAGAIN) {
-    watch(c, operation, EPOLLOUT);
-    return;
-  }
+  if (n < 0 && errno == EAGAIN) return;
   if (n != (ssize_t)size) {
     fail(c, "connect: %s", n < 0 ? strerror(errno) : "the request doesn't fit into the socket");
     return;
   }
   c->state = CLIENT_HANDSHAKE;
   c->response = mem_alloc(RESPONSE_MAX);
-  watch(c, operation, EPOLLIN);
 }
 
 static void send_pending(struct client *c) {
@@ -177,7 +178,6 @@ static void send_pending(struct client *c) {
   if (c->pending_len > 0) return;
   mem_free(c->pending);
   c->pending = NULL;
-  watch(c, EPOLL_CTL_MOD, EPOLLIN);
 }
 
 // Room for `n` bytes behind what this client has in the out buffer.
@@ -202,27 +202,35 @@ static void send_control(struct client *c, enum ws_opcode opcode, const uint8_t 
   c->fleet->out_len += head + n;
 }
 
-static void receive(struct client *c) {
+// True when there may be more, about which epoll won't tell: the buffer was filled, or the end is
+// behind these bytes.
+static bool receive(struct client *c, bool is_over) {
   struct fleet *f = c->fleet;
   ssize_t n = recv(c->fd, f->in, FLEET_READ, 0);
   if (n < 0) {
     if (errno != EAGAIN) fail(c, "recv: %s", strerror(errno));
-    return;
+    return false;
   }
   f->now = clock_ns();
   if (n == 0) {
-    if (c->state != CLIENT_CLOSING || !c->close_seen) {
-      fail(c, "the server has closed the socket");
-      return;
-    }
-    reset(c);
-    f->open--;
-    f->on_closed(c);
-    return;
+    end(c);
+    return false;
   }
   size_t used = c->state == CLIENT_HANDSHAKE ? read_response(c, f->in, (size_t)n) : 0;
   if (c->state != CLIENT_HANDSHAKE && c->state != CLIENT_CLOSED)
     read_frames(c, f->in + used, (size_t)n - used);
+  return is_over || n == FLEET_READ;
+}
+
+// The server has closed the socket.
+static void end(struct client *c) {
+  if (c->state != CLIENT_CLOSING || !c->close_seen) {
+    fail(c, "the server has closed the socket");
+    return;
+  }
+  reset(c);
+  c->fleet->open--;
+  c->fleet->on_closed(c);
 }
 
 // Returns how many of the bytes belong to the response.

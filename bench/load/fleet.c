@@ -15,6 +15,7 @@ void fleet_init(struct fleet *f) {
   payload_init(&f->payload, f->kind, f->size, f->random);
   f->in = mem_alloc(FLEET_READ);
   f->clients = mem_zalloc(f->capacity * sizeof *f->clients);
+  if (f->window == 0) f->window = FLEET_WINDOW;
   uint32_t wanted = f->ring;
   for (f->ring = 1; f->ring < wanted;)
     f->ring *= 2;
@@ -62,7 +63,7 @@ void fleet_on_open(struct client *c) {
 }
 
 static void open_more(struct fleet *f) {
-  while (f->started < f->wanted && f->started - f->open < FLEET_WINDOW) {
+  while (f->started < f->wanted && f->started - f->open < f->window) {
     uint32_t i = f->started++;
     client_open(&f->clients[i], f, i);
   }

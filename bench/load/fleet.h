@@ -25,6 +25,7 @@ struct fleet {
   bool is_binary;
   bool one_sender;   // every message that comes is client 0's (a broadcast), not the client's own
   uint32_t capacity; // clients
+  uint32_t window;   // connects at once; 0: FLEET_WINDOW
   uint32_t ring;     // messages of one client that may be on their way; made a power of two
   void *context;
   void (*on_open)(struct client *c);    // NULL: nothing

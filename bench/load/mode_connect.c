@@ -10,6 +10,7 @@ static bool all_are_closed(const struct run *run);
 
 void mode_connect(const struct options *options, struct result *result) {
   struct run run = {.fleet = {.on_open = on_open, .on_closed = on_closed}};
+  run.fleet.window = options->connections;
   run_init(&run, options, result);
   fleet_open(&run.fleet, options->connections);
   run_measure(&run);
