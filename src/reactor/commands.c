@@ -7,6 +7,7 @@
 #include "mailbox/event.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
+#include "reactor/conn_out.h"
 #include "reactor/conn_ws.h"
 #include "reactor/endpoint.h"
 #include "reactor/fanout.h"
@@ -122,7 +123,7 @@ static void run_close(struct conn *c, const struct record *record) {
 }
 
 static void run_send(struct conn *c, struct record *record) {
-  if (takes_frames(c)) conn_queue(c, record->payload, record->length, NULL);
+  if (takes_frames(c)) conn_out_queue(c, record->payload, record->length, NULL);
 }
 
 // Commands for one connection.
@@ -178,6 +179,6 @@ static void run(struct reactor *r, struct record *record) {
 void commands_run(struct reactor *r, struct block *block) {
   for (struct record *i = record_first(block); i; i = record_next(block, i)) {
     run(r, i);
-    if (r->piece_count > PIECES_MAX) conn_flush_dirty(r);
+    if (r->piece_count > PIECES_MAX) conn_out_flush_all(r);
   }
 }

@@ -7,7 +7,7 @@
 
 struct reactor;
 
-// Everything in one block. What it queues is sent by conn_flush_dirty, before the block is given
+// Everything in one block. What it queues is sent by conn_out_flush_all, before the block is given
 // back.
 void commands_run(struct reactor *r, struct block *block);
 

@@ -50,15 +50,6 @@ enum conn_pause {
   CONN_PAUSE_HTTP = 8,   // a request must be answered first
 };
 
-// A run of bytes to be sent this turn. It lies in a block of commands, which stays until the turn
-// is over. From the reactor's pool, linked by index (the pool may move): 0 is none.
-struct piece {
-  const unsigned char *data;
-  uint32_t length;
-  uint32_t next;
-  struct record *fanout; // the record whose frame this is, or NULL: it is this connection's alone
-};
-
 // What few connections ever need: allocated when they do (conn_need_extra).
 struct conn_extra {
   struct conn *conn;
@@ -108,21 +99,6 @@ void conn_accept(struct web *w, int fd, const struct address *peer);
 
 // Its `extra`, made when there is none.
 struct conn_extra *conn_need_extra(struct conn *c);
-
-// Writes bytes, or keeps what the kernel doesn't take. `counted`: see outbox_push.
-void conn_write(struct conn *c, const void *data, size_t size, bool counted);
-
-// The same, uncounted, for bytes behind which conn_end lingers at once: they go out with the FIN.
-void conn_write_last(struct conn *c, const void *data, size_t size);
-
-// Adds bytes that lie in a block of commands; conn_flush_dirty sends them, in one call for all of
-// this turn's. `fanout`: the record whose frame they are, for many, or NULL. What a broadcast or
-// a publish has brought the worker doesn't count: the reactor refuses it when too much waits.
-void conn_queue(struct conn *c, const unsigned char *data, uint32_t length, struct record *fanout);
-
-// Sends what this turn has queued, for one connection or for all.
-void conn_flush(struct conn *c);
-void conn_flush_dirty(struct reactor *r);
 
 // Asks the loop for what the state needs: reading unless paused, writing while something waits.
 void conn_watch(struct conn *c);

@@ -14,6 +14,7 @@
 #include "http/url.h"
 #include "mailbox/event.h"
 #include "reactor/conn.h"
+#include "reactor/conn_out.h"
 #include "reactor/conn_ws.h"
 #include "reactor/endpoint.h"
 #include "reactor/loop.h"
@@ -109,7 +110,7 @@ static bool send_file(struct conn *c) {
     x->file_offset += (uint64_t)n;
     x->file_left -= (uint64_t)n;
     turn += (size_t)n;
-    conn_write(c, piece, (size_t)n, false);
+    conn_out_write(c, piece, (size_t)n, false);
     if (c->state == CONN_CLOSED) return false;
   }
   return x->file_left == 0;
@@ -131,7 +132,7 @@ static void respond_text(struct conn *c, int status, const char *text, struct sp
   struct buf out;
   buf_init(&out, HEAD_MAX);
   http_response_text(&out, status, text, extra, unix_time(), goes_on(c), is_head(x));
-  conn_write(c, out.data, out.len, false);
+  conn_out_write(c, out.data, out.len, false);
   buf_deinit(&out);
   continue_response(c);
 }
@@ -166,7 +167,7 @@ void conn_http_respond(struct conn *c, const struct command_respond *answer) {
   if (has_body && !is_head(x)) {
     buf_append(&out, headers + answer->headers_length, answer->body_length);
   }
-  conn_write(c, out.data, out.len, false);
+  conn_out_write(c, out.data, out.len, false);
   buf_deinit(&out);
   continue_response(c);
 }
@@ -194,7 +195,7 @@ static void send_head_of_file(struct conn *c, int fd, const struct http_file *fi
   x->file = fd;
   http_static_respond(&head, x->request, file, http_static_type(name), unix_time(), goes_on(c),
                       &x->file_offset, &x->file_left);
-  conn_write(c, head.data, head.len, false);
+  conn_out_write(c, head.data, head.len, false);
   buf_deinit(&head);
   continue_response(c);
 }
@@ -367,7 +368,7 @@ static void on_progress(struct conn *c, enum http_progress progress) {
   struct http_failure failure;
   switch (progress) {
   case HTTP_MORE: return;
-  case HTTP_CONTINUE: conn_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25, false); return;
+  case HTTP_CONTINUE: conn_out_write(c, "HTTP/1.1 100 Continue\r\n\r\n", 25, false); return;
   case HTTP_COMPLETE: on_request(c); return;
   case HTTP_BAD:
     failure = http_request_failure(x->request);

@@ -8,6 +8,7 @@
 #include "mailbox/event.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
+#include "reactor/conn_out.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
 
@@ -61,7 +62,7 @@ void conn_ws_answered(struct conn *c) {
 }
 
 static void write_control(struct conn *c, const uint8_t *frame, size_t size) {
-  if (size > 0) conn_write(c, frame, size, false);
+  if (size > 0) conn_out_write(c, frame, size, false);
 }
 
 static void send_ping(struct conn *c, struct span data) {
@@ -155,7 +156,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   c->keepalive_due = later(now_of(c), config->ping_interval);
   if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
   arm(c);
-  conn_write(c, head.data, head.len, false);
+  conn_out_write(c, head.data, head.len, false);
   buf_deinit(&head);
   // Frames may have come right behind the request.
   if (c->state == CONN_OPEN) {
@@ -244,7 +245,7 @@ static void send_close(struct conn *c, unsigned code, struct span reason) {
 static void send_last_close(struct conn *c, unsigned code, struct span reason) {
   uint8_t frame[WS_CONTROL_FRAME_MAX];
   size_t size = ws_session_close(&c->session, frame, code, reason, NULL);
-  if (size > 0) conn_write_last(c, frame, size);
+  if (size > 0) conn_out_write_last(c, frame, size);
 }
 
 static void on_close(struct conn *c, const struct ws_event *e) {
@@ -356,7 +357,7 @@ void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t d
     return;
   }
   note_close(c, code, reason);
-  conn_flush(c); // what was sent before the close goes out before it
+  conn_out_flush(c); // what was sent before the close goes out before it
   if (c->state != CONN_OPEN) return;
   c->state = CONN_CLOSING;
   conn_set_deadline(c, due);
@@ -387,7 +388,7 @@ void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) 
   if (c->is_failing) conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
   c->is_failing = false;
   note_close(c, code, reason);
-  conn_flush(c);
+  conn_out_flush(c);
   if (c->state >= CONN_LINGERING) return; // the flush has ended it
   if (drop) outbox_clear(&c->outbox, &torn);
   if (!torn) send_last_close(c, code, reason);

@@ -1,11 +1,12 @@
 // Fan-out. Nothing here ends a connection, so that what is gone through stays as it is: the frames
-// are only queued, and who is too slow for them is found when they are sent (conn_flush). Loop
+// are only queued, and who is too slow for them is found when they are sent (conn_out_flush). Loop
 // thread.
 
 #include "reactor/fanout.h"
 
 #include "mailbox/command.h"
 #include "reactor/conn.h"
+#include "reactor/conn_out.h"
 #include "reactor/endpoint.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
@@ -18,7 +19,7 @@ static void run_list(struct reactor *r, struct record *record) {
   for (uint32_t i = 0; i < command->count; i++) {
     struct conn *c = registry_find(&r->registry, handles[i]);
     if (c && c->state == CONN_OPEN)
-      conn_queue(c, frame, command->frame_length, record);
+      conn_out_queue(c, frame, command->frame_length, record);
     else
       r->dropped_commands++;
   }
@@ -31,7 +32,7 @@ static const struct command_publish *command_of(const struct record *record) {
 static void queue(struct conn *c, struct record *record) {
   const struct command_publish *command = command_of(record);
   if (c->state != CONN_OPEN || c->handle == command->except) return;
-  conn_queue(c, (const unsigned char *)(command + 1), command->frame_length, record);
+  conn_out_queue(c, (const unsigned char *)(command + 1), command->frame_length, record);
 }
 
 static void queue_all(struct list *conns, struct record *record) {

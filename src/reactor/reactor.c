@@ -16,6 +16,7 @@
 #include "reactor/commands.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
+#include "reactor/conn_out.h"
 #include "reactor/conn_ws.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
@@ -82,7 +83,7 @@ static void run_commands(struct reactor *r) {
   for (int round = 0; r->inbox && round < ROUNDS_MAX; round++) {
     for (struct block *b = r->inbox; b; b = b->next)
       commands_run(r, b);
-    conn_flush_dirty(r);
+    conn_out_flush_all(r);
     lanes_flush(&r->lanes);
     r->inbox = mailbox_take(r->mailbox, r->inbox);
   }

@@ -1,0 +1,248 @@
+// Sending: at first straight from where the bytes lie, then from the outbox. Loop thread.
+
+#include "reactor/conn_out.h"
+
+#include <string.h>
+#include "base/mem.h"
+#include "mailbox/command.h"
+#include "reactor/conn.h"
+#include "reactor/conn_http.h"
+#include "reactor/conn_ws.h"
+#include "reactor/loop.h"
+#include "reactor/server.h"
+
+enum {
+  IOV_COUNT = 64,    // runs of bytes in one call
+  GATHER_MEAN = 512, // up to which mean size they are copied together
+  AHEAD = 3,         // connections fetched before they are sent to
+};
+
+// A run of bytes to be sent this turn. It lies in a block of commands, which stays until the turn
+// is over. From the reactor's pool, linked by index (the pool may move): 0 is none.
+struct piece {
+  const unsigned char *data;
+  uint32_t length;
+  uint32_t next;
+  struct record *fanout; // the record whose frame this is, or NULL: it is this connection's alone
+};
+
+// The worker's bufferedAmount goes down by `n`, or up when it is negative.
+static void count_taken(struct conn *c, ssize_t n) {
+  if (n == 0 || c->handle == 0) return;
+  _Atomic uint64_t *taken = registry_taken(&c->reactor->registry, c->handle);
+  // Only this thread writes it, so that no read-modify-write is needed.
+  uint64_t before = atomic_load_explicit(taken, memory_order_relaxed);
+  atomic_store_explicit(taken, before + (uint64_t)n, memory_order_relaxed);
+}
+
+static void on_outbox_empty(struct conn *c) {
+  switch ((enum conn_state)c->state) {
+  case CONN_SENDING: conn_http_drained(c); return;
+  case CONN_OPEN:
+  case CONN_CLOSING: conn_ws_drained(c); return;
+  case CONN_LINGERING: c->transport->ops->finish(c->transport); return;
+  case CONN_REQUEST:
+  case CONN_HANDLING:
+  case CONN_ANSWERING:
+  case CONN_CLOSED: return;
+  }
+}
+
+void conn_out_drain(struct conn *c) {
+  while (!outbox_is_empty(&c->outbox)) {
+    struct iovec iov[IOV_COUNT];
+    int count = outbox_peek(&c->outbox, iov, IOV_COUNT);
+    ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
+    if (n == TRANSPORT_AGAIN) return;
+    if (n < 0) {
+      conn_lost(c, (int)n);
+      return;
+    }
+    count_taken(c, (ssize_t)outbox_consume(&c->outbox, (size_t)n));
+  }
+  on_outbox_empty(c);
+}
+
+static void write_bytes(struct conn *c, const void *data, size_t size, bool counted, bool more) {
+  conn_out_flush(c);
+  if (c->state >= CONN_LINGERING) return; // the flush has ended it
+  size_t taken = 0;
+  if (outbox_is_empty(&c->outbox)) {
+    struct iovec iov = {(void *)data, size};
+    ssize_t n = c->transport->ops->send(c->transport, &iov, 1, more);
+    if (n < 0 && n != TRANSPORT_AGAIN) {
+      conn_lost(c, (int)n);
+      return;
+    }
+    taken = n > 0 ? (size_t)n : 0;
+  }
+  if (counted) count_taken(c, (ssize_t)taken);
+  if (taken == size) return;
+  outbox_push(&c->outbox, (const char *)data + taken, size - taken, counted);
+  conn_watch(c);
+}
+
+void conn_out_write(struct conn *c, const void *data, size_t size, bool counted) {
+  write_bytes(c, data, size, counted, false);
+}
+
+void conn_out_write_last(struct conn *c, const void *data, size_t size) {
+  write_bytes(c, data, size, false, true);
+}
+
+static void note_dirty(struct reactor *r, struct conn *c) {
+  if (r->dirty_count == r->dirty_capacity) {
+    r->dirty_capacity = r->dirty_capacity ? r->dirty_capacity * 2 : 256;
+    r->dirty = mem_realloc(r->dirty, r->dirty_capacity * sizeof *r->dirty);
+  }
+  r->dirty[r->dirty_count++] = c;
+}
+
+void conn_out_queue(struct conn *c, const unsigned char *data, uint32_t length,
+                    struct record *fanout) {
+  struct reactor *r = c->reactor;
+  if (r->piece_count >= r->piece_capacity) {
+    r->piece_capacity = r->piece_capacity ? r->piece_capacity * 2 : 256;
+    r->pieces = mem_realloc(r->pieces, r->piece_capacity * sizeof *r->pieces);
+  }
+  uint32_t index = (uint32_t)r->piece_count++;
+  r->pieces[index] = (struct piece){.data = data, .length = length, .fanout = fanout};
+  if (c->first_piece)
+    r->pieces[c->last_piece].next = index;
+  else {
+    c->first_piece = index;
+    note_dirty(r, c);
+  }
+  c->last_piece = index;
+}
+
+// Whether the worker has counted the piece when it sent it.
+static bool is_counted(const struct piece *piece) {
+  return !piece->fanout || piece->fanout->type == COMMAND_FANOUT;
+}
+
+// Keeps what the kernel did not take of a piece. A frame that many wait for is kept once.
+static void keep_piece(struct conn *c, const struct piece *piece, size_t offset) {
+  struct reactor *r = c->reactor;
+  if (!piece->fanout) {
+    outbox_push(&c->outbox, piece->data + offset, piece->length - offset, true);
+    return;
+  }
+  if (!piece->fanout->scratch) {
+    if (r->shared_count == r->shared_capacity) {
+      r->shared_capacity = r->shared_capacity ? r->shared_capacity * 2 : 16;
+      r->shared = mem_realloc(r->shared, r->shared_capacity * sizeof *r->shared);
+    }
+    piece->fanout->scratch = shared_new(piece->data, piece->length);
+    r->shared[r->shared_count++] = piece->fanout->scratch;
+  }
+  outbox_push_shared(&c->outbox, piece->fanout->scratch, offset);
+}
+
+// Whether another message may wait. If not, it has been dropped, or the connection has ended. Only
+// what the kernel doesn't take even now counts: it is asked once.
+static bool admit(struct conn *c, bool *asked) {
+  uint64_t limit = c->server->config->max_backpressure;
+  if (outbox_bytes(&c->outbox) <= limit) return true;
+  if (!*asked) conn_out_drain(c);
+  *asked = true;
+  if (c->state >= CONN_LINGERING) return false;
+  if (outbox_bytes(&c->outbox) <= limit) return true;
+  conn_ws_refuse(c);
+  return false;
+}
+
+// What counts has been admitted by the worker before it was sent; the rest is here, one by one.
+static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
+  const struct piece *pieces = c->reactor->pieces;
+  bool asked = false;
+  for (; at && c->state < CONN_LINGERING; at = pieces[at].next, offset = 0) {
+    const struct piece *piece = &pieces[at];
+    if (!is_counted(piece)) {
+      if (!admit(c, &asked)) continue;
+      count_taken(c, -(ssize_t)(piece->length - offset));
+    }
+    keep_piece(c, piece, offset);
+  }
+  if (c->state >= CONN_LINGERING) return;
+  c->was_refused = true;
+  conn_watch(c);
+}
+
+// Small runs are copied together: that costs less than to have the kernel go through them.
+static int gather(struct reactor *r, struct iovec *iov, int count, size_t total) {
+  if (count == 1 || total > REACTOR_GATHER_SIZE || total > (size_t)count * GATHER_MEAN)
+    return count;
+  unsigned char *at = r->gathered;
+  for (int i = 0; i < count; i++) {
+    memcpy(at, iov[i].iov_base, iov[i].iov_len);
+    at += iov[i].iov_len;
+  }
+  iov[0] = (struct iovec){r->gathered, total};
+  return 1;
+}
+
+// Sends the pieces from *at on. Leaves *at, *offset where the kernel stopped (0: all taken).
+// Returns 0 or a negative errno.
+static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
+  const struct piece *pieces = c->reactor->pieces;
+  while (*at) {
+    struct iovec iov[IOV_COUNT];
+    int count = 0;
+    size_t total = 0;
+    for (uint32_t i = *at; i && count < IOV_COUNT; i = pieces[i].next) {
+      iov[count++] = (struct iovec){(void *)pieces[i].data, pieces[i].length};
+      total += pieces[i].length;
+    }
+    count = gather(c->reactor, iov, count, total);
+    ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
+    if (n < 0) return n == TRANSPORT_AGAIN ? 0 : (int)n;
+    size_t sent = (size_t)n, counted = 0;
+    for (; *at && sent >= pieces[*at].length; *at = pieces[*at].next) {
+      sent -= pieces[*at].length;
+      if (is_counted(&pieces[*at])) counted += pieces[*at].length;
+    }
+    *offset = sent;
+    if (*at && is_counted(&pieces[*at])) counted += sent;
+    count_taken(c, (ssize_t)counted);
+    if ((size_t)n < total) return 0;
+  }
+  return 0;
+}
+
+void conn_out_flush(struct conn *c) {
+  uint32_t at = c->first_piece;
+  if (at == 0) return;
+  c->first_piece = 0;
+  if (c->state == CONN_CLOSED) return;
+  size_t offset = 0;
+  if (outbox_is_empty(&c->outbox)) {
+    int result = send_pieces(c, &at, &offset);
+    if (result < 0) {
+      conn_lost(c, result);
+      return;
+    }
+  }
+  if (at) keep_pieces(c, at, offset);
+}
+
+// Of thousands of connections none is in the processor's caches when its turn comes.
+static void prefetch(const struct conn *c) {
+#ifdef __GNUC__
+  __builtin_prefetch(c);
+  __builtin_prefetch((const char *)c + 64);
+#else
+  (void)c;
+#endif
+}
+
+void conn_out_flush_all(struct reactor *r) {
+  for (size_t i = 0; i < r->dirty_count; i++) {
+    if (i + AHEAD < r->dirty_count) prefetch(r->dirty[i + AHEAD]);
+    conn_out_flush(r->dirty[i]);
+  }
+  r->dirty_count = 0;
+  r->piece_count = 1; // index 0 means none
+  while (r->shared_count > 0)
+    shared_unref(r->shared[--r->shared_count]);
+}
