@@ -53,6 +53,32 @@ describe("standing in", function()
     end
   end)
 
+  it("works off large messages block by block, whoever vanishes meanwhile", function()
+    local s = server.start([[
+      serve({ onMessage = function(_, ws, event) ws:send(event.data) end,
+        onTerminate = function() say "terminate" end }, { path = "/ws" })
+    ]], { ioThreads = 1 })
+    for round = 1, 5 do
+      local stay, go = {}, {}
+      for i = 1, 12 do
+        stay[i], go[i] = client.open(s, "/ws"), client.open(s, "/ws")
+      end
+      local text = ("%d "):format(round):rep(40000)
+      for i = 1, 12 do
+        go[i]:sendBinary(text)
+        stay[i]:send(text .. i)
+        stay[i]:send("and " .. i)
+      end
+      for i = 1, 12 do go[i]:reset() end
+      for i = 1, 12 do
+        assert.equal(text .. i, stay[i]:receive())
+        assert.equal("and " .. i, stay[i]:receive())
+        stay[i]:close(1000)
+      end
+    end
+    for _ = 1, 5 * 24 do s:expectLines("terminate") end
+  end)
+
   it("keeps order and loses nothing when the threads change places again and again", function()
     local s = server.start(COMPUTE, { ioThreads = 1 })
     local clients = {}

@@ -10,16 +10,6 @@
 
 #ifdef POLLER_EPOLL
 
-#include <sys/epoll.h>
-
-enum {
-#ifdef LUAWS_TINY
-  EVENTS_MAX = 2,
-#else
-  EVENTS_MAX = 1024,
-#endif
-};
-
 // Reading alone is watched for edges, so that the kernel need not look at each socket a second time
 // in the next wait; poller_read_on makes up for reads that leave something. Who also wants to write
 // may stop in the middle for reasons of his own: that is watched by level.
@@ -38,7 +28,7 @@ static int control(struct poll_item *item, int operation) {
 }
 
 static void report(struct poller *p, struct poll_item *item, uint32_t events) {
-  if (item->fd < 0 || item->wanted == 0) return; // another one's event has changed that
+  if (!item || item->fd < 0 || item->wanted == 0) return; // another one's event has changed that
   bool reads = item->wanted & UV_READABLE, writes = item->wanted & UV_WRITABLE;
   item->is_ending = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
   bool readable = (reads && (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))) || (events & EPOLLERR);
@@ -50,10 +40,12 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   (void)status;
   (void)events;
   struct poller *p = poll->data;
-  struct epoll_event ready[EVENTS_MAX];
-  int count = epoll_wait(p->epoll, ready, EVENTS_MAX, 0);
-  for (int i = 0; i < count; i++)
-    report(p, ready[i].data.ptr, ready[i].events);
+  if (!poller_has_rest(p)) {
+    int count = epoll_wait(p->epoll, p->ready, POLLER_EVENTS, 0);
+    p->count = count > 0 ? count : 0;
+    p->at = 0;
+  }
+  poller_resume(p);
 }
 
 int poller_open(struct poller *p, uv_loop_t *loop,
@@ -98,6 +90,22 @@ void poller_read_on(struct poll_item *item) {
   assert(result == 0);
 }
 
+void poller_halt(struct poller *p) {
+  p->is_halted = true;
+}
+
+bool poller_has_rest(const struct poller *p) {
+  return p->at < p->count;
+}
+
+void poller_resume(struct poller *p) {
+  p->is_halted = false;
+  while (p->at < p->count && !p->is_halted) {
+    const struct epoll_event *event = &p->ready[p->at++];
+    report(p, event->data.ptr, event->events);
+  }
+}
+
 // Explicitly, though closing the descriptor would do: a process that has just been forked may still
 // hold a copy of it.
 void poller_remove(struct poll_item *item) {
@@ -111,7 +119,16 @@ void poller_remove(struct poll_item *item) {
   p->removed[p->removed_count++] = item;
 }
 
+// An item that is gone must not be found among those that wait to be reported.
+static void forget_removed(struct poller *p) {
+  for (int i = p->at; i < p->count; i++) {
+    const struct poll_item *item = p->ready[i].data.ptr;
+    if (item && item->fd < 0) p->ready[i].data.ptr = NULL;
+  }
+}
+
 void poller_sweep(struct poller *p) {
+  if (p->removed_count > 0) forget_removed(p);
   for (size_t i = 0; i < p->removed_count; i++)
     p->on_removed(p->removed[i]);
   p->removed_count = 0;
@@ -172,6 +189,20 @@ void poller_want(struct poll_item *item, bool readable, bool writable) {
 // Readiness is reported by level.
 void poller_read_on(struct poll_item *item) {
   (void)item;
+}
+
+// The loop reports everything in one turn.
+void poller_halt(struct poller *p) {
+  (void)p;
+}
+
+bool poller_has_rest(const struct poller *p) {
+  (void)p;
+  return false;
+}
+
+void poller_resume(struct poller *p) {
+  (void)p;
 }
 
 void poller_remove(struct poll_item *item) {

@@ -11,6 +11,12 @@
 
 #if defined(__linux__) && !defined(LUAWS_UV_POLL)
 #define POLLER_EPOLL
+#include <sys/epoll.h>
+#ifdef LUAWS_TINY
+#define POLLER_EVENTS 2
+#else
+#define POLLER_EVENTS 1024
+#endif
 #endif
 
 struct poller;
@@ -33,6 +39,10 @@ struct poller {
 #ifdef POLLER_EPOLL
   int epoll;
   uv_poll_t poll;
+  struct epoll_event ready[POLLER_EVENTS]; // from `at` on still to be reported
+  int at;
+  int count;
+  bool is_halted;
   struct poll_item **removed; // to be told by poller_sweep
   size_t removed_count;
   size_t removed_capacity;
@@ -61,6 +71,15 @@ void poller_read_on(struct poll_item *item);
 // Reports nothing any more; on_removed follows from the loop or from poller_sweep. The descriptor
 // may be closed at once.
 void poller_remove(struct poll_item *item);
+
+// In on_ready: what else is ready waits for poller_resume.
+void poller_halt(struct poller *p);
+
+// Whether something waits for it.
+bool poller_has_rest(const struct poller *p);
+
+// Reports what waits.
+void poller_resume(struct poller *p);
 
 // To be called in every turn of the loop, while nobody holds on to an item: tells of those that
 // have been removed.

@@ -153,6 +153,9 @@ static void on_ready(struct transport *t, bool readable, bool writable) {
     conn_watch(c);
   }
   if (readable && c->state != CONN_CLOSED) read_socket(c);
+  // A full block has made this thread a worker: its messages are worked off while they are in the
+  // processor's cache, before further sockets are read.
+  if (c->reactor->has_adopted) poller_halt(&c->reactor->poller);
 }
 
 // Ending ------------------------------------------------------------------------------------------

@@ -106,12 +106,14 @@ static void on_prepare(uv_prepare_t *handle) {
   poller_sweep(&r->poller);
   lanes_flush(&r->lanes);
   // Asleep: what is posted from here on makes mailbox_fd readable, so that the poll ends.
-  bool has_more = r->inbox || r->quitting || r->has_adopted || !mailbox_sleep(r->mailbox, false);
+  bool has_more = r->inbox || r->quitting || r->has_adopted || poller_has_rest(&r->poller) ||
+                  !mailbox_sleep(r->mailbox, false);
   start_timer(r, has_more);
 }
 
 static void on_check(uv_check_t *handle) {
   struct reactor *r = handle->loop->data;
+  if (!r->has_adopted) poller_resume(&r->poller);
   lanes_flush(&r->lanes);
   run_commands(r);
 }

@@ -1,0 +1,107 @@
+-- src/net/poller.c: which sockets are ready.
+
+local poller = require("probe").poller
+
+describe("a poller", function()
+  local p
+  before_each(function()
+    p = poller.new()
+    for i = 1, 3 do p:add(i) end
+  end)
+
+  local function sorted(reports)
+    table.sort(reports)
+    return reports
+  end
+
+  it("reports who can be read, and nobody else", function()
+    assert.same({}, p:turn())
+    p:write(1, "a")
+    p:write(3, "c")
+    assert.same({ "read 1", "read 3" }, sorted(p:turn()))
+    p:read(1, 10)
+    p:read(3, 10)
+    assert.same({}, p:turn())
+    p:write(3, "more")
+    assert.same({ "read 3" }, p:turn())
+  end)
+
+  it("reports once more after a read that may have left something", function()
+    p:write(1, "abc")
+    assert.same({ "read 1" }, p:turn())
+    assert.equal("ab", (p:read(1, 2)))
+    p:readOn(1)
+    assert.same({ "read 1" }, p:turn())
+    assert.equal("c", (p:read(1, 2)))
+    p:readOn(1)
+    assert.same({}, p:turn())
+  end)
+
+  it("tells whether an end comes behind the bytes", function()
+    p:write(1, "abc")
+    p:turn()
+    assert.is_false((select(2, p:read(1, 10))))
+    p:write(2, "abc")
+    p:write(2, nil)
+    assert.same({ "read 2" }, p:turn())
+    local bytes, isEnding = p:read(2, 10)
+    assert.equal("abc", bytes)
+    assert.is_true(isEnding)
+    p:readOn(2)
+    assert.same({ "read 2" }, p:turn())
+    assert.equal("", (p:read(2, 10)))
+  end)
+
+  it("keeps silent about who wants nothing, and reports what came meanwhile afterwards", function()
+    p:want(1, false, false)
+    p:write(1, "abc")
+    assert.same({}, p:turn())
+    p:write(1, nil)
+    assert.same({}, p:turn())
+    assert.same({}, p:turn())
+    p:want(1, true, false)
+    assert.same({ "read 1" }, p:turn())
+  end)
+
+  it("reports that writing is possible in every turn in which it is wanted", function()
+    p:want(1, true, true)
+    p:want(2, false, true)
+    assert.same({ "write 1", "write 2" }, sorted(p:turn()))
+    p:write(1, "a")
+    p:write(2, "b")
+    assert.same({ "both 1", "write 2" }, sorted(p:turn()))
+    p:want(1, true, false)
+    p:want(2, true, false)
+    assert.same({ "read 1", "read 2" }, sorted(p:turn()))
+  end)
+
+  it("reports nothing of who was removed, and gives it back in the sweep", function()
+    p:write(1, "a")
+    p:remove(1)
+    assert.same({}, p:turn())
+    assert.same({ "removed 1" }, p:sweep())
+    assert.same({}, p:sweep())
+  end)
+
+  it("stops when halted, and goes on with the rest alone", function()
+    for i = 1, 3 do p:write(i, "x") end
+    p:halts(true)
+    local reports = { p:turn()[1], p:resume()[1], p:resume()[1] }
+    assert.same({ "read 1", "read 2", "read 3" }, sorted(reports))
+    assert.same({}, p:resume())
+    assert.same({}, p:turn())
+  end)
+
+  it("forgets who is removed before its turn comes", function()
+    for i = 1, 3 do p:write(i, "x") end
+    p:halts(true)
+    local first = p:turn()[1]
+    for i = 1, 3 do p:remove(i) end
+    p:sweep()
+    p:add(1)
+    p:halts(false)
+    assert.is_string(first)
+    assert.same({}, p:resume())
+    assert.same({}, p:turn())
+  end)
+end)
