@@ -227,11 +227,14 @@ describe("the end", function()
       end
       clients[1]:send("close")
       for _, c in ipairs(clients) do c:expectClose(1001) end
-      local lines = sortedLines(s, 6)
-      assert.same({ "1 connection 1001 Closed", "1 connection 1001 Closed" }, { lines[1], lines[2] })
-      assert.same({ "2 connection 1001 Closed", "2 connection 1001 Closed" }, { lines[4], lines[5] })
-      assert.truthy(lines[3]:match("^1 server true 0 %d$"), lines[3])
-      assert.truthy(lines[6]:match("^2 server true 0 %d$"), lines[6])
+      -- The second time one worker may have started before the other: then it has more of them.
+      local connections, servers = 0, {}
+      for _, line in ipairs(sortedLines(s, 6)) do
+        if line:match("^[12] connection 1001 Closed$") then connections = connections + 1 end
+        servers[#servers + 1] = line:match("^([12]) server true 0 %d$")
+      end
+      assert.equal(4, connections)
+      assert.same({ "1", "2" }, servers)
     end
   end)
 
