@@ -24,7 +24,8 @@ return {
   { line = "publish500x8", against = "bun", most = 1.05, stretch = 0.9 },
   { line = "foreach500x1", against = "bun", most = 1.05, stretch = 0.9 },
   { line = "foreach500x8", against = "bun", most = 1.05, stretch = 0.9 },
-  { line = "connect", field = "rate", against = "bun", least = 0.8, stretch = 1.0 },
+  -- 0.8 times its connects a second, where the server sets the rate; here the generator does.
+  { line = "connect", against = "bun", most = 1.25, stretch = 1.0 },
   { line = "idle", field = "memory_open", most = 0.8 * KIB, stretch = 0.6 * KIB },
   { line = "idle", field = "memory_used", most = 1.0 * KIB, stretch = 0.6 * KIB },
   { line = "idle", field = "memory_open", against = "bun", most = 0.5 },
