@@ -50,7 +50,7 @@ describe("broadcast", function()
           for _, c in ipairs(ws.wss.connections) do c:send("s" .. i) end
         end
       end })
-    ]])
+    ]], { workers = 1 })
     local clients = openMany(s, 3)
     clients[1]:send("go")
     for _, c in ipairs(clients) do
@@ -153,7 +153,7 @@ describe("broadcast", function()
         if event.data == "broadcast" then return ws.wss:broadcast "one" end
         for _, c in ipairs(ws.wss.connections) do c:send "two" end
       end })
-    ]])
+    ]], { workers = 1 })
     local clients = openMany(s, 500)
     clients[1]:send("broadcast")
     clients[1]:send("loop")

@@ -220,7 +220,7 @@ describe("event.request", function()
           return { onMessage = function() end }
         end,
       })
-    ]])
+    ]], { workers = 1 })
     for _, path in ipairs({ "/a", "/b", "/c" }) do client.open(s, path) end
     s:expectLines("1 1 /a true", "2 2 /b true", "3 3 /c true")
   end)
@@ -366,14 +366,17 @@ describe("onConnection", function()
       local resume
       serve(nil, nil, {
         onConnection = function(_, wss, event)
-          if event.request.path == "/first" then luaws.await(function(done) resume = done end) end
+          if event.request.path == "/first" then
+            luaws.await(function(done) resume = done say "waiting" end)
+          end
           if event.request.path == "/second" then resume() end
           return { onMessage = function() end }
         end,
       })
-    ]])
+    ]], { workers = 1 })
     local first = client.connect(s)
     first:sendRequest({ path = "/first", headers = client.upgradeHeaders() })
+    s:expectLines("waiting")
     client.open(s, "/second")
     client.assertUpgraded(first:response())
   end)
@@ -416,7 +419,7 @@ describe("onConnection", function()
       local web = luaws.WebServer.new { port = 0, handler = { onRequest = function() resume() return "ok" end } }
       assert(web:start())
       say(web.port)
-    ]])
+    ]], { workers = 1 })
     local control = tonumber(s:line())
     local c = client.connect(s)
     c:sendRequest({ path = "/", headers = client.upgradeHeaders() })

@@ -319,7 +319,7 @@ describe("a flood", function()
   end)
 
   it("of more clients than there are descriptors: those that don't fit wait, and are served later", function()
-    local s = server.start(ECHO, { descriptors = 40 })
+    local s = server.start(ECHO, { descriptors = 40, workers = 1 })
     local clients = {}
     for i = 1, 50 do
       clients[i] = client.connect(s)

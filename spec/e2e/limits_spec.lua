@@ -118,7 +118,7 @@ describe("maxConnections", function()
         if not event.request.query.refuse then return { onMessage = function() answer() end } end
       end })
       serve({ onMessage = function() answer() end }, { path = "/go" })
-    ]])
+    ]], { workers = 1 })
     assert.equal(403, (select(2, client.handshake(s, "/x?refuse=1"))).status)
     local slow = client.connect(s)
     slow:sendRequest({ path = "/x?slow=1&refuse=1", headers = client.upgradeHeaders() })

@@ -344,7 +344,7 @@ end)
 
 describe("luaws.json", function()
   local function evaluate(code)
-    local child = server.run("local luaws = require 'luaws'\nlocal json = luaws.json\n" .. code)
+    local child = server.run("local luaws = require 'luaws'\nlocal json = luaws.json\n" .. code, { workers = 1 })
     assert.equal(0, child.code, child.stderr)
     return child.stdout
   end

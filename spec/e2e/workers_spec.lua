@@ -327,7 +327,7 @@ describe("onRequest", function()
       luaws.webServer:start { handler = { onRequest = function(_, _, event)
         if event.request.path == "/who" then return tostring(luaws.workerIndex) end
       end } }
-    ]], { workers = WORKERS })
+    ]], { workers = WORKERS, ioThreads = 1 })
     local counts = {}
     for _ = 1, 3 * WORKERS do
       local who = client.get(s, "/who").body

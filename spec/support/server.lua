@@ -38,6 +38,7 @@ Server.__index = Server
 
 local ALWAYS = {}
 for word in (os.getenv("LUAWS_SPEC_ARGS") or ""):gmatch("%S+") do ALWAYS[#ALWAYS + 1] = word end
+local ALWAYS_WORKERS = tonumber((os.getenv("LUAWS_SPEC_ARGS") or ""):match("%-%-workers (%d+)"))
 local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
 local STOP_TIMEOUT = 15
 local READY = "spec: ready "
@@ -293,7 +294,7 @@ function server.start(script, options)
     if hasEnded(self) then return "ended" end
     local ports = {}
     for port in self.stderr:gmatch(READY .. "(%d+)\n") do ports[#ports + 1] = port end
-    return #ports >= (options.workers or 1) and ports[1]
+    return #ports >= (options.workers or ALWAYS_WORKERS or 1) and ports[1]
   end, nil, "luaws to start")
   if port == "ended" then failStart(self) end
   self.port = math.tointeger(tonumber(port))

@@ -12,6 +12,9 @@ enum command_type {
   COMMAND_WEB_START = 1, // call number: struct command_web. EVENT_REPLY follows: listening or not
   COMMAND_WEB_UPDATE,    // call number: struct command_web: what can change on a running one (not
                          // host and port), for all members. EVENT_REPLY follows
+  COMMAND_WEB_UNLISTEN,  // call number: struct command_unlisten: stops listening. EVENT_REPLY
+                         // follows. With several reactors all do that before any gets WEB_STOP:
+                         // who has seen a 1001 must find the port closed
   COMMAND_WEB_STOP,      // web id: struct command_close_server: for all members, stops listening,
                          // ends plain HTTP connections, closes its WebSocket servers. The other
                          // members get EVENT_WEB_STOPPED
@@ -59,6 +62,11 @@ struct command_server {
   struct mailbox *reply_to;
   struct server_group *group; // a new one for the first reactor, which may answer another one: the
                               // others are told that
+};
+
+struct command_unlisten {
+  uint64_t web; // its id
+  struct mailbox *reply_to;
 };
 
 struct command_consumed {

@@ -40,7 +40,7 @@ struct web_group {
   atomic_uint refs;
   char *host;             // the address that it listens at, or "unix:/path"
   uint16_t port;          // the real one
-  atomic_bool is_stopped; // set by each reactor that has stopped it, before a new member can join
+  atomic_bool is_stopped; // set by each reactor that stops it, before clients can see that
 };
 
 enum slow_consumer { SLOW_CONSUMER_CLOSE, SLOW_CONSUMER_DROP };

@@ -13,8 +13,8 @@ struct listener;
 
 struct listener {
   uv_poll_t poll;
-  uv_timer_t retry; // runs while accepting is paused
-  int fd;
+  uv_timer_t retry;    // runs while accepting is paused
+  int fd;              // -1: closed
   int handles;         // of the two above, not yet closed
   uint64_t complained; // ms of the loop: when the log was last told of missing descriptors, or 0
   char *unix_path;     // to be removed at the end, or NULL

@@ -57,6 +57,13 @@ static void run_server_add(struct reactor *r, const struct record *record) {
   reply(r, command->reply_to, record->id, &answer);
 }
 
+static void run_web_unlisten(struct reactor *r, const struct record *record) {
+  const struct command_unlisten *command = (const struct command_unlisten *)record->payload;
+  struct web *w = web_find(r, command->web);
+  if (w) web_unlisten(w);
+  reply(r, command->reply_to, record->id, &(struct event_reply){.ok = true});
+}
+
 static void run_web_stop(struct reactor *r, const struct record *record) {
   const struct command_close_server *command = (const struct command_close_server *)record->payload;
   struct web *w = web_find(r, record->id);
@@ -162,6 +169,7 @@ static void run(struct reactor *r, struct record *record) {
   switch ((enum command_type)record->type) {
   case COMMAND_WEB_START: run_web_start(r, record); return;
   case COMMAND_WEB_UPDATE: run_web_update(r, record); return;
+  case COMMAND_WEB_UNLISTEN: run_web_unlisten(r, record); return;
   case COMMAND_WEB_STOP: run_web_stop(r, record); return;
   case COMMAND_SERVER_ADD: run_server_add(r, record); return;
   case COMMAND_SERVER_CLOSE: run_server_close(r, record); return;

@@ -15,8 +15,13 @@ static struct server *server_of(struct list *node) {
   return LIST_ENTRY(node, struct server, node);
 }
 
+// Who has seen a 1001 from another reactor gets no further here.
+static bool is_closing(const struct endpoint *e) {
+  return e->is_closing || atomic_load(&e->group->is_closing);
+}
+
 static bool matches(const struct endpoint *e, struct span path) {
-  return !e->is_closing && http_pattern_match(e->pattern, path, NULL, NULL, NULL) == 1;
+  return !is_closing(e) && http_pattern_match(e->pattern, path, NULL, NULL, NULL) == 1;
 }
 
 struct endpoint *endpoint_route(const struct web *w, struct span path) {
@@ -46,7 +51,7 @@ struct server *endpoint_pick(struct endpoint *e) {
 static struct endpoint *find_equal(const struct web *w, const struct http_pattern *pattern) {
   for (struct list *i = w->endpoints.next; i != &w->endpoints; i = i->next) {
     struct endpoint *e = endpoint_of(i);
-    if (!e->is_closing && http_pattern_compare(pattern, e->pattern) == 0) return e;
+    if (!is_closing(e) && http_pattern_compare(pattern, e->pattern) == 0) return e;
   }
   return NULL;
 }
@@ -73,7 +78,7 @@ static struct endpoint *insert_new(struct web *w, struct http_pattern *pattern,
                                    struct server_group *group) {
   struct list *at = w->endpoints.next;
   for (; at != &w->endpoints; at = at->next) {
-    if (endpoint_of(at)->is_closing) continue;
+    if (is_closing(endpoint_of(at))) continue;
     if (http_pattern_compare(pattern, endpoint_of(at)->pattern) <= 0) break;
   }
   struct endpoint *e = mem_zalloc(sizeof *e);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 #include "base/mem.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
@@ -14,8 +15,13 @@ static struct web *web_of(struct listener *l) {
   return LIST_ENTRY(l, struct web, listener);
 }
 
+// Who has seen a 1001 from another reactor gets no further here.
 static void on_accept(struct listener *l, int fd, const struct address *peer) {
-  conn_accept(web_of(l), fd, peer);
+  struct web *w = web_of(l);
+  if (atomic_load(&w->group->is_stopped))
+    close(fd);
+  else
+    conn_accept(w, fd, peer);
 }
 
 static void on_listener_closed(struct listener *l) {
@@ -69,7 +75,7 @@ static bool may_join(const struct web *w, const struct web_config *config) {
 static struct web *find_joined(struct reactor *r, const struct command_web *command) {
   for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
     struct web *w = LIST_ENTRY(i, struct web, node);
-    if (w->is_stopped) continue;
+    if (w->is_stopped || atomic_load(&w->group->is_stopped)) continue;
     if (r->index == 0 ? may_join(w, command->config) : w->group == command->group) return w;
   }
   return NULL;
@@ -131,6 +137,7 @@ static struct web *open_web(struct reactor *r, const struct command_web *command
   list_init(&w->members);
   list_init(&w->endpoints);
   list_init(&w->conns);
+  w->listener.fd = -1;
   w->listener.on_accept = on_accept;
   w->listener.on_closed = on_listener_closed;
   int result = open_root(w->config, &w->root, err);
@@ -199,14 +206,18 @@ static void close_idle(struct web *w) {
   }
 }
 
+void web_unlisten(struct web *w) {
+  atomic_store(&w->group->is_stopped, true);
+  if (w->listener.fd >= 0) listener_close(&w->listener);
+}
+
 void web_stop(struct web *w, uint64_t stopper) {
   w->is_stopped = true;
-  atomic_store(&w->group->is_stopped, true);
   for (struct list *i = w->members.next; i != &w->members; i = i->next) {
     struct web_member *m = LIST_ENTRY(i, struct web_member, node);
     if (m->id != stopper) batch_push(&m->lane->batch, EVENT_WEB_STOPPED, m->id, 0);
   }
-  if (w->is_listening) listener_close(&w->listener);
+  web_unlisten(w);
   close_idle(w);
 }
 

@@ -45,6 +45,9 @@ void web_start(struct reactor *r, const struct command_web *command, struct even
 // Changes what can change live. Takes the reference. 0, or negative with *err: nothing changed.
 int web_update(struct reactor *r, struct web_config *config, struct err *err);
 
+// Stops listening at once; web_stop must follow.
+void web_unlisten(struct web *w);
+
 // Stops listening at once and ends its plain HTTP connections when their response is out; tells
 // the members but that of the id `stopper`. web_close_servers must follow.
 void web_stop(struct web *w, uint64_t stopper);

@@ -132,6 +132,18 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
   return true;
 }
 
+// One reactor alone closes its port before its connections.
+static void stop_listening(struct runtime *rt, const struct webserver *web) {
+  for (unsigned i = 0; i < rt->reactor_count && rt->reactor_count > 1; i++) {
+    uint64_t number = ++rt->last_call;
+    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_WEB_UNLISTEN, number,
+                                  sizeof(struct command_unlisten));
+    *(struct command_unlisten *)r->payload =
+        (struct command_unlisten){.web = web->id, .reply_to = rt->mailbox};
+    runtime_call(rt, number);
+  }
+}
+
 static void note_stopped(struct runtime *rt, struct webserver *web) {
   for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
     struct wss *wss = LIST_ENTRY(i, struct wss, node);
@@ -145,6 +157,7 @@ static void note_stopped(struct runtime *rt, struct webserver *web) {
 
 void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout) {
   if (!web->is_running) return;
+  stop_listening(rt, web);
   stop_reactors(rt, web, rt->reactor_count, timeout);
   note_stopped(rt, web);
 }
