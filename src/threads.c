@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "crew/crew.h"
+#include "estimator.h"
 #include "mailbox/batch.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
@@ -38,7 +39,8 @@ struct threads {
   unsigned workers_started; // the first ones
   struct crew **crews;      // the reactors', then the workers'; or one for both
   unsigned crew_count;
-  unsigned crews_started; // the first ones
+  unsigned crews_started;      // the first ones
+  struct estimator *estimator; // of --estimate, else NULL
   uv_loop_t loop;
   uv_signal_t interrupt, terminate, hangup;
   uv_async_t news; // sent by workers, after they have changed what is below
@@ -116,8 +118,15 @@ static void on_worker_end(void *context, int exit_code) {
   int none = 0;
   atomic_compare_exchange_strong(&t->exit_code, &none, exit_code);
   if (exit_code != 0) atomic_store(&t->is_over, true);
+  if (t->estimator) estimator_abandon(t->estimator);
   atomic_fetch_sub(&t->running, 1);
   uv_async_send(&t->news);
+}
+
+// A worker's thread.
+static void on_survey(void *context, struct survey *survey) {
+  struct threads *t = context;
+  estimator_answer(t->estimator, survey);
 }
 
 // The loop that waits for it ----------------------------------------------------------------------
@@ -173,8 +182,10 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .host = o->host,
       .port = o->port,
       .root = o->root,
+      .on_free_ports = o->estimate,
       .on_stop = on_worker_stop,
       .on_end = on_worker_end,
+      .on_survey = on_survey,
       .context = t,
   };
   t->workers = mem_zalloc(count * sizeof *t->workers);
@@ -216,7 +227,8 @@ static bool start(struct threads *t) {
     if (has_worker) atomic_fetch_sub(&t->running, 1);
     return false;
   }
-  return true;
+  return !t->estimator ||
+         estimator_start(t->estimator, worker_mailbox(t->workers[0]), on_worker_stop, t);
 }
 
 // Runs all threads to the workers' end. The workers go first: while they live, they may wait for a
@@ -233,6 +245,8 @@ static void run(struct threads *t) {
     reactor_quit(t->reactors[i]);
   for (unsigned i = 0; i < t->crews_started; i++)
     crew_join(t->crews[i]);
+  if (t->estimator && estimator_join(t->estimator) != 0 && t->exit_code == 0)
+    t->exit_code = EXIT_FAILURE;
   close_loop(t);
 }
 
@@ -253,6 +267,7 @@ static void free_threads(struct threads *t) {
     reactor_free(t->reactors[i]);
   for (unsigned i = 0; i < t->worker_count; i++)
     worker_free(t->workers[i]);
+  estimator_free(t->estimator);
   mem_free(t->reactors);
   mem_free(t->mailboxes);
   mem_free(t->workers);
@@ -262,8 +277,10 @@ static void free_threads(struct threads *t) {
 int threads_run(const struct options *options, const char *program) {
   struct threads t = {.pool = {.id = 1}};
   struct err err;
+  if (options->estimate) t.estimator = estimator_new(options);
+  unsigned workers = options->estimate ? 1 : options->workers; // the others are like the first
   if (open_reactors(&t, options->io_threads, &err) == 0 &&
-      open_workers(&t, options, program, options->workers, &err) == 0) {
+      open_workers(&t, options, program, workers, &err) == 0) {
     open_crews(&t);
     run(&t);
     log_counters(&t);

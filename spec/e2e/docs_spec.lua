@@ -206,6 +206,11 @@ function COMMANDS.luaws(words, said, files)
   end
   local folder = server.folder(files)
   local path = files[script] and folder .. "/" .. script or script
+  if options[1] and options[1]:find("^%-%-estimate") then -- it ends by itself
+    local child = process.run(BIN, { options[1], path }, 60)
+    assert.equal(0, child.code, child.stderr)
+    return
+  end
   local s = server.startFile(path, { args = options, scriptArgs = rest, cwd = files[script] and folder or nil })
   if said:match("^luaws: ") then
     local expected = said:gsub(":%d+", ":" .. s.port)
@@ -548,14 +553,14 @@ describe("README.md", function()
   it("lists the options of --help, with their defaults", function()
     local help = process.run(BIN, { "--help" }).stdout
     local offered, documented = {}, {}
-    for option, value in help:gmatch("\n  (%-%-?[%a-]+) ?(%u*)") do
+    for option, value in help:gmatch("\n  (%-%S+) ?(%u*)") do
       offered[value == "" and option or option .. " " .. value] = true
     end
     for _, row in ipairs(tableUnder(markdown.read("README.md"), "The command line").rows) do
       for _, code in ipairs(markdown.codes(row[1])) do
         documented[code] = true
         local default = row[3]:gsub("`", "")
-        local line = help:match("\n  " .. code:gsub("%-", "%%-") .. "[^\n]*")
+        local line = help:match("\n  " .. code:gsub("%p", "%%%0") .. "[^\n]*")
         if line and default ~= "" then assert.truthy(line:find("(" .. default .. ")", 1, true), line) end
       end
     end
@@ -574,7 +579,7 @@ describe(TOUR, function()
       built[name] = (rest:match("LAYERS ([%l%s]-)%s*%u") or rest:match("LAYERS ([%l%s]+)$") or "-"):gsub("%s+", ", ")
     end
     for _, row in ipairs(tableUnder(page, "Layers").rows) do
-      if row[1] ~= "main.c, threads.c" then told[row[1]] = row[3] end
+      if not row[1]:find("main.c", 1, true) then told[row[1]] = row[3] end
     end
     assert.same(built, told)
   end)

@@ -29,6 +29,10 @@ void log_configure(enum log_level level, enum log_format format) {
   output_format = format;
 }
 
+void log_set_level(enum log_level level) {
+  atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
+}
+
 bool log_enabled(enum log_level level) {
   return (int)level >= atomic_load_explicit(&threshold, memory_order_relaxed);
 }

@@ -24,6 +24,9 @@ struct log_field {
 // Before the threads start.
 void log_configure(enum log_level level, enum log_format format);
 
+// At any time, as far as entries of other threads may already be on their way.
+void log_set_level(enum log_level level);
+
 bool log_enabled(enum log_level level);
 bool log_is_json(void);
 

@@ -23,6 +23,8 @@ const char *const OPTIONS_HELP_TEXT =
     "  --log-level LEVEL    debug, info, warn, error or off (info)\n"
     "  --log-format FORMAT  text or json (text)\n"
     "  -e CODE              runs CODE before the script, or alone\n"
+    "  --estimate[=QUERY]   measures what idle connections cost in memory, and ends;\n"
+    "                       they ask for the servers' paths, with ?QUERY behind\n"
     "  --version            prints versions\n"
     "  --help               prints this\n"
     "\n"
@@ -110,6 +112,13 @@ static int add_code(struct options *o, const char *value, struct err *err) {
   return 0;
 }
 
+static int set_estimate(struct options *o, const char *value, struct err *err) {
+  (void)err;
+  o->estimate = true;
+  o->query = value;
+  return 0;
+}
+
 static int set_version(struct options *o, const char *value, struct err *err) {
   (void)value;
   (void)err;
@@ -124,23 +133,26 @@ static int set_help(struct options *o, const char *value, struct err *err) {
   return 0;
 }
 
+enum value { NO_VALUE, VALUE, VALUE_OR_NOT };
+
 static const struct option {
   const char *name;
-  bool has_value;
+  enum value wants;
   int (*set)(struct options *o, const char *value, struct err *err);
 } OPTIONS[] = {
-    {"--host", true, set_host},
-    {"--port", true, set_port},
-    {"--root", true, set_root},
-    {"--io-threads", true, set_io_threads},
-    {"--workers", true, set_workers},
-    {"--log-level", true, set_level},
-    {"--log-format", true, set_format},
-    {"-e", true, add_code},
-    {"--version", false, set_version},
-    {"--help", false, set_help},
-    {"-h", false, set_help},
-    {"-v", false, set_version},
+    {"--host", VALUE, set_host},
+    {"--port", VALUE, set_port},
+    {"--root", VALUE, set_root},
+    {"--io-threads", VALUE, set_io_threads},
+    {"--workers", VALUE, set_workers},
+    {"--log-level", VALUE, set_level},
+    {"--log-format", VALUE, set_format},
+    {"-e", VALUE, add_code},
+    {"--estimate", VALUE_OR_NOT, set_estimate},
+    {"--version", NO_VALUE, set_version},
+    {"--help", NO_VALUE, set_help},
+    {"-h", NO_VALUE, set_help},
+    {"-v", NO_VALUE, set_version},
 };
 
 enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS };
@@ -168,10 +180,10 @@ static int take_option(struct options *o, char ***at, struct err *err) {
     err_set(err, ERR_LUAW, 2, "unknown option '%s'", word);
     return ERR_INVALID;
   }
-  if (option->has_value && !value) value = *(*at) ? *(*at)++ : NULL;
-  if (option->has_value != (value != NULL)) {
+  if (option->wants == VALUE && !value) value = *(*at) ? *(*at)++ : NULL;
+  if (option->wants != VALUE_OR_NOT && (option->wants == VALUE) != (value != NULL)) {
     err_set(err, ERR_LUAW, 2, "option '%s' %s", option->name,
-            option->has_value ? "wants a value" : "takes no value");
+            option->wants == VALUE ? "wants a value" : "takes no value");
     return ERR_INVALID;
   }
   return option->set(o, value, err);

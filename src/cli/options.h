@@ -3,6 +3,7 @@
 
 // The command line, parsed. Pure but for memory.
 
+#include <stdbool.h>
 #include "base/err.h"
 #include "base/log.h"
 
@@ -15,6 +16,8 @@ struct options {
   const char *root;    // NULL: not given
   unsigned io_threads; // 1-64
   unsigned workers;    // 1-64
+  bool estimate;       // measure memory, then end
+  const char *query;   // what the estimate's clients ask with, NULL: nothing
   enum log_level log_level;
   enum log_format log_format;
   char *code;         // of all -e, NULL: none; freed by options_deinit

@@ -34,6 +34,7 @@ enum event_type {
   EVENT_SERVER_CLOSING, // server id: another member has closed it
   EVENT_SERVER_CLOSED,  // server id: its last connection's CLOSED has been told
   EVENT_STOP,           // -: struct event_stop. From main: shut down cleanly
+  EVENT_SURVEY,         // -: -. From main: collect garbage, and tell worker_options.on_survey
 };
 
 #define EVENT_BINARY 1 // record.flags of EVENT_MESSAGE

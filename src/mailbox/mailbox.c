@@ -90,9 +90,10 @@ static struct block *pop_spare(struct mailbox *mb, size_t size) {
 struct block *mailbox_block(struct mailbox *mb, size_t size) {
   pthread_mutex_lock(&mb->lock);
   struct block *b = pop_spare(mb, size);
+  if (size < MAILBOX_BLOCK_SIZE) size = MAILBOX_BLOCK_SIZE;
+  if (!b) mb->stats.bytes += size;
   pthread_mutex_unlock(&mb->lock);
   if (b) return b;
-  if (size < MAILBOX_BLOCK_SIZE) size = MAILBOX_BLOCK_SIZE;
   b = mem_alloc(sizeof *b + size);
   b->next = NULL;
   b->capacity = size;
@@ -257,6 +258,7 @@ static void reset_signal(struct mailbox *mb) {
 // Lock held.
 static void keep_or_free(struct mailbox *mb, struct block *block) {
   if (mb->spares >= SPARES_MAX || mb->spare_bytes + block->capacity > SPARE_BYTES_MAX) {
+    mb->stats.bytes -= block->capacity;
     mem_free(block);
     return;
   }

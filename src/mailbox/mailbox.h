@@ -35,6 +35,7 @@ struct mailbox_stats {
   uint64_t records;  // in them
   uint64_t wakeups;  // writes to the wake-up descriptor
   uint64_t recycled; // posted blocks that were used before
+  uint64_t bytes;    // of all its blocks that there are now, full and empty
 };
 
 // NULL when the system has no descriptor left; errno says why.

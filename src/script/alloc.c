@@ -63,6 +63,7 @@ static inline void *allocate(struct alloc *a, size_t size) {
 static inline void release(struct alloc *a, void *p, size_t size) {
   a->used -= size;
   if (size > POOL_MAX) {
+    a->taken -= size;
     free(p);
     return;
   }
@@ -87,6 +88,7 @@ static void *carve(struct alloc *a, size_t class) {
   size_t size = (class + 1) * ALLOC_STEP;
   if ((size_t)(a->end - a->at) < size) {
     struct alloc_chunk *chunk = mem_alloc(CHUNK_SIZE);
+    a->taken += CHUNK_SIZE;
     chunk->next = a->chunks;
     a->chunks = chunk;
     a->at = chunk->data;
@@ -100,7 +102,9 @@ static void *carve(struct alloc *a, size_t class) {
 // What is large, or the first of its class for a while.
 static void *allocate_rarely(struct alloc *a, size_t size) {
   void *p = size > POOL_MAX ? malloc(size) : carve(a, class_of(size));
-  if (p) a->used += size;
+  if (!p) return NULL;
+  a->used += size;
+  if (size > POOL_MAX) a->taken += size;
   return p;
 }
 
@@ -113,7 +117,9 @@ static void *move(struct alloc *a, void *p, size_t old_size, size_t size) {
   void *moved;
   if (old_size > POOL_MAX && size > POOL_MAX) {
     moved = realloc(p, size);
-    if (moved) a->used += size - old_size;
+    if (!moved) return NULL;
+    a->used += size - old_size;
+    a->taken += size - old_size;
     return moved;
   }
   moved = allocate(a, size);

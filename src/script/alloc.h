@@ -19,7 +19,8 @@ struct alloc {
   struct alloc_chunk *chunks;
   char *at; // what is left of the newest chunk
   char *end;
-  size_t used; // bytes that Lua holds
+  size_t used;  // bytes that Lua holds
+  size_t taken; // bytes that malloc has given for them
   size_t cap;
   size_t limit; // the cap, or none
 };

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "script/link.h"
+#include "script/survey.h"
 #include "script/task.h"
 #include "script/webserver.h"
 #include "script/wss.h"
@@ -58,6 +59,7 @@ static void dispatch(struct runtime *rt, const struct record *record) {
   case EVENT_STOP:
     runtime_stop(rt, ((const struct event_stop *)record->payload)->exit_code);
     return;
+  case EVENT_SURVEY: survey_tell(rt); return;
   case EVENT_REPLY: return; // runtime_call has had it
   }
 }

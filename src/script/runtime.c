@@ -222,6 +222,7 @@ static void end(struct runtime *rt) {
 }
 
 static void on_main_done(struct runtime *rt, struct task *t, bool ok) {
+  rt->is_loaded = true;
   if (ok) return;
   lua_pop(rt->L, 1);
   if (t->is_refused) return;

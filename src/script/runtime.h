@@ -101,6 +101,7 @@ struct runtime {
   uv_timer_t loop_timer;
   bool has_loop;
 
+  bool is_loaded; // the main chunk has returned
   bool collected; // a cycle of the garbage collector has ended (vm.c)
   enum phase phase;
   int exit_code;

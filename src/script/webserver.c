@@ -17,6 +17,7 @@
 #include "script/wss.h"
 
 #define UNIX_PREFIX "unix:"
+#define LOOPBACK    "127.0.0.1"
 
 static const struct web_config DEFAULTS = {
     .port = 8080,
@@ -62,7 +63,7 @@ struct webserver *webserver_new(lua_State *L) {
   web->id = ++runtime_of(L)->last_id;
   web->ordinal = ++runtime_of(L)->last_web;
   web->settings = copy_config(&DEFAULTS);
-  web->settings->host = mem_dup("127.0.0.1", strlen("127.0.0.1"));
+  web->settings->host = mem_dup(LOOPBACK, strlen(LOOPBACK));
   return web;
 }
 
@@ -176,12 +177,14 @@ void webserver_on_stopped(struct runtime *rt, uint64_t id) {
 }
 
 const char *webserver_host(const struct runtime *rt, const struct webserver *web) {
+  if (rt->options->on_free_ports) return LOOPBACK;
   bool is_set = web->is_default && rt->options->host;
   return is_set ? rt->options->host : web->settings->host;
 }
 
 // What is asked for; may be 0.
 static uint16_t wanted_port(const struct runtime *rt, const struct webserver *web) {
+  if (rt->options->on_free_ports) return 0;
   bool is_set = web->is_default && rt->options->port >= 0;
   return is_set ? (uint16_t)rt->options->port : web->settings->port;
 }

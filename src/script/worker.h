@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "base/survey.h"
 #include "mailbox/mailbox.h"
 
 struct worker; // private
@@ -35,10 +36,14 @@ struct worker_options {
   const char *host;
   int port;
   const char *root; // relative to the working directory
+  // Every web server listens on a free port of 127.0.0.1, whatever script and command line say.
+  bool on_free_ports;
   // Called in the worker's thread: when it begins to end, because its script wants that or has
   // failed to start, or it has been told to; and when it has ended, with its exit code.
   void (*on_stop)(void *context);
   void (*on_end)(void *context, int exit_code);
+  // EVENT_SURVEY's answer, in the worker's thread; takes the survey over. May be NULL.
+  void (*on_survey)(void *context, struct survey *survey);
   void *context;
 };
 
