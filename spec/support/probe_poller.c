@@ -213,5 +213,9 @@ int probe_open_poller(lua_State *L) {
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
   luaL_newlib(L, functions);
+#ifdef POLLER_EPOLL
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, "isEpoll");
+#endif
   return 1;
 }
