@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,9 +40,9 @@ static void remove_stale_socket(const struct address *a) {
   if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !is_alive(a)) unlink(path);
 }
 
-static void switch_on(int fd, int option) {
+static void switch_on(int fd, int level, int option) {
   int on = 1;
-  setsockopt(fd, SOL_SOCKET, option, &on, sizeof on);
+  setsockopt(fd, level, option, &on, sizeof on);
 }
 
 // SO_REUSEPORT would let several processes share a port by mistake. So the first socket is bound
@@ -50,10 +51,12 @@ static int bind_to(int fd, const struct address *a, enum listener_share share) {
   if (a->storage.ss_family == AF_UNIX)
     remove_stale_socket(a);
   else
-    switch_on(fd, SO_REUSEADDR);
-  if (share == LISTENER_NEXT) switch_on(fd, SO_REUSEPORT);
+    switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
+  if (share == LISTENER_NEXT) switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
   if (bind(fd, (const struct sockaddr *)&a->storage, a->size) != 0) return -1;
-  if (share == LISTENER_FIRST) switch_on(fd, SO_REUSEPORT);
+  if (share == LISTENER_FIRST) switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
+  // What is accepted inherits it: a call less for each connection.
+  if (a->storage.ss_family != AF_UNIX) switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
   return 0;
 }
 

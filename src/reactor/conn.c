@@ -6,8 +6,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
@@ -53,9 +51,6 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
     mem_free(c);
     return;
   }
-  // Fails for unix sockets, which have no such delay.
-  int on = 1;
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   c->transport = &c->tcp.transport;
   c->reactor = w->reactor;
   c->web = w;
