@@ -89,10 +89,10 @@ describe("a poller", function()
   end)
 
   epoll("stops when halted, and goes on with the rest alone", function()
-    for i = 1, 3 do p:write(i, "x") end
+    for i = 1, 2 do p:write(i, "x") end
     p:halts(true)
-    local reports = { p:turn()[1], p:resume()[1], p:resume()[1] }
-    assert.same({ "read 1", "read 2", "read 3" }, sorted(reports))
+    local reports = { p:turn()[1], p:resume()[1] }
+    assert.same({ "read 1", "read 2" }, sorted(reports))
     assert.same({}, p:resume())
     assert.same({}, p:turn())
   end)
