@@ -224,6 +224,54 @@ describe("event.request", function()
     for _, path in ipairs({ "/a", "/b", "/c" }) do client.open(s, path) end
     s:expectLines("1 1 /a true", "2 2 /b true", "3 3 /c true")
   end)
+
+  it("is garbage, with all that is in it, as soon as the script lets go of it, and so are other events", function()
+    -- Says what is left of what handlers have seen of a connection, once another task runs.
+    local script = [[
+      local seen = setmetatable({}, { __mode = "k" })
+      local function see(event)
+        seen[event] = event.type
+        for key, value in pairs(event.request or {}) do
+          if type(value) == "table" then seen[value] = key end
+        end
+        seen[event.request or event] = event.request and "request" or event.type
+      end
+      local function sayWhatIsLeft()
+        collectgarbage()
+        collectgarbage()
+        local left = {}
+        for _, name in pairs(seen) do left[#left + 1] = name end
+        table.sort(left)
+        say(#left, table.unpack(left))
+      end
+      serve(nil, { path = "/:room" }, {
+        onConnection = function(_, _, event)
+          see(event)
+          return {
+            %s
+            onOpen = function(_, _, event) see(event) end,
+            onMessage = function(_, _, event)
+              see(event)
+              luaws.after(0, sayWhatIsLeft)
+            end,
+          }
+        end,
+      })
+    ]]
+    for kept, expected in pairs({
+      [""] = "0",
+      ["request = event.request,"] = "5 headers params protocols query request",
+      ["room = event.request.params,"] = "1 params",
+      ["event = event,"] = "6 connection headers params protocols query request",
+    }) do
+      local s = server.start(script:format(kept), { workers = 1 })
+      local c = client.open(s, "/kitchen?a=b")
+      c:send("go")
+      s:expectLines(expected)
+      c:drop()
+      s:stop()
+    end
+  end)
 end)
 
 describe("subprotocols", function()
