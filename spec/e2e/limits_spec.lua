@@ -240,10 +240,10 @@ describe("pingInterval and pongTimeout", function()
       local n = 0
       serve({ onMessage = function(_, ws, event)
         n = n + 1
-        if n == 1 then luaws.sleep(1) end
+        if n == 1 then luaws.sleep(1.5) end
         if n == 40 then ws:send "all" end
       end, onTerminate = function(_, _, event) say("terminate", event.code) end },
-      { pingInterval = 0.1, pongTimeout = 0.1 })
+      { pingInterval = 0.3, pongTimeout = 0.3 })
     ]])
     local c = client.open(s, "/")
     c:write(client.frame({ opcode = client.BINARY, payload = ("x"):rep(100000) }):rep(40))
