@@ -218,7 +218,7 @@ int wss_new(lua_State *L) {
   wss->ref = LUA_NOREF;
   read_options(L, wss);
   struct err err;
-  bool is_first;
+  bool is_first = false;
   bool is_added = rt->phase == PHASE_RUNNING &&
                   (wss->web->is_running || webserver_start(L, wss->web, 4, &err)) &&
                   add(rt, wss, &is_first, &err);
