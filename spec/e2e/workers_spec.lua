@@ -238,6 +238,26 @@ describe("the end", function()
     end
   end)
 
+  it("of a server shows in the other workers before their connections have ended", function()
+    local s = server.start([[
+      serve({
+        onOpen = function(_, ws)
+          ws:send(tostring(luaws.workerIndex))
+          luaws.every(0.005, function(timer)
+            if ws.status == "Connected" then return end
+            timer:cancel()
+            say(luaws.workerIndex, ws.status, select(2, ws:send "too late"))
+          end)
+        end,
+        onMessage = function(_, ws) ws.wss:terminate() end,
+      }, { closeTimeout = 60 })
+    ]], { workers = 2, ioThreads = 2 })
+    local clients = openMany(s, 2) -- which answer no close frame before it is told
+    clients[1]:send("close")
+    assert.same({ "1 Closing closed", "2 Closing closed" }, sortedLines(s, 2))
+    for _, c in ipairs(clients) do c:expectClose(1001) end
+  end)
+
   it("of a web server is that of all workers'", function()
     local s = server.start([[
       local web = luaws.WebServer.new { port = 0 }
@@ -318,6 +338,64 @@ describe("the end", function()
       c:send("who?")
       assert.equal("2", (c:receive()))
     end
+  end)
+end)
+
+describe("servers", function()
+  it("may come and go in all workers at once", function()
+    local child = server.run([[
+      local luaws = require "luaws"
+      local ROUNDS = 40
+      math.randomseed(luaws.workerIndex)
+
+      -- Another worker may have stopped the web server between its start and this.
+      local function make(handler, options)
+        while true do
+          local ok, wss = pcall(luaws.WebSocketServer.new, handler, options)
+          if ok then return wss end
+          assert(wss:find "the web server is not running", wss)
+          luaws.sleep(0.001)
+        end
+      end
+
+      local left, ended = ROUNDS, 0
+
+      local function finish()
+        ended = ended + 1
+        if ended == 2 then luaws.webServer:stop() end
+      end
+
+      local handler = { onConnection = function() end }
+
+      local function start()
+        local wss = make(handler, { path = "/a" })
+        luaws.after(math.random() / 500, function() wss:terminate() end)
+      end
+
+      function handler.onTerminate()
+        left = left - 1
+        if left == 0 then return finish() end
+        if math.random(2) == 1 then luaws.sleep(math.random() / 1000) end
+        start()
+      end
+
+      start()
+      luaws.spawn(function()
+        local web = luaws.WebServer.new { port = 0 }
+        for _ = 1, ROUNDS do
+          local ok, why = web:start()
+          assert(ok or why:find "not running", why)
+          pcall(luaws.WebSocketServer.new, { onConnection = print }, { web = web, path = "/b" })
+          luaws.sleep(math.random() / 1000)
+          web:stop()
+        end
+        print "done"
+        finish()
+      end)
+    ]], { workers = WORKERS, ioThreads = 3, timeout = 30 })
+    assert.equal(0, child.code, child.stderr)
+    assert.equal(WORKERS, countLines(child.stdout, "done\n"), child.stderr)
+    assert.equal("", (child.stderr:gsub("luaws: serving [^\n]*\n", "")))
   end)
 end)
 

@@ -60,7 +60,6 @@ struct webserver *webserver_new(lua_State *L) {
   struct webserver *web = object_new(L, &WEBSERVER_CLASS, sizeof *web, WEBSERVER_USER_VALUES);
   list_init(&web->node);
   web->ref = LUA_NOREF;
-  web->id = ++runtime_of(L)->last_id;
   web->ordinal = ++runtime_of(L)->last_web;
   web->settings = copy_config(&DEFAULTS);
   web->settings->host = mem_dup(LOOPBACK, strlen(LOOPBACK));
@@ -106,6 +105,7 @@ static bool start_reactors(struct runtime *rt, struct webserver *web, bool *is_f
 bool webserver_start(lua_State *L, struct webserver *web, int index, struct err *err) {
   struct runtime *rt = runtime_of(L);
   bool is_first;
+  web->id = ++rt->last_id; // what still comes about an earlier run is none of this one's business
   web->settings->has_handler = has_handler(L, index);
   if (!start_reactors(rt, web, &is_first, err)) return false;
   web->is_running = true;

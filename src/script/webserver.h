@@ -17,7 +17,7 @@ enum { WEBSERVER_HANDLER = 1, WEBSERVER_USER_VALUES = 1 };
 struct webserver {
   struct object object;
   struct list node;            // on runtime.webservers while it runs
-  uint64_t id;                 // unique in the process
+  uint64_t id;                 // unique in the process, a new one for each start
   unsigned ordinal;            // 1, 2, ... in this worker
   struct web_config *settings; // as the script has set them
   struct web_config *draft;    // settings being read: owned here because reading may raise
