@@ -33,6 +33,7 @@ static const struct line LINES[] = {
     {"echo64k", "echo", 65536, 10, 10, 1, 1, 40},
     {"json", "json", 0, 100, 100, 4, 4, 20},
     {"broadcast", "broadcast", 64, 100, 1, 8, 8, 24},
+    {"publish", "publish", 64, 100, 1, 8, 8, 24},
     {"foreach", "foreach", 64, 100, 1, 8, 8, 24},
     {"connect", "echo", 0, 100, 0, 0, 0, 20},
 };

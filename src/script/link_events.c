@@ -138,7 +138,12 @@ static void tell_error(struct runtime *rt, struct link *link,
   task_run(rt, t);
 }
 
-static void tell_bad_json(struct runtime *rt, struct link *link, const char *why) {
+// The reason is at the top of the main stack.
+static void tell_bad_json(struct runtime *rt, struct link *link) {
+  char why[ERR_TEXT_MAX];
+  strncpy(why, lua_tostring(rt->L, -1), sizeof why - 1);
+  why[sizeof why - 1] = '\0';
+  lua_pop(rt->L, 1);
   struct err e;
   err_set(&e, ERR_LUAW, ERR_CODE_BAD_JSON, "a message is no JSON: %s", why);
   failure_push(rt, &e, LOG_DEBUG, link, NULL);
@@ -162,12 +167,7 @@ static void start_message(struct runtime *rt, struct link *link, const struct re
   bool is_object = link->wss->data == WSS_OBJECT;
   if (is_object && !json_decode(rt->L, data, record->length)) {
     link_credit(rt, link, cost);
-    lua_State *L = rt->L;
-    char why[ERR_TEXT_MAX];
-    strncpy(why, lua_tostring(L, -1), sizeof why - 1);
-    why[sizeof why - 1] = '\0';
-    lua_pop(L, 1);
-    tell_bad_json(rt, link, why);
+    tell_bad_json(rt, link);
     return;
   }
   struct task *t = begin(rt, link, CALL_MESSAGE, "onMessage", on_message_done);

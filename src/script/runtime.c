@@ -37,7 +37,7 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
                          .last_id = (uint64_t)options->index << WORKER_SHIFT,
                          .now = clock_ms()};
   rt->inbox_last = &rt->inbox;
-  struct list *lists[] = {&rt->ready, &rt->waiting, &rt->idle,      &rt->held,
+  struct list *lists[] = {&rt->ready, &rt->waiting, &rt->held,
                           &rt->wsses, &rt->timers,  &rt->webservers};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     list_init(lists[i]);

@@ -76,7 +76,7 @@ struct runtime {
   struct task *current; // the one that is running, NULL at the top of the loop
   struct list ready;    // struct task
   struct list waiting;  // struct task
-  struct list idle;     // struct task, done
+  struct task *idle;    // done, to be used again: the latest first, whose stack is still cached
   unsigned idle_count;
   struct list held; // struct link_queue that can go on
 

@@ -19,10 +19,9 @@ static void discard(struct runtime *rt, struct task *t);
 
 struct task *task_new(struct runtime *rt, const char *what,
                       void (*on_done)(struct runtime *rt, struct task *t, bool ok), void *owner) {
-  struct task *t;
-  struct list *node = list_pop(&rt->idle);
-  if (node) {
-    t = LIST_ENTRY(node, struct task, node);
+  struct task *t = rt->idle;
+  if (t) {
+    rt->idle = t->next;
     rt->idle_count--;
   } else {
     t = mem_zalloc(sizeof *t);
@@ -67,7 +66,7 @@ void task_run(struct runtime *rt, struct task *t) {
   rt->current = NULL;
   if (status == LUA_OK) {
     t->on_done(rt, t, true);
-    lua_settop(t->co, 0);
+    if (lua_gettop(t->co) > 0) lua_settop(t->co, 0);
     recycle(rt, t);
   } else if (status != LUA_YIELD) {
     fail(rt, t, FAILURE_RAISED);
@@ -125,8 +124,11 @@ void task_kill_all(struct runtime *rt) {
 }
 
 void task_deinit_idle(struct runtime *rt) {
-  for (struct list *node; (node = list_pop(&rt->idle));)
-    discard(rt, LIST_ENTRY(node, struct task, node));
+  while (rt->idle) {
+    struct task *t = rt->idle;
+    rt->idle = t->next;
+    discard(rt, t);
+  }
 }
 
 void task_done_alone(struct runtime *rt, struct task *t, bool ok) {
@@ -160,7 +162,8 @@ static void recycle(struct runtime *rt, struct task *t) {
     discard(rt, t);
     return;
   }
-  list_push(&rt->idle, &t->node);
+  t->next = rt->idle;
+  rt->idle = t;
   rt->idle_count++;
 }
 

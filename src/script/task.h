@@ -30,6 +30,7 @@ struct task {
   lua_State *co;
   int ref;             // keeps the coroutine alive
   struct list node;    // on runtime.ready or .waiting; on itself while it runs
+  struct task *next;   // on runtime.idle
   struct deadline due; // TASK_SLEEPING: when to go on
   struct deadline end; // when to cancel it; stopped: never
   const char *what;    // "onMessage", "timer", ... for the log
