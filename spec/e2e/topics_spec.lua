@@ -438,6 +438,29 @@ describe("bufferedAmount", function()
     s:expectLines("drain 0")
   end)
 
+  it("isn't changed by publishes that go out at once", function()
+    local s = server.start([[
+      local listener
+      serve({
+        onOpen = function(_, ws)
+          if not listener then listener = ws ws:subscribe "x" end
+        end,
+        onMessage = function(_, ws, event)
+          if event.data == "check" then return say(listener:send "hi") end
+          for _ = 1, 100 do ws:publish("x", ("x"):rep(1000)) end
+        end,
+      })
+    ]])
+    local listener, talker = client.open(s, "/"), client.open(s, "/")
+    for _ = 1, 3 do
+      talker:send("go")
+      listener:receiveMany(100)
+      talker:send("check")
+      s:expectLines("true 4")
+      assert.equal("hi", listener:receive())
+    end
+  end)
+
   it("makes send refuse when a publish has filled the outbox", function()
     local s = server.start([[
       local slow
