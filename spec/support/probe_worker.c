@@ -240,6 +240,16 @@ static int push_event(lua_State *L) {
   return 0;
 }
 
+// w:slow(handle): the reactor has failed a slow consumer.
+static int push_slow(lua_State *L) {
+  struct probe_worker *p = check(L);
+  struct record *r =
+      batch_push(&p->events, EVENT_ERROR, (uint64_t)luaL_checkinteger(L, 2), sizeof(struct err));
+  r->flags = EVENT_SLOW;
+  err_set((struct err *)r->payload, ERR_LUAW, 1008, "slow consumer: told by the spec");
+  return 0;
+}
+
 // w:closed(handle, code)
 static int closed(lua_State *L) {
   struct probe_worker *p = check(L);
@@ -306,17 +316,11 @@ static int gc(lua_State *L) {
 }
 
 int probe_open_worker(lua_State *L) {
-  static const luaL_Reg METHODS[] = {{"take", take},
-                                     {"reply", send_reply},
-                                     {"connect", connect_slot},
-                                     {"event", push_event},
-                                     {"closed", closed},
-                                     {"stop", stop},
-                                     {"flush", flush},
-                                     {"takeBytes", take_bytes},
-                                     {"counters", counters},
-                                     {"join", join},
-                                     {NULL, NULL}};
+  static const luaL_Reg METHODS[] = {
+      {"take", take},         {"reply", send_reply}, {"connect", connect_slot},
+      {"event", push_event},  {"slow", push_slow},   {"closed", closed},
+      {"stop", stop},         {"flush", flush},      {"takeBytes", take_bytes},
+      {"counters", counters}, {"join", join},        {NULL, NULL}};
   luaL_newmetatable(L, WORKER);
   lua_newtable(L);
   luaL_setfuncs(L, METHODS, 0);

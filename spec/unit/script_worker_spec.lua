@@ -248,6 +248,32 @@ describe("bufferedAmount", function()
     w.left = { judge, slow }
   end)
 
+  it("of a slow consumer that the reactor has found: onError is told, and nobody fails it again", function()
+    local w = start(REPORTING)
+    local judge, slow = w:open(2)
+    w.probe:slow(slow)
+    w:messages(slow, "unheard", judge, "x")
+    local told = w:expect("SEND")
+    local expected = frame "1008,LUAW" .. frame "x"
+    assert.same({ judge, expected }, { told.id, told.payload:sub(1, #expected) })
+    w.left = { judge, slow }
+  end)
+
+  it("above maxBackpressure tells onError once, though the reactor finds the same", function()
+    local w = start(REPORTING, "{ maxBackpressure = 8 }")
+    local judge, slow = w:open(2)
+    w.probe:takeBytes(judge, 1000)
+    w:messages(slow, "12345678")
+    w:expect("SEND", frame "12345678")
+    w:expect("SEND", frame "10")
+    w:expect("FAIL")
+    w.probe:slow(slow)
+    w:messages(judge, "x")
+    w:expect("SEND", frame "closed" .. frame "closed" .. frame "1008,LUAW")
+    assert.equal(frame "x", w:expect("SEND").payload:sub(1, 3))
+    w.left = { judge, slow }
+  end)
+
   it("above maxBackpressure drops the message, with slowConsumer 'drop'", function()
     local w = start(REPORTING, "{ maxBackpressure = 8, slowConsumer = 'drop' }")
     local judge, slow = w:open(2)
