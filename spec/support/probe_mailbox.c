@@ -41,7 +41,7 @@ static int gc(lua_State *L) {
   struct probe_mailbox *p = check(L);
   if (!p->mailbox) return 0;
   batch_deinit(&p->batch);
-  mailbox_take(p->mailbox, p->taken);
+  mailbox_take(p->mailbox, mailbox_take(p->mailbox, p->taken));
   mailbox_free(p->mailbox);
   p->mailbox = NULL;
   return 0;

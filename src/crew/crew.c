@@ -9,9 +9,10 @@
 #include "base/mem.h"
 
 enum {
-  WATCH_MS = 5,     // between two looks of the worker's thread at what its stand-in is doing
-  SLOW_MS = 2,      // a turn that has taken so long is not for the reactor's thread
-  COOLDOWN_MS = 100 // nor are those that follow
+  // Between two looks of the worker's thread at what its stand-in is doing. A turn that takes so
+  // long isn't for the reactor's thread...
+  WATCH_MS = 5,
+  COOLDOWN_MS = 100 // ...nor are those that follow
 };
 
 struct crew {
@@ -52,7 +53,7 @@ static bool stand_in(struct crew *c) {
     uint64_t start = c->lent_at;
     worker_turn(c->worker);
     uint64_t now = clock_ms();
-    if (now - start >= SLOW_MS) {
+    if (now - start >= WATCH_MS) {
       c->cool_at = now + COOLDOWN_MS;
       lendable = false;
     }
