@@ -30,6 +30,7 @@ struct probe_worker {
   uint64_t next_connection;
   uint64_t server; // id of the newest one that was answered at once
   atomic_int exit_code;
+  uint64_t web;               // id of the newest one
   uint16_t asked;             // enum command_type of the last call
   struct server_group *group; // of that call, when it adds a server
   struct pool pool;
@@ -94,6 +95,7 @@ static void take_call(struct probe_worker *p, struct record *r, bool is_answered
     if (is_answered) p->server = config->id;
     server_config_unref(config);
   } else if (r->type != COMMAND_COUNT) {
+    p->web = ((struct command_web *)r->payload)->config->id;
     web_config_unref(((struct command_web *)r->payload)->config);
   }
   if (!is_answered) return;
@@ -226,9 +228,10 @@ static int connect_slot(lua_State *L) {
 
 // w:event(type, handle [, payload [, flags]]): one of those whose payload is plain.
 static int push_event(lua_State *L) {
-  static const char *const NAMES[] = {"MESSAGE", "DRAIN", "ANSWER_LATE", "SERVER_CLOSED", NULL};
+  static const char *const NAMES[] = {"MESSAGE",       "DRAIN",       "ANSWER_LATE",
+                                      "SERVER_CLOSED", "WEB_STOPPED", NULL};
   static const uint16_t TYPES[] = {EVENT_MESSAGE, EVENT_DRAIN, EVENT_ANSWER_LATE,
-                                   EVENT_SERVER_CLOSED};
+                                   EVENT_SERVER_CLOSED, EVENT_WEB_STOPPED};
   struct probe_worker *p = check(L);
   uint16_t type = TYPES[luaL_checkoption(L, 2, NULL, NAMES)];
   uint64_t id = type == EVENT_SERVER_CLOSED ? p->server : (uint64_t)luaL_checkinteger(L, 3);
@@ -248,6 +251,12 @@ static int push_slow(lua_State *L) {
   r->flags = EVENT_SLOW;
   err_set((struct err *)r->payload, ERR_LUAW, 1008, "slow consumer: told by the spec");
   return 0;
+}
+
+// w:web() -> the id of the web server that was started last
+static int get_web(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)check(L)->web);
+  return 1;
 }
 
 // w:closed(handle, code)
@@ -316,11 +325,19 @@ static int gc(lua_State *L) {
 }
 
 int probe_open_worker(lua_State *L) {
-  static const luaL_Reg METHODS[] = {
-      {"take", take},         {"reply", send_reply}, {"connect", connect_slot},
-      {"event", push_event},  {"slow", push_slow},   {"closed", closed},
-      {"stop", stop},         {"flush", flush},      {"takeBytes", take_bytes},
-      {"counters", counters}, {"join", join},        {NULL, NULL}};
+  static const luaL_Reg METHODS[] = {{"take", take},
+                                     {"reply", send_reply},
+                                     {"connect", connect_slot},
+                                     {"event", push_event},
+                                     {"slow", push_slow},
+                                     {"web", get_web},
+                                     {"closed", closed},
+                                     {"stop", stop},
+                                     {"flush", flush},
+                                     {"takeBytes", take_bytes},
+                                     {"counters", counters},
+                                     {"join", join},
+                                     {NULL, NULL}};
   luaL_newmetatable(L, WORKER);
   lua_newtable(L);
   luaL_setfuncs(L, METHODS, 0);

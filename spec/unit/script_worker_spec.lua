@@ -443,6 +443,34 @@ describe("a call that blocks", function()
   end)
 end)
 
+describe("a web server that another worker has stopped", function()
+  it("may be started again, and hears nothing more of its earlier run", function()
+    local w = start [[(function()
+      local web = luaws.WebServer.new { port = 0 }
+      return { onMessage = function(_, ws, event)
+        if event.data == "start" then assert(web:start()) end
+        ws:send(tostring(web.isRunning))
+      end }
+    end)()]]
+    local a = w:open(1)
+    local function tell(text, expected)
+      w:messages(a, text)
+      local command = w:await("SEND")
+      assert.equal(frame(expected), command.payload)
+    end
+    tell("start", "true")
+    local first = w.probe:web()
+    w.probe:event("WEB_STOPPED", first)
+    tell("look", "false")
+    tell("start", "true")
+    w.probe:event("WEB_STOPPED", first) -- by another reactor
+    tell("look", "true")
+    w.probe:event("WEB_STOPPED", w.probe:web())
+    tell("look", "false")
+    w.left = { a }
+  end)
+end)
+
 describe("the end of a worker", function()
   it("comes by itself when nothing is left", function()
     local w = probe.worker.start "x = 1"
