@@ -1,22 +1,12 @@
 -- The machine that is measured on: which cores there are and who uses them.
 
+local files = require "bench.system"
+
+local readFile, readOutput = files.readFile, files.readOutput
+
 local machine = {}
 
 local TICKS = 100 -- a second, of /proc/stat and /proc/PID/stat, on every Linux
-
-local function readFile(path)
-  local file = io.open(path)
-  local text = file and file:read "a" or ""
-  if file then
-    file:close()
-  end
-  return text
-end
-
-local function shell(command)
-  local pipe <close> = assert(io.popen(command))
-  return (pipe:read "a":gsub("%s+$", ""))
-end
 
 -- The numbers of the cores that this process may use.
 function machine.cores()
@@ -51,14 +41,14 @@ function machine.pair(cores, siblingsOf)
 end
 
 function machine.describe()
-  local cpu = readFile "/proc/cpuinfo":match "model name%s*:%s*([^\n]+)" or shell "uname -m"
-  return ("%s, %d cores"):format(cpu:gsub("%s+", " "), #machine.cores()), shell "uname -sr"
+  local cpu = readFile "/proc/cpuinfo":match "model name%s*:%s*([^\n]+)" or readOutput "uname -m"
+  return ("%s, %d cores"):format(cpu:gsub("%s+", " "), #machine.cores()), readOutput "uname -sr"
 end
 
 -- The version of the sources, with a word when they differ from what is committed.
 function machine.commit()
-  local commit = shell "git rev-parse --short HEAD 2>/dev/null"
-  local changes = shell "git status --porcelain -- src lua CMakeLists.txt 2>/dev/null"
+  local commit = readOutput "git rev-parse --short HEAD 2>/dev/null"
+  local changes = readOutput "git status --porcelain -- src lua CMakeLists.txt 2>/dev/null"
   return commit ~= "" and commit .. (changes ~= "" and " with changes" or "") or "unknown"
 end
 

@@ -16,23 +16,17 @@ local plan = require "bench.plan"
 local plot = require "bench.plot"
 local report = require "bench.report"
 local samples = require "bench.samples"
+local system = require "bench.system"
+
+local readOutput, say = system.readOutput, system.say
 
 local OUT = "build/bench"
 local SAMPLES = OUT .. "/samples.jsonl"
 local PAGE, PICTURE = "docs/performance.md", "docs/performance.svg"
 local ROUNDS, ROUNDS_MAX = 7, 15 -- at first; with those that unsteady lines get more
 
-local function say(format, ...)
-  io.stderr:write(format:format(...), "\n")
-end
-
 local function succeeds(command)
   return os.execute(command) == true
-end
-
-local function readOutput(command)
-  local pipe <close> = assert(io.popen(command))
-  return (pipe:read "a":gsub("%s+$", ""))
 end
 
 -- What is empty counts as not set.

@@ -7,6 +7,9 @@ local judge = require "bench.judge"
 local machine = require "bench.machine"
 local report = require "bench.report"
 local samples = require "bench.samples"
+local system = require "bench.system"
+
+local say = system.say
 
 local WARM_UP = 0.5 -- seconds at most, for each server before its first round
 local MORE = 4 -- rounds at once, of those that are added
@@ -15,10 +18,6 @@ local MORE = 4 -- rounds at once, of those that are added
 local STARTING, AROUND, PER_CONNECTION, MEMORY = 0.6, 0.1, 1 / 10000, 1.5
 
 local measure = {}
-
-local function say(format, ...)
-  io.stderr:write(format:format(...), "\n")
-end
 
 local function pin(run, line, core)
   return run.pins and not line.unpinned and ("taskset -c %d"):format(run.pins[core]) or ""

@@ -1,6 +1,9 @@
 -- One server that is measured: a process that ends with its variable's scope.
 
 local samples = require "bench.samples"
+local system = require "bench.system"
+
+local readFile, say = system.readFile, system.say
 
 local OUT = "build/bench"
 local START_SECONDS = 10
@@ -9,21 +12,8 @@ local PAUSE = 0.05 -- seconds between looks at what it prints
 local Server = {}
 Server.__index = Server
 
-local function readFile(path)
-  local file = io.open(path)
-  local text = file and file:read "a" or ""
-  if file then
-    file:close()
-  end
-  return text
-end
-
 local function isDead(pid)
   return readFile(("/proc/%d/status"):format(pid)):find "\nState:%s*Z" ~= nil
-end
-
-local function say(format, ...)
-  io.stderr:write(format:format(...), "\n")
 end
 
 -- Starts a peer for a line and waits until it tells its port. `pin` goes before its command. The
