@@ -23,8 +23,10 @@ end
 local function outcome(request, bytes, step)
   local progress, used, continued = feed(request, bytes, step)
   local r = { progress = progress, used = used, continued = continued }
+  local status, text = request:failure()
+  assert((progress == "bad") == (status ~= 0), "what is bad has a status, and nothing else")
   if progress == "bad" then
-    r.status, r.text = request:failure()
+    r.status, r.text = status, text
   elseif progress == "complete" then
     r.method, r.target = request:method(), request:target()
     r.headers, r.body = request:headers(), request:body()

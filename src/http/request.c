@@ -215,8 +215,10 @@ static enum http_progress fail(struct http_request *r, int status, const char *t
 // The line that is read into `line`, from line_at on.
 static enum http_cut cut_line(struct http_request *r, struct buf *line, struct span *in, size_t max,
                               struct http_failure too_long) {
-  r->failure = too_long;
-  return http_line_cut(line, r->line_at, in, max, &r->failure);
+  struct http_failure failure = too_long;
+  enum http_cut cut = http_line_cut(line, r->line_at, in, max, &failure);
+  if (cut == HTTP_CUT_BAD) r->failure = failure;
+  return cut;
 }
 
 // Gives llhttp the next piece of the message. False: it finds fault.
