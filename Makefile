@@ -2,9 +2,11 @@
 
 PREFIX  ?= /usr/local
 SECONDS ?= 20
+TARGET  ?=
+JOBS    ?= 1
 ARGS    ?=
 
-.PHONY: build run test test-browser bench bench-peers bench-instructions fuzz install lint format clean help
+.PHONY: build run test test-browser bench bench-peers bench-instructions fuzz fuzz-coverage install lint format clean help
 .DEFAULT_GOAL := build
 
 build:
@@ -42,7 +44,12 @@ bench-instructions:
 fuzz:
 	@tools/packages build fuzz
 	@tools/build fuzz
-	@tools/fuzz $(SECONDS)
+	@JOBS=$(JOBS) tools/fuzz $(SECONDS) $(TARGET)
+
+fuzz-coverage:
+	@tools/packages build fuzz coverage
+	@tools/build coverage
+	@TARGET=$(TARGET) tools/fuzz-coverage
 
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
@@ -68,7 +75,8 @@ help:
 	@echo "make bench         luaws and other servers side by side (bench/README.md)"
 	@echo "make bench-peers   installs Go and nginx, to be measured too"
 	@echo "make bench-instructions  instructions per message against their budgets"
-	@echo "make fuzz          every fuzz target, SECONDS=20 each"
+	@echo "make fuzz          every fuzz target, SECONDS=20 each, JOBS=1 at a time; TARGET=name: that one"
+	@echo "make fuzz-coverage which lines of src/ws and src/http the committed inputs reach"
 	@echo "make install       to PREFIX=/usr/local, below DESTDIR"
 	@echo "make lint          luacheck, clang-format, tidiness"
 	@echo "make format        formats the C sources"
