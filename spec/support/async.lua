@@ -25,6 +25,8 @@
 -- async.defer(fn, ...)     calls fn when the running test is over (in setup: the describe; in the
 --     body of a file or describe: that), last one first. What a helper opens it closes like that.
 --     fn may wait; it runs before after_each, and after teardown.
+-- async.isolated(fn, ...)  calls fn, in this task or test; what it defers is done when it returns or
+--     raises, not later. Returns what fn returned.
 -- async.fail(err)          makes the running test fail, from a callback. An error that a luv
 --     callback raises comes here by itself.
 -- async.seconds(n)         n seconds, scaled like all time-outs by LUAWS_TEST_TIMEOUT_FACTOR.
@@ -39,6 +41,7 @@ local async = {}
 
 local DEFAULT_TIMEOUT = 10
 local TEST_TIMEOUT = 60
+local OWN_SOURCE = debug.getinfo(1, "S").source
 local POLL_INTERVAL = 0.005
 
 local factor = tonumber(os.getenv("LUAWS_TEST_TIMEOUT_FACTOR") or "") or 1
@@ -49,22 +52,23 @@ local pendingError    -- a failure that arrived while nothing waited
 local waits = setmetatable({}, { __mode = "k" })  -- coroutine -> its wait
 local tasksOf = setmetatable({}, { __mode = "k" }) -- coroutine -> its task
 local tasks = {}    -- those spawned since the test began
-local deferred = {} -- element -> stack of functions
+local deferred = {} -- scope (an element, or a table of async.isolated's) -> stack of functions
+local isolations = setmetatable({}, { __mode = "k" }) -- coroutine -> the scope it is isolated in
 local watchdog      -- the running test's timer
 
 function async.seconds(n)
   return n * factor
 end
 
--- The first line of a spec in the call stack, or of whatever waits.
-local function specPosition()
+-- The first line of a spec in the call stack of `co`, or of whatever waits.
+local function specPosition(co)
   local fallback
-  for level = 3, 40 do
-    local info = debug.getinfo(level, "Sl")
+  for level = 0, 40 do
+    local info = debug.getinfo(co, level, "Sl")
     if not info then break end
     local here = ("%s:%d"):format(info.short_src, info.currentline)
     if info.short_src:find("_spec.lua", 1, true) then return here end
-    if info.what ~= "C" and not fallback then fallback = here end
+    if info.what ~= "C" and info.source ~= OWN_SOURCE and not fallback then fallback = here end
   end
   return fallback or "?"
 end
@@ -95,7 +99,7 @@ local function startClock(wait, timeout, what)
   uv.update_time()
   wait.timer = uv.new_timer()
   wait.timer:start(math.ceil(span * 1000), 0, function()
-    settle(wait, false, ("%s: timed out after %g s waiting%s"):format(wait.position, span,
+    settle(wait, false, ("%s: timed out after %g s waiting%s"):format(specPosition(wait.co), span,
       what and " for " .. what or ""))
   end)
 end
@@ -112,7 +116,7 @@ function async.await(start, timeout, what)
     error("waiting works in the test's own coroutine and in tasks (async.spawn) only", 2)
   end
   throwPendingError()
-  local wait = { co = co, position = specPosition() }
+  local wait = { co = co }
   start(function(...) settle(wait, true, ...) end)
   if not wait.results then
     startClock(wait, timeout, what)
@@ -151,7 +155,7 @@ function async.eventually(condition, timeout, what)
     local result = condition()
     if result then return result end
     if uv.hrtime() > deadline then
-      error(("%s: never came true%s"):format(specPosition(), what and ": " .. what or ""), 0)
+      error(("%s: never came true%s"):format(specPosition(coroutine.running()), what and ": " .. what or ""), 0)
     end
     async.sleep(POLL_INTERVAL)
   end
@@ -167,7 +171,7 @@ local function addTraceback(err)
 end
 
 function async.spawn(fn, ...)
-  local task = setmetatable({ position = specPosition(), joiners = {} }, Task)
+  local task = setmetatable({ position = specPosition(coroutine.running()), joiners = {} }, Task)
   local co = coroutine.create(function(...)
     task.results = table.pack(xpcall(fn, addTraceback, ...))
     for _, done in ipairs(task.joiners) do done() end
@@ -264,6 +268,8 @@ end
 
 -- The test, describe or file at whose end that is undone which is done now.
 local function currentScope()
+  local isolation = isolations[coroutine.running()]
+  if isolation then return isolation end
   local element = core.context.get()
   while element.descriptor:match("_setup$") or element.descriptor:match("_teardown$") do
     element = core.context.parent(element)
@@ -289,6 +295,18 @@ local function runDeferred(scope)
     if not ok and not failed then failed, failure = true, err end
   end
   if failed then error(failure, 0) end
+end
+
+function async.isolated(fn, ...)
+  local co, scope = coroutine.running(), {}
+  local outer = isolations[co]
+  isolations[co] = scope
+  local results = table.pack(pcall(fn, ...))
+  local ok, err = pcall(runDeferred, scope)
+  isolations[co] = outer
+  if not results[1] then error(results[2], 0) end
+  if not ok then error(err, 0) end
+  return table.unpack(results, 2, results.n)
 end
 
 -- A test may wait often, each time less than its time-out; all in all it may not take for ever.

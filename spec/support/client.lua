@@ -20,9 +20,10 @@
 -- HTTP:       c:sendRequest(request), c:response([method]): { status, reason, headers (lower-case names; the
 --             value, or an array when repeated), body }
 -- WebSocket:  c:send(text), c:sendBinary(bytes), c:sendFrame(frame), c:sendClose([code [, reason]]),
---             c:receive() -> data, isBinary; c:receiveFrame() -> frame, c:expectClose(code [, reason]) (theirs;
---             answers it and awaits the EOF), c:expectFail(code) (theirs, and EOF without an answer),
---             c:close([code [, reason]]) (ours, with their echo and EOF), c:ping([data]) awaits the pong
+--             c:receive() -> data, isBinary; c:receiveFrame() -> frame; c:readFrame() -> frame, any, with rsv and
+--             isMasked; c:expectClose(code [, reason]) (theirs; answers it and awaits the EOF),
+--             c:expectFail(code) (theirs, and EOF without an answer), c:close([code [, reason]]) (ours, with
+--             their echo and EOF), c:ping([data]) awaits the pong
 --
 -- A frame: { opcode =, payload = "", fin = true, rsv = 0, mask = a 4-byte string or false, length = the one to
 -- announce, lengthBytes = 0, 2 or 8, lengthCode = 0-127 }.
@@ -31,6 +32,7 @@
 
 local uv = require "luv"
 local assert = require "luassert"
+local wire = require "probe".wire
 local async = require "spec.support.async"
 
 local client = {}
@@ -65,17 +67,24 @@ local function startReading(self)
   self.stream:read_start(function(err, bytes) onRead(self, err, bytes) end)
 end
 
--- All that has been read and not yet taken.
+-- All that has been read and not yet taken. What has been taken of the first chunk is left out only now, so that
+-- many small frames in one chunk don't copy it again and again.
 local function buffered(self)
-  if #self.chunks > 1 then self.chunks = { table.concat(self.chunks) } end
+  if #self.chunks > 1 or self.taken > 0 then
+    self.chunks[1] = self.chunks[1]:sub(self.taken + 1)
+    self.taken = 0
+    self.chunks = { table.concat(self.chunks) }
+  end
   return self.chunks[1] or ""
 end
 
 local function take(self, n)
-  local bytes = buffered(self)
-  self.chunks = { bytes:sub(n + 1) }
-  self.size = #bytes - n
-  return bytes:sub(1, n)
+  local first = self.chunks[1] or ""
+  if #first - self.taken < n then first = buffered(self) end
+  local bytes = first:sub(self.taken + 1, self.taken + n)
+  self.taken = self.taken + n
+  self.size = self.size - n
+  return bytes
 end
 
 -- Waits until condition() holds or no more can come; returns what condition() returned.
@@ -205,7 +214,7 @@ local function adopt(stream, err, to, host)
     error("can't connect: " .. err, 3)
   end
   if stream.nodelay then stream:nodelay(true) end
-  local self = setmetatable({ stream = stream, chunks = {}, size = 0 }, Client)
+  local self = setmetatable({ stream = stream, chunks = {}, taken = 0, size = 0 }, Client)
   self.host = hostHeader(to, host or "127.0.0.1")
   async.defer(self.drop, self)
   startReading(self)
@@ -344,19 +353,6 @@ function client.open(to, path, headers)
   return c
 end
 
-local function xor(payload, mask)
-  local key = string.unpack("<I4", mask)
-  local out = {}
-  local whole = #payload - #payload % 4
-  for i = 1, whole, 4 do
-    out[#out + 1] = string.pack("<I4", string.unpack("<I4", payload, i) ~ key)
-  end
-  for i = whole + 1, #payload do
-    out[#out + 1] = string.char(payload:byte(i) ~ mask:byte((i - 1) % 4 + 1))
-  end
-  return table.concat(out)
-end
-
 local function lengthBytes(f, length)
   local size = f.lengthBytes or (length < 126 and 0 or length < 65536 and 2 or 8)
   if size == 0 then return f.lengthCode or length, "" end
@@ -371,7 +367,7 @@ function client.frame(f)
   local first = (f.fin == false and 0 or 0x80) | (f.rsv or 0) << 4 | f.opcode
   local head = string.char(first, (mask and 0x80 or 0) | code) .. extended
   if not mask then return head .. payload end
-  return head .. mask .. xor(payload, mask)
+  return head .. mask .. wire.mask(payload, mask)
 end
 
 function client.closePayload(code, reason)
@@ -394,7 +390,8 @@ function Client:sendClose(code, reason)
   return self:sendFrame({ opcode = client.CLOSE, payload = client.closePayload(code, reason) })
 end
 
-function Client:receiveFrame(timeout)
+-- The next frame as it is, whatever it may be.
+function Client:readFrame(timeout)
   local first, second = self:read(2, timeout):byte(1, 2)
   local length = second & 0x7f
   if length == 126 then
@@ -402,9 +399,18 @@ function Client:receiveFrame(timeout)
   elseif length == 127 then
     length = string.unpack(">I8", self:read(8, timeout))
   end
-  assert.equal(0, second & 0x80, "a server must not mask")
-  assert.equal(0, first & 0x70, "no extension was agreed on: reserved bits")
-  return { fin = first & 0x80 ~= 0, opcode = first & 0x0f, payload = self:read(length, timeout) }
+  return {
+    fin = first & 0x80 ~= 0, rsv = first >> 4 & 7, opcode = first & 0x0f, isMasked = second & 0x80 ~= 0,
+    payload = self:read(length, timeout),
+  }
+end
+
+-- The next frame, which must be one that a server may send where no extension was agreed on.
+function Client:receiveFrame(timeout)
+  local frame = self:readFrame(timeout)
+  assert.is_false(frame.isMasked, "a server must not mask")
+  assert.equal(0, frame.rsv, "no extension was agreed on: reserved bits")
+  return { fin = frame.fin, opcode = frame.opcode, payload = frame.payload }
 end
 
 -- The next message; data and whether it is binary. Pings on the way are answered.
