@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "http/deflate.h"
 #include "http/handshake.h"
 #include "http/request.h"
 #include "http/response.h"
@@ -105,10 +106,17 @@ static void check_handshake(const struct http_request *r) {
     count++;
   }
   assert(count <= HTTP_PROTOCOLS_MAX);
+  static const struct http_deflate_policy POLICY = {.window_bits = 12};
+  struct http_deflate agreed;
+  char answer[HTTP_DEFLATE_ANSWER_MAX] = "";
+  if (http_deflate_accept(r, &POLICY, &agreed, answer)) {
+    assert(agreed.server_bits >= 9 && agreed.server_bits <= POLICY.window_bits);
+    assert(agreed.client_bits >= 9 && agreed.client_bits <= 15);
+  }
   struct buf out;
   buf_init(&out, 1024);
   int rc = http_handshake_write(&out, http_request_header(r, "sec-websocket-key"),
-                                (struct span){NULL, 0}, (struct span){NULL, 0});
+                                (struct span){NULL, 0}, span_of(answer), (struct span){NULL, 0});
   assert(rc == 0);
   buf_deinit(&out);
 }

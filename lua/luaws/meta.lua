@@ -238,6 +238,14 @@ function WebServer:stop(timeout) end
 
 -- WebSocketServer --------------------------------------------------------------------------------
 
+---How permessage-deflate is offered and used.
+---@class luaws.Compression
+---@field threshold? integer bytes; shorter messages go out as they are; 1024
+---@field contextTakeover? boolean messages refer to earlier ones (300 KiB a connection); false
+---@field level? integer 0 to 9; 6
+---@field windowBits? integer 9 to 15; 15
+---@field memLevel? integer 1 to 9; 8
+
 ---Options of a WebSocketServer. Limits and clocks that may be false are switched off by it.
 ---@class luaws.WebSocketServerOptions
 ---@field path? string "/chat", "/rooms/:room", "/files/*"; nil: every path that no other one has
@@ -249,6 +257,7 @@ function WebServer:stop(timeout) end
 ---@field maxConnections? integer|false connections at a time, over it 503; none
 ---@field maxConnectionsPerAddress? integer|false of one address, over it 429; none
 ---@field maxMessageRate? integer|false messages a second of one connection, read no faster; none
+---@field compression? boolean|luaws.Compression permessage-deflate; false
 ---@field pingInterval? number|false seconds of silence before a ping; 20
 ---@field pongTimeout? number|false seconds of silence after it before the client counts as lost; 20
 ---@field answerTimeout? number|false seconds that onConnection may take, then 503; 10

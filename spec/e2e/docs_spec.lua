@@ -424,6 +424,7 @@ describe(API, function()
       sorted(namesIn(tableUnder(page, "Options of a WebSocketServer"))))
     assert.same(sorted(optionsInSource("src/script/webserver.c")),
       sorted(namesIn(tableUnder(page, "Settings of a WebServer"))))
+    assert.same(sorted(optionsInSource("src/script/compression.c")), sorted(namesIn(tableUnder(page, "Compression"))))
   end)
 
   it("names every method that handlers may have, and no others", function()
@@ -446,7 +447,7 @@ describe(API, function()
     end
     for class, heading in pairs({
       ["luaws.WebServerSettings"] = "Settings of a WebServer", ["luaws.Error"] = "Errors",
-      ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer",
+      ["luaws.Compression"] = "Compression", ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer",
       ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
     }) do
       assert.same(sorted(namesIn(tableUnder(page, heading))), sorted(classes[class]), class)

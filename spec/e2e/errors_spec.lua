@@ -266,6 +266,7 @@ describe("WebSocketServer.new", function()
     maxConnections = { "'1'", "0", "-1", "1.5" },
     maxConnectionsPerAddress = { "'1'", "0", "-1" },
     maxMessageRate = { "'1'", "0", "-1" },
+    compression = { "1", "'on'", "{ level = 10 }", "{ windowBits = 8 }", "{ levle = 1 }" },
     pingInterval = { "'1'", "0", "-1", "0/0", "true" },
     pongTimeout = { "'1'", "0", "-1" },
     answerTimeout = { "'1'", "0", "-1" },
@@ -280,6 +281,33 @@ describe("WebSocketServer.new", function()
       for _, value in ipairs(values) do raises(("%s, { %s = %s }"):format(OK, option, value), option) end
     end)
   end
+
+  it("says which part of compression is bad, and why", function()
+    local function bad(fields, message)
+      raises(("%s, { compression = { %s } }"):format(OK, fields), "option 'compression': " .. message)
+    end
+    bad("level = 10", "option 'level' must be an integer from 0 to 9, got number 10")
+    bad("level = -1", "option 'level' must be an integer from 0 to 9, got number -1")
+    bad("level = '6'", "option 'level' must be an integer from 0 to 9, got string '6'")
+    bad("memLevel = 0", "option 'memLevel' must be an integer from 1 to 9, got number 0")
+    bad("windowBits = 8", "option 'windowBits' can't be 8: zlib compresses with windows of 9 to 15 bits")
+    bad("windowBits = 16", "option 'windowBits' must be an integer from 9 to 15, got number 16")
+    bad("threshold = -1", "option 'threshold' must be an integer from 0 to 1073741824, got number -1")
+    bad("threshold = false", "option 'threshold' must be an integer from 0 to 1073741824, got false")
+    bad("contextTakeover = 1", "option 'contextTakeover' must be true or false, got number 1")
+    bad("treshold = 1", "unknown option 'treshold' (did you mean 'threshold'?)")
+    raises(OK .. ", { compression = 'on' }", "option 'compression' must be true, false or a table, got string 'on'")
+  end)
+
+  it("takes every kind of compression", function()
+    server.start([[
+      local handler = { onConnection = print }
+      for i, value in ipairs { true, false, {}, { level = 0, windowBits = 9, memLevel = 1, threshold = 0 },
+                               { level = 9, windowBits = 15.0, memLevel = 9, contextTakeover = true } } do
+        luaws.WebSocketServer.new(handler, { path = "/" .. i, compression = value })
+      end
+    ]])
+  end)
 
   it("takes false for an optional limit or clock", function()
     local s = server.start([[

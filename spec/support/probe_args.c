@@ -17,6 +17,7 @@ struct settings {
   char *host;
   char **protocols;
   uint16_t port;
+  bool flag;
   char value[32]; // type that `check` has seen
 };
 
@@ -41,6 +42,7 @@ static const struct args_option OPTIONS[] = {
     {"host", ARGS_STRING, offsetof(struct settings, host), true, NULL},
     {"protocols", ARGS_STRINGS, offsetof(struct settings, protocols), true, NULL},
     {"port", ARGS_PORT, offsetof(struct settings, port), false, NULL},
+    {"flag", ARGS_FLAG, offsetof(struct settings, flag), false, NULL},
     {"value", ARGS_VALUE, 0, false, check_value},
     {"web", ARGS_VALUE, 0, false, NULL},
     {0}};
@@ -76,6 +78,8 @@ static void push_settings(lua_State *L, const struct settings *s) {
   set_limit(L, "maxSize", s->max_size);
   set_limit(L, "maxCount", s->max_count);
   set_limit(L, "port", s->port);
+  lua_pushboolean(L, s->flag);
+  lua_setfield(L, -2, "flag");
   lua_pushstring(L, s->path);
   lua_setfield(L, -2, "path");
   lua_pushstring(L, s->host);

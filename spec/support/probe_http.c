@@ -261,11 +261,12 @@ static int handshake_protocols(lua_State *L) {
   return 1;
 }
 
-// handshakeWrite(key, protocol or nil, extra or nil [, max])
+// handshakeWrite(key, protocol or nil, extensions or nil, extra or nil [, max])
 static int handshake_write(lua_State *L) {
   struct buf out;
-  buf_init(&out, (size_t)luaL_optinteger(L, 4, BUFFER_MAX));
-  int rc = http_handshake_write(&out, check_span(L, 1), opt_span(L, 2), opt_span(L, 3));
+  buf_init(&out, (size_t)luaL_optinteger(L, 5, BUFFER_MAX));
+  int rc =
+      http_handshake_write(&out, check_span(L, 1), opt_span(L, 2), opt_span(L, 3), opt_span(L, 4));
   return push_result(L, &out, rc);
 }
 

@@ -140,6 +140,18 @@ describe("http_handshake_check", function()
     assert.same({ "bad", 400, "too many subprotocols" }, with(table.concat(many, ", ")))
   end)
 
+  it("wants extensions that can be read, whatever they are", function()
+    local function with(offer) return check({ ["Sec-WebSocket-Extensions"] = offer }) end
+    for _, offer in ipairs { "x", "permessage-deflate; x=1; y=\"2\"", { "a", "b; c" }, "a,, b", { "", "a" } } do
+      assert.same({ "websocket" }, with(offer))
+    end
+    for _, offer in ipairs { "", ",", "a b", "a;", "a; b=", "a; b=\"\"", "a; b=\"c", "a/b", { "a", "b;" } } do
+      assert.same({ "bad", 400, "malformed Sec-WebSocket-Extensions" }, with(offer))
+    end
+    assert.same({ "websocket" }, with(("a,"):rep(64)))
+    assert.same({ "bad", 400, "too many extensions" }, with(("a,"):rep(65)))
+  end)
+
   it("says the version first, for that is what a newer client can act upon", function()
     assert.equal(426, check({ ["Sec-WebSocket-Version"] = "14", ["Sec-WebSocket-Key"] = "x" })[2])
   end)
@@ -171,18 +183,20 @@ describe("http_handshake_write", function()
     .. "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
 
   it("writes the head of the 101", function()
-    assert.equal(HEAD .. "\r\n", http.handshakeWrite(KEY, nil, nil))
-    assert.equal(HEAD .. "\r\n", http.handshakeWrite(KEY, "", ""))
-    assert.equal(HEAD .. "Sec-WebSocket-Protocol: chat\r\n\r\n", http.handshakeWrite(KEY, "chat", nil))
-    assert.equal(HEAD .. "Sec-WebSocket-Protocol: chat\r\nSet-Cookie: a=b\r\nX: y\r\n\r\n",
-                 http.handshakeWrite(KEY, "chat", "Set-Cookie: a=b\r\nX: y\r\n"))
+    assert.equal(HEAD .. "\r\n", http.handshakeWrite(KEY, nil, nil, nil))
+    assert.equal(HEAD .. "\r\n", http.handshakeWrite(KEY, "", "", ""))
+    assert.equal(HEAD .. "Sec-WebSocket-Protocol: chat\r\n\r\n", http.handshakeWrite(KEY, "chat"))
+    assert.equal(HEAD .. "Sec-WebSocket-Extensions: a; b\r\n\r\n", http.handshakeWrite(KEY, nil, "a; b"))
+    assert.equal(HEAD .. "Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: a\r\n"
+                 .. "Set-Cookie: a=b\r\nX: y\r\n\r\n",
+                 http.handshakeWrite(KEY, "chat", "a", "Set-Cookie: a=b\r\nX: y\r\n"))
   end)
 
   it("doesn't pass the buffer's ceiling", function()
-    local whole = http.handshakeWrite(KEY, "chat", "X: y\r\n")
+    local whole = http.handshakeWrite(KEY, "chat", "a", "X: y\r\n")
     for max = 0, #whole - 1 do
-      assert.same({ nil, "too big" }, { http.handshakeWrite(KEY, "chat", "X: y\r\n", max) })
+      assert.same({ nil, "too big" }, { http.handshakeWrite(KEY, "chat", "a", "X: y\r\n", max) })
     end
-    assert.equal(whole, http.handshakeWrite(KEY, "chat", "X: y\r\n", #whole))
+    assert.equal(whole, http.handshakeWrite(KEY, "chat", "a", "X: y\r\n", #whole))
   end)
 end)

@@ -21,18 +21,18 @@ end
 describe("args_read_options", function()
   it("leaves what isn't given as it was", function()
     for _, settings in ipairs { read(), read(nil), read {} } do
-      assert.same({ timeout = 0, interval = 0, maxSize = 0, maxCount = 0, port = 8080, host = "localhost", value = "" },
-                  settings)
+      assert.same({ timeout = 0, interval = 0, maxSize = 0, maxCount = 0, port = 8080, host = "localhost", value = "",
+                    flag = false }, settings)
     end
   end)
 
   it("reads every kind", function()
     assert.same({
       timeout = 2500, interval = 1000, maxSize = 1048576, maxCount = 3, path = "/chat", host = "::1",
-      protocols = { "b", "a" }, port = 0, value = "function",
+      protocols = { "b", "a" }, port = 0, value = "function", flag = true,
     }, read {
       timeout = 2.5, interval = 1, maxSize = 1 << 20, maxCount = 3, path = "/chat", host = "::1",
-      protocols = { "b", "a" }, port = 0, value = print,
+      protocols = { "b", "a" }, port = 0, value = print, flag = true,
     })
   end)
 
@@ -108,6 +108,13 @@ describe("args_read_options", function()
       [-1] = "number -1", [65536] = "number 65536", ["80"] = "string '80'", [80.5] = "number 80.5",
     } do
       assertRefused("option 'port' must be an integer from 0 to 65535, got " .. got, { port = value })
+    end
+  end)
+
+  it("refuses wrong flags", function()
+    assert.is_false(read({ flag = true }, { flag = false }).flag)
+    for value, got in pairs { [1] = "number 1", [0] = "number 0", ["true"] = "string 'true'" } do
+      assertRefused("option 'flag' must be true or false, got " .. got, { flag = value })
     end
   end)
 

@@ -6,6 +6,7 @@
 #define OPENSSL_API_COMPAT 10101 // the digest itself: looking it up by name costs more than it does
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include "http/extension.h"
 #include "http/response.h"
 #include "http/token.h"
 
@@ -16,6 +17,7 @@ static struct http_failure check_request(const struct http_request *r);
 static struct http_failure check_version(const struct http_request *r);
 static struct http_failure check_key(const struct http_request *r);
 static struct http_failure check_protocols(const struct http_request *r);
+static struct http_failure check_extensions(const struct http_request *r);
 static bool has_body(const struct http_request *r);
 
 enum http_upgrade http_handshake_check(const struct http_request *r, struct http_failure *failure) {
@@ -24,6 +26,7 @@ enum http_upgrade http_handshake_check(const struct http_request *r, struct http
   if (!failure->status) *failure = check_version(r);
   if (!failure->status) *failure = check_key(r);
   if (!failure->status) *failure = check_protocols(r);
+  if (!failure->status) *failure = check_extensions(r);
   return failure->status ? HTTP_UPGRADE_BAD : HTTP_UPGRADE_WEBSOCKET;
 }
 
@@ -58,7 +61,7 @@ bool http_handshake_next_protocol(const struct http_request *r, struct http_prot
 }
 
 int http_handshake_write(struct buf *out, struct span key, struct span protocol,
-                         struct span extra) {
+                         struct span extensions, struct span extra) {
   size_t before = out->len;
   char accept[HTTP_ACCEPT_SIZE];
   http_handshake_accept(key, accept);
@@ -68,6 +71,8 @@ int http_handshake_write(struct buf *out, struct span key, struct span protocol,
   if (rc == 0) rc = buf_append_str(out, "\r\n");
   if (rc == 0 && protocol.n > 0)
     rc = http_response_header(out, SPAN("Sec-WebSocket-Protocol"), protocol);
+  if (rc == 0 && extensions.n > 0)
+    rc = http_response_header(out, SPAN("Sec-WebSocket-Extensions"), extensions);
   if (rc == 0) rc = buf_append(out, extra.p, extra.n);
   if (rc == 0) rc = buf_append_str(out, "\r\n");
   if (rc != 0) out->len = before;
@@ -154,6 +159,16 @@ static struct http_failure check_protocols(const struct http_request *r) {
     for (size_t i = 0; i < count; i++)
       if (span_eq(offered[i], protocol)) return fail(400, "the same subprotocol twice");
     offered[count++] = protocol;
+  }
+  return fail(0, NULL);
+}
+
+// A list that can't be read must fail the connection (RFC 6455 section 9.1), whatever it offers.
+static struct http_failure check_extensions(const struct http_request *r) {
+  switch (http_extension_check(http_request_headers(r), http_request_header_count(r))) {
+  case HTTP_EXTENSIONS_MALFORMED: return fail(400, "malformed Sec-WebSocket-Extensions");
+  case HTTP_EXTENSIONS_TOO_MANY: return fail(400, "too many extensions");
+  case HTTP_EXTENSIONS_FINE: break;
   }
   return fail(0, NULL);
 }

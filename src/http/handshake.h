@@ -19,7 +19,8 @@ enum http_upgrade {
 };
 
 // Decides what a complete request is (section 4.2.1): GET, HTTP/1.1, Upgrade: websocket,
-// Connection: Upgrade, one Sec-WebSocket-Key of 16 bytes in base64, Sec-WebSocket-Version 13.
+// Connection: Upgrade, one Sec-WebSocket-Key of 16 bytes in base64, Sec-WebSocket-Version 13,
+// lists of subprotocols and extensions that can be read.
 // On HTTP_UPGRADE_BAD *failure is filled: 400, 405 (the answer must carry Allow: GET), or 426 for
 // another version (the answer must carry Sec-WebSocket-Version: 13). An upgrade to anything but
 // websocket is an ordinary request.
@@ -38,8 +39,10 @@ struct http_protocol_iter {
 bool http_handshake_next_protocol(const struct http_request *r, struct http_protocol_iter *at,
                                   struct span *protocol);
 
-// Writes the 101 head. `protocol` may be empty (.n 0). `extra`: further header lines as they stand,
-// each with CR LF, checked by the caller; may be empty. 0, or ERR_TOO_BIG: then nothing is written.
-int http_handshake_write(struct buf *out, struct span key, struct span protocol, struct span extra);
+// Writes the 101 head. `protocol` and `extensions` may be empty (.n 0). `extra`: further header
+// lines as they stand, each with CR LF, checked by the caller; may be empty. 0, or ERR_TOO_BIG:
+// then nothing is written.
+int http_handshake_write(struct buf *out, struct span key, struct span protocol,
+                         struct span extensions, struct span extra);
 
 #endif

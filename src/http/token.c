@@ -8,9 +8,14 @@ static bool is_token_char(unsigned char c) {
 }
 
 bool http_token_is_valid(struct span s) {
-  for (size_t i = 0; i < s.n; i++)
-    if (!is_token_char((unsigned char)s.p[i])) return false;
-  return s.n > 0;
+  return s.n > 0 && http_token_length(s) == s.n;
+}
+
+size_t http_token_length(struct span s) {
+  size_t n = 0;
+  while (n < s.n && is_token_char((unsigned char)s.p[n]))
+    n++;
+  return n;
 }
 
 bool http_token_next(struct span *rest, struct span *element) {

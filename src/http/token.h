@@ -10,6 +10,9 @@
 // One or more of the characters that a token may hold.
 bool http_token_is_valid(struct span s);
 
+// How many bytes at the beginning of `s` can belong to a token.
+size_t http_token_length(struct span s);
+
 // Steps through the elements of a list, trimmed; an empty one is yielded as such ("a,,b" has three,
 // "" has one). Knows no quoted strings. *rest starts as the field's value, .p not NULL; false: no
 // more, *rest has .p NULL.

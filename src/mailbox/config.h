@@ -32,7 +32,7 @@ struct web_config {
   uint64_t handshake_timeout;
   uint64_t keep_alive_timeout;
   uint64_t request_timeout; // for a request's body (then 408), and for onRequest (then 503)
-  size_t max_body;
+  uint64_t max_body;
 };
 
 // Made by the first reactor when it has begun to listen.
@@ -44,6 +44,16 @@ struct web_group {
 };
 
 enum slow_consumer { SLOW_CONSUMER_CLOSE, SLOW_CONSUMER_DROP };
+
+// permessage-deflate: what is offered to peers, and how messages to them are compressed.
+struct compression {
+  bool on;
+  bool context_takeover; // messages may refer to earlier ones, which takes memory per connection
+  uint8_t level;         // 0 to 9
+  uint8_t window_bits;   // 9 to 15: the largest window in either direction
+  uint8_t mem_level;     // 1 to 9
+  uint64_t threshold;    // shorter messages go out as they are
+};
 
 struct server_config {
   atomic_uint refs;
@@ -65,6 +75,7 @@ struct server_config {
   uint64_t close_timeout;
   uint64_t max_backpressure;
   enum slow_consumer slow_consumer;
+  struct compression compression;
 
   // Metrics of this member, kept by all reactors and the owner. Relaxed.
   _Atomic uint64_t connections; // open or being answered: each reactor picks who has the fewest

@@ -143,7 +143,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   buf_init(&head, HEAD_MAX);
   buf_reserve(&head, HEAD_USUAL + headers.n);
   struct span key = http_request_header(x->request, "sec-websocket-key");
-  if (http_handshake_write(&head, key, protocol, headers) != 0) {
+  if (http_handshake_write(&head, key, protocol, (struct span){NULL, 0}, headers) != 0) {
     buf_deinit(&head);
     conn_http_refuse(c, 500, "the response headers are too long");
     return;

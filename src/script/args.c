@@ -81,6 +81,16 @@ void args_read_options(lua_State *L, int index, const struct args_option *option
   }
 }
 
+lua_Integer args_integer(lua_State *L, const char *label, lua_Integer least, lua_Integer most) {
+  int is_integer = 0;
+  lua_Integer value = 0;
+  if (lua_type(L, -1) == LUA_TNUMBER) value = lua_tointegerx(L, -1, &is_integer);
+  if (!is_integer || value < least || value > most)
+    args_error(L, "%s must be an integer from %lld to %lld, got %s", label, (long long)least,
+               (long long)most, args_describe(L, -1));
+  return value;
+}
+
 void args_free_strings(char **strings) {
   for (char **s = strings; s && *s; s++)
     mem_free(*s);
@@ -182,14 +192,18 @@ static uint64_t read_seconds(lua_State *L, const struct args_option *option, con
   return ms > 0 ? ms : 1;
 }
 
-// The integer at the top of the stack, from `least` to `most`; raises for anything else.
-static uint64_t read_integer(lua_State *L, const struct args_option *option, const char *label,
-                             lua_Integer least, lua_Integer most, const char *expected) {
+static uint64_t read_positive(lua_State *L, const struct args_option *option, const char *label,
+                              const char *expected) {
   int is_integer = 0;
   lua_Integer value = 0;
   if (lua_type(L, -1) == LUA_TNUMBER) value = lua_tointegerx(L, -1, &is_integer);
-  if (!is_integer || value < least || value > most) fail_expected(L, option, label, expected);
+  if (!is_integer || value < 1) fail_expected(L, option, label, expected);
   return (uint64_t)value;
+}
+
+static bool read_flag(lua_State *L, const struct args_option *option, const char *label) {
+  if (!lua_isboolean(L, -1)) fail_expected(L, option, label, "true or false");
+  return lua_toboolean(L, -1);
 }
 
 static void read_string(lua_State *L, const struct args_option *option, char **target,
@@ -251,6 +265,7 @@ static void switch_off(enum args_kind kind, void *to) {
     break;
   case ARGS_STRINGS: replace_strings(to, NULL); break;
   case ARGS_PORT:
+  case ARGS_FLAG:
   case ARGS_VALUE: break;
   }
 }
@@ -266,18 +281,13 @@ static void read_option(lua_State *L, const struct args_option *option, void *ta
   switch (option->kind) {
   case ARGS_SECONDS: *(uint64_t *)to = read_seconds(L, option, label); break;
   case ARGS_SIZE:
-    *(uint64_t *)to =
-        read_integer(L, option, label, 1, LUA_MAXINTEGER, "an integer above 0 (bytes)");
+    *(uint64_t *)to = read_positive(L, option, label, "an integer above 0 (bytes)");
     break;
-  case ARGS_COUNT:
-    *(uint64_t *)to = read_integer(L, option, label, 1, LUA_MAXINTEGER, "an integer above 0");
-    break;
+  case ARGS_COUNT: *(uint64_t *)to = read_positive(L, option, label, "an integer above 0"); break;
   case ARGS_STRING: read_string(L, option, to, label); break;
   case ARGS_STRINGS: read_strings(L, option, to, label); break;
-  case ARGS_PORT:
-    *(uint16_t *)to =
-        (uint16_t)read_integer(L, option, label, 0, UINT16_MAX, "an integer from 0 to 65535");
-    break;
+  case ARGS_PORT: *(uint16_t *)to = (uint16_t)args_integer(L, label, 0, UINT16_MAX); break;
+  case ARGS_FLAG: *(bool *)to = read_flag(L, option, label); break;
   case ARGS_VALUE: break;
   }
   if (option->check) option->check(L, label, target);

@@ -25,6 +25,7 @@ enum args_kind {
   ARGS_STRINGS, // char **: NULL-terminated array of mem_dup'ed strings, in one owner's hands: freed
                 // with args_free_strings; a single string too. NULL when off
   ARGS_PORT,    // integer 0-65535. uint16_t
+  ARGS_FLAG,    // true or false. bool
   ARGS_VALUE,   // anything, also `false`: left to `check`
 };
 
@@ -47,6 +48,10 @@ struct args_option {
 // raises (its owner is a userdata with __gc).
 void args_read_options(lua_State *L, int index, const struct args_option *options, void *target,
                        const char *what);
+
+// The value at the top of the stack, for a `check`: raises unless it is an integer from `least` to
+// `most`.
+lua_Integer args_integer(lua_State *L, const char *label, lua_Integer least, lua_Integer most);
 
 // Frees what ARGS_STRINGS has made; NULL is fine.
 void args_free_strings(char **strings);

@@ -8,6 +8,7 @@
 #include "http/token.h"
 #include "mailbox/command.h"
 #include "script/args.h"
+#include "script/compression.h"
 #include "script/failure.h"
 #include "script/link.h"
 #include "script/task.h"
@@ -32,6 +33,7 @@ static void set_defaults(struct server_config *c) {
   c->answer_timeout = 10000;
   c->close_timeout = 10000;
   c->max_backpressure = 1024 * 1024;
+  c->compression = COMPRESSION_DEFAULT;
 }
 
 static void check_protocols(lua_State *L, const char *label, void *target) {
@@ -63,6 +65,11 @@ static void check_slow_consumer(lua_State *L, const char *label, void *target) {
     c->slow_consumer = SLOW_CONSUMER_DROP;
   else if (strcmp(policy, "close") != 0)
     args_error(L, "%s must be 'close' or 'drop', got %s", label, args_describe(L, -1));
+}
+
+static void check_compression(lua_State *L, const char *label, void *target) {
+  struct server_config *c = target;
+  compression_read(L, label, &c->compression);
 }
 
 static int find_data(const char *name) {
@@ -98,6 +105,7 @@ static const struct args_option OPTIONS[] = {
     {"maxConnections", ARGS_COUNT, AT(max_connections), true, NULL},
     {"maxConnectionsPerAddress", ARGS_COUNT, AT(max_connections_per_address), true, NULL},
     {"maxMessageRate", ARGS_COUNT, AT(max_message_rate), true, NULL},
+    {"compression", ARGS_VALUE, 0, false, check_compression},
     {"pingInterval", ARGS_SECONDS, AT(ping_interval), true, NULL},
     {"pongTimeout", ARGS_SECONDS, AT(pong_timeout), true, NULL},
     {"answerTimeout", ARGS_SECONDS, AT(answer_timeout), true, NULL},
