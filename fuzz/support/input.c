@@ -1,0 +1,38 @@
+// See input.h.
+
+#include "support/input.h"
+
+#include <string.h>
+#include "base/mem.h"
+
+uint8_t input_byte(struct input *in) {
+  if (in->n == 0) return 0;
+  in->n--;
+  return *in->p++;
+}
+
+uint32_t input_word(struct input *in) {
+  uint32_t word = 0;
+  for (int i = 0; i < 4; i++)
+    word = word << 8 | input_byte(in);
+  return word;
+}
+
+struct input input_take(struct input *in, size_t n) {
+  struct input taken = {in->p, n < in->n ? n : in->n};
+  in->p += taken.n;
+  in->n -= taken.n;
+  return taken;
+}
+
+uint8_t *input_copy(const void *p, size_t n) {
+  uint8_t *copy = mem_alloc(n);
+  if (n > 0) memcpy(copy, p, n);
+  return copy;
+}
+
+size_t input_piece(size_t left, size_t widest, uint32_t *random) {
+  *random = *random * 1664525 + 1013904223;
+  size_t size = widest == 0 ? left : 1 + (*random >> 8) % widest;
+  return size < left ? size : left;
+}
