@@ -502,6 +502,19 @@ describe("origins", function()
     s:awaitLog("origins")
   end)
 
+  it("refuse what is none without such advice, in one line of the log", function()
+    for origin, logged in pairs({
+      ["https://*.com"] = "'https://*.com'", ["*"] = "'*'", ["x\", \"*"] = "'x\", \"*'",
+      ["\x9b2J\xff https://a"] = "'\\x9b2J\\xff https://a'",
+    }) do
+      local s = server.start(ECHO)
+      assert.equal(403, statusOf(s, { Origin = origin }))
+      s:awaitLog("origin " .. logged .. ", which is none\n")
+      assert.is_nil(s.stderr:find("to allow it", 1, true))
+      s:stop()
+    end
+  end)
+
   it("are those of the list, with * for a label", function()
     local s = server.start([[
       serve({ onMessage = function() end },

@@ -322,6 +322,33 @@ describe("onRequest", function()
     assert.equal(404, client.get(s, "/status").status)
   end)
 
+  it("may answer with a status that has no body, and the connection goes on", function()
+    local s = answering([[ return { status = tonumber(request.query.status) or 200, headers = { A = "b" } } ]])
+    local c = client.connect(s)
+    for status, length in pairs({ [200] = "0", [204] = false, [205] = "0", [304] = false }) do
+      c:sendRequest({ path = "/?status=" .. status })
+      local head = c:readUntil("\r\n\r\n"):lower()
+      assert.equal(tostring(status), head:match("^http/1.1 (%d+)"))
+      assert.equal(length, head:match("content%-length: (%d+)\r\n") or false)
+      assert.is_nil(head:find("content-type", 1, true))
+    end
+    assert.equal("", c:peek())
+  end)
+
+  it("passes on 8-bit values, both ways", function()
+    local s = answering([[ return { headers = { ["X-Back"] = request.headers["x-there"] } } ]])
+    assert.equal("caf\xe9 \xff", client.get(s, "/", { ["X-There"] = "caf\xe9 \xff" }).headers["x-back"])
+  end)
+
+  it("is never asked for a path that is encoded badly; of a bad query it decides", function()
+    local s = answering([[ return request.path ]])
+    for _, path in ipairs({ "/%", "/%zz", "/a%0", "/a%00b", "/%00" }) do
+      local answer = client.get(s, path)
+      assert.same({ 400, "bad percent-encoding in the path\n" }, { answer.status, answer.body })
+    end
+    assert.equal("/%2e%2E/%2f/%ff", client.get(s, "/%2e%2E/%2f/%ff?%zz=%00").body)
+  end)
+
   it("is given the request with its body", function()
     local s = answering([[
       say(event.type, request.method, request.path, request.url, request.query.a, request.headers["x-h"],
@@ -378,7 +405,10 @@ describe("onRequest", function()
     ["a number"] = "42", ["true"] = "true", ["a bad status"] = "{ status = 42 }", ["101"] = "{ status = 101 }",
     ["a bad body"] = "{ body = {} }", ["a line break in a header"] = "{ headers = { A = 'b\\r\\nC: d' } }",
     ["a header that luaws writes"] = "{ headers = { ['Content-Length'] = '1' } }",
-    ["headers that are none"] = "{ headers = 42 }",
+    ["headers that are none"] = "{ headers = 42 }", ["a NUL in a header"] = "{ headers = { A = 'b\\0c' } }",
+    ["a line break in a header's name"] = "{ headers = { ['A\\r\\nB'] = 'c' } }",
+    ["204 with a body"] = "{ status = 204, body = 'x' }", ["205 with a body"] = "{ status = 205, body = 'x' }",
+    ["304 with a body"] = "{ status = 304, body = 'x' }", ["100"] = "{ status = 100 }",
     ["too many headers"] = "{ headers = { A = { ('x'):rep(40000), ('x'):rep(40000) } } }",
   }) do
     it("that returns " .. what .. " gives 500 and is told", function()
@@ -416,6 +446,23 @@ describe("onRequest", function()
     client.get(s, "/release")
     c:response()
     for i = 1, 5000 do assert.equal(tostring(i), c:response().body) end
+  end)
+
+  it("answers each request that came before the client's FIN", function()
+    local s = answering([[
+      if request.path == "/1" then luaws.await(function(done) release = done end) end
+      if request.path == "/release" then release() end
+      return request.path
+    ]])
+    for _, rest in ipairs({ "", "GET /half" }) do
+      local c = client.connect(s)
+      for i = 1, 3 do c:sendRequest({ path = "/" .. i }) end
+      c:write(rest)
+      c:halfClose()
+      client.get(s, "/release")
+      for _, path in ipairs({ "/1", "/2", "/3" }) do assert.equal(path, c:response().body) end
+      c:expectEof()
+    end
   end)
 
   it("answers HEAD without the body", function()
@@ -497,6 +544,44 @@ describe("connections of HTTP", function()
     for _, target in ipairs({ "ftp://a/a.txt", "http://", "http:///a.txt", "http://a b/", "*" }) do
       assert.equal(400, client.request(s, { path = target }).status, target)
     end
+  end)
+
+  it("are told what the whole server can, by OPTIONS", function()
+    local s = static({ ["a.txt"] = "a" })
+    local c = client.connect(s)
+    c:write("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n" .. c:requestText({ path = "/a.txt" }))
+    local answer = c:response()
+    assert.same({ 204, "GET, HEAD, OPTIONS" }, { answer.status, answer.headers.allow })
+    assert.is_nil(answer.headers["content-length"])
+    assert.equal("a", c:response().body)
+  end)
+
+  it("are answered what they asked before an error, or Connection: close, and nothing behind it", function()
+    local s = static({ ["a.txt"] = "a", ["b.txt"] = "b" })
+    local function pipeline(middle)
+      local c = client.connect(s)
+      local post = c:requestText({ method = "POST", path = "/none", body = "GET /b.txt HTTP/1.1\r\nHost: a\r\n\r\n" })
+      c:write(c:requestText({ path = "/a.txt" }) .. post .. c:requestText({ method = "HEAD", path = "/a.txt" })
+        .. middle .. c:requestText({ path = "/b.txt" }))
+      assert.equal("a", c:response().body)
+      assert.equal(404, c:response().status)
+      assert.equal("1", c:response("HEAD").headers["content-length"])
+      local answer = c:response()
+      local connection = answer.headers.connection
+      assert.equal("close", type(connection) == "table" and connection[#connection] or connection)
+      c:expectEof()
+      return answer.status
+    end
+    local good = "GET /a.txt HTTP/1.1\r\nHost: a\r\n"
+    assert.equal(200, pipeline(good .. "Connection: x\r\nConnection: y, Close\r\n\r\n"))
+    assert.equal(200, pipeline("GET /a.txt HTTP/1.0\r\n\r\n"))
+    assert.equal(400, pipeline(good .. "Host: a\r\n\r\n"))
+    assert.equal(400, pipeline(good .. "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"))
+    assert.equal(501, pipeline(good .. "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"))
+    assert.equal(426, pipeline("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+      .. "Sec-WebSocket-Version: 14\r\n\r\n"))
+    assert.equal(417, pipeline(good .. "Expect: magic\r\n\r\n"))
+    assert.equal(505, pipeline("GET /a.txt HTTP/1.2\r\nHost: a\r\n\r\n"))
   end)
 
   it("are told 417 when they expect what can't be", function()

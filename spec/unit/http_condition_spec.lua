@@ -58,6 +58,10 @@ describe("If-Modified-Since", function()
     assert.equal(200, status("If-Modified-Since: Wed, 31 Dec 1969 00:00:00 GMT"))
   end)
 
+  it("is ignored when it comes twice", function()
+    assert.equal(200, status("If-Modified-Since: " .. DATE, "If-Modified-Since: " .. DATE))
+  end)
+
   it("is ignored when it is no date", function()
     for _, value in ipairs { "", "x", "784111777", DATE .. ", " .. DATE } do
       assert.equal(200, status("If-Modified-Since: " .. value))
@@ -124,6 +128,8 @@ describe("Range", function()
                              "bytes =1-2", "bytes=1.0-2" } do
       assert.same({ 200, 0, 1000 }, range(value), value)
     end
+    assert.same({ 200, 0, 1000 }, range("bytes=0-1", "Range: bytes=0-1"))
+    assert.same({ 200, 0, 1000 }, range("bytes=0-1", "If-Range: " .. ETAG, "If-Range: " .. ETAG))
   end)
 
   it("has its way with an empty file", function()

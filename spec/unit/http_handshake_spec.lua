@@ -152,6 +152,13 @@ describe("http_handshake_check", function()
     assert.same({ "bad", 400, "too many extensions" }, with(("a,"):rep(65)))
   end)
 
+  it("wants one Origin, if any", function()
+    assert.same({ "websocket" }, check({ Origin = "https://a" }))
+    for _, origins in ipairs { { "https://a", "https://b" }, { "https://a", "https://a" }, { "", "https://a" } } do
+      assert.same({ "bad", 400, "two Origin headers" }, check({ Origin = origins }))
+    end
+  end)
+
   it("says the version first, for that is what a newer client can act upon", function()
     assert.equal(426, check({ ["Sec-WebSocket-Version"] = "14", ["Sec-WebSocket-Key"] = "x" })[2])
   end)

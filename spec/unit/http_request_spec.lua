@@ -188,16 +188,39 @@ describe("http/request", function()
       } do
         assertBad(line("GET " .. target .. " HTTP/1.1"), 400)
       end
-      assertBad(line("OPTIONS * HTTP/1.1"), 400)
     end)
 
     it("may have any other character in its target", function()
       local target = "/"
       for c = 0x21, 0x7e do
-        if c ~= ("#"):byte() then target = target .. string.char(c) end
+        if not ("#%?"):find(string.char(c), 1, true) then target = target .. string.char(c) end
       end
+      target = target .. target:gsub("^/", "?") .. "?"
       assert.equal(target, assertComplete(line("GET " .. target .. " HTTP/1.1")).target)
-      assert.equal("//a/%zz", assertComplete(line("GET //a/%zz HTTP/1.1")).target)
+      assert.equal("//a", assertComplete(line("GET //a HTTP/1.1")).target)
+    end)
+
+    it("is refused for a path that is encoded badly, or has a NUL in it; the query is free", function()
+      for _, path in ipairs { "/%", "/%4", "/a%zzb", "/%g0", "/%0g", "/a/%%41", "/%/", "/%?x", "/%4?1", "/%00",
+                              "/a%00b", "http://a/%zz", "http://a/%00?x" } do
+        assertBad(line("GET " .. path .. " HTTP/1.1"), 400, "bad percent-encoding in the path")
+      end
+      for _, target in ipairs { "/%41", "/%2f%2F", "/%c0%ae%c0%ae/%ff", "/%2e%2e/%2E", "/?%", "/a?%zz%00", "/?%?%" } do
+        assert.equal(target, assertComplete(line("GET " .. target .. " HTTP/1.1")).target)
+      end
+    end)
+
+    it("may ask OPTIONS of the whole server, and no other method of it", function()
+      local r = assertComplete(line("OPTIONS * HTTP/1.1"))
+      assert.equal("*", r.target)
+      assert.equal("OPTIONS", r.method)
+      for _, target in ipairs { "**", "*/", "*?x", "/*" } do
+        local text = line("OPTIONS " .. target .. " HTTP/1.1")
+        if target == "/*" then assertComplete(text) else assertBad(text, 400) end
+      end
+      for _, method in ipairs { "GET", "HEAD", "POST", "TRACE" } do
+        assertBad(line(method .. " * HTTP/1.1"), 400, "malformed request target")
+      end
     end)
 
     it("may be 8 KiB long", function()
@@ -308,12 +331,14 @@ describe("http/request", function()
 
     it("must be a host with or without a port", function()
       for _, host in ipairs { "a", "a.b", "A-b_c.d", "127.0.0.1:80", "[::1]", "[::1]:8080", "a:", "",
-                              "localhost:65535", "%41" } do
+                              "localhost:65535", "%41", "[::]:1", "[1:2:3:4:5:6:7:8]",
+                              "[::ffff:127.0.0.1]" } do
         assertComplete(request("GET / HTTP/1.1", "Host: " .. host))
       end
       for _, host in ipairs { "a b", "a/b", "a:b", "a:1:2", "u@a", "::1", "[::1", "::1]", "[]",
                               "[x]", "a:65536", "a:123456", "a:-1", "a?b", "a#b", "a\\b", "%4", "a\xff",
-                              "<a>", "\"a\"", "[::1]a", "[::1]]", "a[::1]" } do
+                              "<a>", "\"a\"", "[::1]a", "[::1]]", "a[::1]", "[:]", "[1:2]", "[::1::]",
+                              "[fe80::1%25eth0]", "%00", "a, b" } do
         assertBad(request("GET / HTTP/1.1", "Host: " .. host), 400)
       end
     end)
@@ -382,7 +407,8 @@ describe("http/request", function()
 
     it("is refused when its length is malformed", function()
       for _, length in ipairs { "", "-1", "+1", "1 1", "1,1", "0x5", "5a", "1.0", "1e3", "\"5\"",
-                                "18446744073709551616", "99999999999999999999999999", "\xb2" } do
+                                "18446744073709551616", "99999999999999999999999999", "\xb2", "5, 5", "5,", ",5",
+                                "5;", "5\x0b", "+0", "-0", "0x0", "0b1", "1_0", "five", "1\t1" } do
         assertBad(get("Content-Length: " .. length) .. "x", 400)
       end
     end)
@@ -398,12 +424,48 @@ describe("http/request", function()
     end)
 
     it("is refused in another transfer coding", function()
-      for _, coding in ipairs { "gzip", "identity", "gzip, chunked", "chunked, gzip", "chunked, chunked",
-                                "chunked;q=1", "xchunked", "chunkedx", ",chunked", "" } do
-        assertBad(get("Transfer-Encoding: " .. coding) .. "0\r\n\r\n", 501)
+      for _, coding in ipairs { "gzip, chunked", "gzip,deflate\t,\tCHUNKED", "x-y;q=1, chunked" } do
+        assertBad(get("Transfer-Encoding: " .. coding) .. "0\r\n\r\n", 501,
+                  "only the transfer coding \"chunked\" is supported")
       end
-      assertBad(get("Transfer-Encoding: chunked", "Transfer-Encoding: chunked") .. "0\r\n\r\n", 501)
       assertBad(get("Transfer-Encoding: gzip", "Transfer-Encoding: chunked") .. "0\r\n\r\n", 501)
+    end)
+
+    it("is refused when its end can't be found, for \"chunked\" doesn't come last and once", function()
+      for _, coding in ipairs {
+        "gzip", "identity", "chunked, gzip", "chunked, identity", "chunked, chunked", "chunked;q=1", "chunked;",
+        "xchunked", "chunkedx", "x chunked", "\"chunked\"", "chunked\"", ",chunked", "chunked,", "gzip,,chunked",
+        ",", "", "chunked chunked", "chun ked", "ch\xfcnked", "chunked, gzip, chunked", "(chunked)", "chunked\xa0",
+      } do
+        assertBad(get("Transfer-Encoding: " .. coding) .. "0\r\n\r\n", 400, "malformed Transfer-Encoding")
+      end
+      local function two(a, b) return get("Transfer-Encoding: " .. a, "transfer-encoding: " .. b) .. "0\r\n\r\n" end
+      for _, bytes in ipairs { two("chunked", "chunked"), two("chunked", "gzip"), two("chunked", "identity"),
+                               two("", "chunked"), two("chunked", ""), two("gzip", "deflate") } do
+        assertBad(bytes, 400, "malformed Transfer-Encoding")
+      end
+    end)
+
+    it("is not smuggled in by a name that is almost right", function()
+      for _, name in ipairs {
+        "Transfer-Encoding ", "Transfer-Encoding\t", " Transfer-Encoding", "\tTransfer-Encoding", "Transfer-Encoding\0",
+        "Transfer-Encoding\x0b", "Transfer\xadEncoding", "Transfer Encoding", "Content-Length ", "\"Content-Length\"",
+        "Content-Length\x0c",
+      } do
+        assertBad(get(name .. ": chunked") .. "0\r\n\r\n", 400)
+      end
+      for _, name in ipairs { "Transfer_Encoding", "X-Transfer-Encoding", "Transfer-Encodings", "TransferEncoding",
+                              "Content_Length", "ContentLength" } do
+        local bytes = get(name .. ": 5")
+        assert.equal(#bytes, assertComplete(bytes .. "0\r\n\r\n").used)
+      end
+      for _, text in ipairs {
+        "Transfer-Encoding:\x0bchunked", "Transfer-Encoding: chunked\x0b", "X: y\rTransfer-Encoding: chunked",
+        "X: y\nTransfer-Encoding: chunked", "Transfer-Encoding:\r\n chunked", "Transfer-Encoding: chunked\r\n ",
+        "Transfer-Encoding\r\n: chunked",
+      } do
+        assertBad(get(text) .. "0\r\n\r\n", 400)
+      end
     end)
   end)
 

@@ -7,7 +7,7 @@ describe("http_rules_split_line", function()
   it("takes a request line apart", function()
     assert.same({ "GET", "/a?b", false }, { http.splitLine("GET /a?b HTTP/1.1") })
     assert.same({ "POST", "http://a/", true }, { http.splitLine("POST http://a/ HTTP/1.0") })
-    assert.same({ "M-SEARCH", "*", false }, { http.splitLine("M-SEARCH * HTTP/1.1") })
+    assert.same({ "OPTIONS", "*", false }, { http.splitLine("OPTIONS * HTTP/1.1") })
   end)
 
   it("tells what is wrong, the version first, then the method", function()
@@ -26,6 +26,8 @@ describe("http_rules_split_line", function()
       ["GET /a#b HTTP/1.1"] = { 400, "fragment in the request target" },
       ["GET /\x7f HTTP/1.1"] = { 400, "unencoded character in the request target" },
       ["GET /\t HTTP/1.1"] = { 400, "unencoded character in the request target" },
+      ["GET /%g?# HTTP/1.1"] = { 400, "fragment in the request target" },
+      ["GET /%g? HTTP/1.1"] = { 400, "bad percent-encoding in the path" },
     } do
       assert.same({ nil, table.unpack(expected) }, { http.splitLine(line) }, line)
     end
@@ -77,8 +79,9 @@ describe("http_rules_check_headers", function()
     assert.same({ nil, 400, "Content-Length with Transfer-Encoding" },
                 check({ "Content-Length", "1" }, chunked))
     assert.same({ nil, 400, "Transfer-Encoding in HTTP/1.0" }, { http.checkHeaders({ chunked }, true) })
+    assert.same({ nil, 400, "malformed Transfer-Encoding" }, check(chunked, chunked))
     assert.same({ nil, 501, "only the transfer coding \"chunked\" is supported" },
-                check(chunked, chunked))
+                check({ "Transfer-Encoding", "gzip" }, chunked))
     assert.same({ nil, 417, "only \"Expect: 100-continue\" is supported" }, check({ "Expect", "x" }))
   end)
 end)

@@ -36,6 +36,11 @@ static inline bool span_eq_nocase(struct span a, struct span b) {
   return true;
 }
 
+// Whether it begins so, without regard to case.
+static inline bool span_begins_nocase(struct span s, struct span beginning) {
+  return s.n >= beginning.n && span_eq_nocase((struct span){s.p, beginning.n}, beginning);
+}
+
 // Without blanks and tabs at both ends.
 static inline struct span span_trim(struct span s) {
   while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t'))

@@ -30,12 +30,13 @@ int http_condition_check(const struct http_request *r, const struct http_validat
 int http_condition_range(const struct http_request *r, const struct http_validators *v,
                          uint64_t size, uint64_t now, uint64_t *offset, uint64_t *length) {
   struct span first, last;
-  struct span range = http_request_header(r, "range");
-  struct span if_range = http_request_header(r, "if-range");
+  struct span range = http_request_only_header(r, "range"), if_range;
   *offset = 0;
   *length = size;
   if (!range.p || !split_range(range, &first, &last)) return 200;
-  if (if_range.p && !is_same_version(if_range, v, now)) return 200;
+  size_t conditions = http_header_count(http_request_headers(r), http_request_header_count(r),
+                                        "if-range", &if_range);
+  if (conditions > 1 || (conditions == 1 && !is_same_version(if_range, v, now))) return 200;
 
   if (first.n == 0) { // the last so many bytes
     uint64_t suffix = number_of(last);
@@ -85,9 +86,9 @@ static bool lists_etag(const struct http_request *r, const char *name, const cha
   return false;
 }
 
-// A date that cannot be read counts as not sent.
+// A date that cannot be read, or comes with another, counts as not sent.
 static bool has_date(const struct http_request *r, const char *name, uint64_t now, int64_t *date) {
-  struct span value = http_request_header(r, name);
+  struct span value = http_request_only_header(r, name);
   return value.p && http_date_parse(value, now, date);
 }
 
@@ -107,7 +108,7 @@ static bool is_digits(struct span s) {
 
 // "bytes=first-last", "bytes=first-" or "bytes=-last". False for anything else, also a list.
 static bool split_range(struct span range, struct span *first, struct span *last) {
-  if (range.n < 6 || strncasecmp(range.p, "bytes=", 6) != 0) return false;
+  if (!span_begins_nocase(range, SPAN("bytes="))) return false;
   struct span spec = span_trim((struct span){range.p + 6, range.n - 6});
   const char *dash = spec.n > 0 ? memchr(spec.p, '-', spec.n) : NULL;
   if (!dash) return false;

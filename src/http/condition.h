@@ -19,8 +19,8 @@ int http_condition_check(const struct http_request *r, const struct http_validat
                          uint64_t now);
 
 // Which part of `size` bytes a GET asks for: 206 with *offset and *length; 416 when the range lies
-// outside; 200 with the whole when there is no Range, it is malformed, names several ranges, or
-// If-Range says that the client's part is of something older.
+// outside; 200 with the whole when there is no Range, it is malformed, names several ranges, comes
+// twice, or If-Range says that the client's part is of something older.
 int http_condition_range(const struct http_request *r, const struct http_validators *v,
                          uint64_t size, uint64_t now, uint64_t *offset, uint64_t *length);
 

@@ -18,6 +18,7 @@ static struct http_failure check_version(const struct http_request *r);
 static struct http_failure check_key(const struct http_request *r);
 static struct http_failure check_protocols(const struct http_request *r);
 static struct http_failure check_extensions(const struct http_request *r);
+static struct http_failure check_origin(const struct http_request *r);
 static bool has_body(const struct http_request *r);
 
 enum http_upgrade http_handshake_check(const struct http_request *r, struct http_failure *failure) {
@@ -27,6 +28,7 @@ enum http_upgrade http_handshake_check(const struct http_request *r, struct http
   if (!failure->status) *failure = check_key(r);
   if (!failure->status) *failure = check_protocols(r);
   if (!failure->status) *failure = check_extensions(r);
+  if (!failure->status) *failure = check_origin(r);
   return failure->status ? HTTP_UPGRADE_BAD : HTTP_UPGRADE_WEBSOCKET;
 }
 
@@ -94,17 +96,8 @@ static struct http_failure check_request(const struct http_request *r) {
   return fail(0, NULL);
 }
 
-// The one header of that name. .p is NULL when there is none, or more than one.
-static struct span find_only(const struct http_request *r, const char *name, size_t *count) {
-  struct span value = {NULL, 0}, wanted = span_of(name);
-  const struct http_header *headers = http_request_headers(r);
-  *count = 0;
-  for (size_t i = 0; i < http_request_header_count(r); i++) {
-    if (!span_eq_nocase(headers[i].name, wanted)) continue;
-    value = headers[i].value;
-    (*count)++;
-  }
-  return *count == 1 ? value : (struct span){NULL, 0};
+static size_t count_headers(const struct http_request *r, const char *name, struct span *last) {
+  return http_header_count(http_request_headers(r), http_request_header_count(r), name, last);
 }
 
 // A number from 0 to 255 without leading zeros (RFC 6455 section 4.3).
@@ -119,8 +112,8 @@ static bool is_version(struct span s) {
 }
 
 static struct http_failure check_version(const struct http_request *r) {
-  size_t count;
-  struct span version = find_only(r, "sec-websocket-version", &count);
+  struct span version;
+  size_t count = count_headers(r, "sec-websocket-version", &version);
   if (count == 0) return fail(400, "no Sec-WebSocket-Version header");
   if (count > 1) return fail(400, "two Sec-WebSocket-Version headers");
   if (!is_version(version)) return fail(400, "malformed Sec-WebSocket-Version");
@@ -140,8 +133,8 @@ static bool is_key(struct span key) {
 }
 
 static struct http_failure check_key(const struct http_request *r) {
-  size_t count;
-  struct span key = find_only(r, "sec-websocket-key", &count);
+  struct span key;
+  size_t count = count_headers(r, "sec-websocket-key", &key);
   if (count == 0) return fail(400, "no Sec-WebSocket-Key header");
   if (count > 1) return fail(400, "two Sec-WebSocket-Key headers");
   if (!is_key(key)) return fail(400, "malformed Sec-WebSocket-Key");
@@ -170,6 +163,13 @@ static struct http_failure check_extensions(const struct http_request *r) {
   case HTTP_EXTENSIONS_TOO_MANY: return fail(400, "too many extensions");
   case HTTP_EXTENSIONS_FINE: break;
   }
+  return fail(0, NULL);
+}
+
+// Whoever decides by the first of two could be told a lie in the other one.
+static struct http_failure check_origin(const struct http_request *r) {
+  struct span origin;
+  if (count_headers(r, "origin", &origin) > 1) return fail(400, "two Origin headers");
   return fail(0, NULL);
 }
 

@@ -19,9 +19,9 @@ enum http_upgrade {
 };
 
 // Decides what a complete request is (section 4.2.1): GET, HTTP/1.1, Upgrade: websocket,
-// Connection: Upgrade, one Sec-WebSocket-Key of 16 bytes in base64, Sec-WebSocket-Version 13,
-// lists of subprotocols and extensions that can be read.
-// On HTTP_UPGRADE_BAD *failure is filled: 400, 405 (the answer must carry Allow: GET), or 426 for
+// Connection: Upgrade, one Sec-WebSocket-Key of 16 bytes in base64, Sec-WebSocket-Version 13, no
+// body, lists of subprotocols and extensions that can be read, at most one Origin. On
+// HTTP_UPGRADE_BAD *failure is filled: 400, 405 (the answer must carry Allow: GET), or 426 for
 // another version (the answer must carry Sec-WebSocket-Version: 13). An upgrade to anything but
 // websocket is an ordinary request.
 enum http_upgrade http_handshake_check(const struct http_request *r, struct http_failure *failure);

@@ -188,21 +188,15 @@ bool http_request_keep_alive(const struct http_request *r) {
 }
 
 struct span http_request_header(const struct http_request *r, const char *name) {
-  struct span wanted = span_of(name);
-  for (size_t i = 0; i < r->header_count; i++)
-    if (span_eq_nocase(r->headers[i].name, wanted)) return r->headers[i].value;
-  return (struct span){NULL, 0};
+  return http_header_find(r->headers, r->header_count, name);
+}
+
+struct span http_request_only_header(const struct http_request *r, const char *name) {
+  return http_header_only(r->headers, r->header_count, name);
 }
 
 bool http_request_has_token(const struct http_request *r, const char *name, const char *token) {
-  struct span wanted = span_of(name), wanted_token = span_of(token);
-  for (size_t i = 0; i < r->header_count; i++) {
-    struct span rest = r->headers[i].value, element;
-    if (!span_eq_nocase(r->headers[i].name, wanted)) continue;
-    while (http_token_next(&rest, &element))
-      if (span_eq_nocase(element, wanted_token)) return true;
-  }
-  return false;
+  return http_header_has_token(r->headers, r->header_count, name, token);
 }
 
 // ---- Lines ----
@@ -282,7 +276,8 @@ static enum http_progress read_request_line(struct http_request *r) {
   r->target = part_of(r, parts.target.p, parts.target.n);
   r->stage = AT_HEADERS;
   r->line_at = r->head.len;
-  return parts.target.p[0] == '/' ? HTTP_MORE : cut_absolute_form(r, parts.target);
+  bool is_absolute = parts.target.p[0] != '/' && parts.target.p[0] != '*';
+  return is_absolute ? cut_absolute_form(r, parts.target) : HTTP_MORE;
 }
 
 static enum http_progress take_request_line(struct http_request *r, struct span *in) {
@@ -329,7 +324,7 @@ static enum http_progress fail_header_line(struct http_request *r) {
   case HPE_INVALID_CONTENT_LENGTH: return fail(r, 400, "malformed Content-Length");
   case HPE_INVALID_TRANSFER_ENCODING: // version 9 also says this of one behind a Content-Length
     if ((r->parser.flags & F_CONTENT_LENGTH) != 0) return fail(r, 400, AMBIGUOUS_LENGTH);
-    return fail(r, 501, HTTP_UNKNOWN_CODING);
+    return fail(r, 400, "malformed Transfer-Encoding");
   default: return fail(r, 400, "malformed header");
   }
 }

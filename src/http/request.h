@@ -10,15 +10,11 @@
 #include <stdint.h>
 #include "base/buf.h"
 #include "base/span.h"
+#include "http/header.h"
 
 #define HTTP_LINE_MAX    8192  // request line; over it: 414
 #define HTTP_HEADERS_MAX 100   // header lines; over it: 431
 #define HTTP_HEAD_MAX    16384 // all header lines together; over it: 431
-
-struct http_header {
-  struct span name;  // as sent; compare with span_eq_nocase
-  struct span value; // without blanks around it
-};
 
 enum http_progress {
   HTTP_MORE,     // feed more
@@ -58,18 +54,20 @@ bool http_request_has_head(const struct http_request *r);
 
 // The parts; good once the head is whole, until reset or free. Spans point into the request.
 struct span http_request_method(const struct http_request *r); // "GET"
-struct span http_request_target(const struct http_request *r); // origin form: "/chat?x=1" (an
-                                                               // absolute-form target is cut down)
+
+// The target in origin form: "/chat?x=1" (an absolute-form target is cut down), its path encoded
+// well and without a NUL; or "*", which only OPTIONS has.
+struct span http_request_target(const struct http_request *r);
+
 size_t http_request_header_count(const struct http_request *r);
 const struct http_header *http_request_headers(const struct http_request *r);
 struct span http_request_body(const struct http_request *r);
 bool http_request_is_http10(const struct http_request *r);
 bool http_request_keep_alive(const struct http_request *r); // RFC 9112 section 9.3
 
-// The first header of that name (any case); .p is NULL when there is none.
+// What http/header.h says of these, for the request's.
 struct span http_request_header(const struct http_request *r, const char *name);
-
-// Whether a comma-separated list header (possibly repeated) has the token, without regard to case.
+struct span http_request_only_header(const struct http_request *r, const char *name);
 bool http_request_has_token(const struct http_request *r, const char *name, const char *token);
 
 #endif

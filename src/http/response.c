@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include "http/token.h"
 
 static const struct {
   int status;
@@ -95,16 +94,8 @@ const char *http_status_text(int status) {
   return "Unknown";
 }
 
-bool http_header_name_is_valid(struct span name) {
-  return http_token_is_valid(name);
-}
-
-bool http_header_value_is_valid(struct span value) {
-  for (size_t i = 0; i < value.n; i++) {
-    unsigned char c = (unsigned char)value.p[i];
-    if ((c < ' ' && c != '\t') || c == 0x7f) return false;
-  }
-  return true;
+bool http_status_has_body(int status) {
+  return status >= 200 && status != 204 && status != 205 && status != 304;
 }
 
 bool http_header_is_reserved(struct span name) {

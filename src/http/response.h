@@ -10,14 +10,14 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "http/date.h"
+#include "http/header.h"
 
 // The standard phrase for a status; "Unknown" for one that has none.
 const char *http_status_text(int status);
 
-// Whether a name is a token and a value is free of CR, LF, NUL and other control characters
-// (RFC 9110 section 5.5): what a script may put into a header.
-bool http_header_name_is_valid(struct span name);
-bool http_header_value_is_valid(struct span value);
+// Whether a response of that status may have a body: not 1xx, 204, 205, 304 (RFC 9110
+// sections 15.2, 15.3.5, 15.3.6, 15.4.5).
+bool http_status_has_body(int status);
 
 // Headers that luaws writes itself and a script may not set: Content-Length, Transfer-Encoding,
 // Connection, Upgrade, Date, Sec-WebSocket-Accept, -Protocol, -Extensions, -Version.

@@ -9,10 +9,10 @@ static const struct http_failure FINE = {0, NULL};
 
 static struct http_failure fail(int status, const char *text);
 static struct http_failure check_method(struct span method);
-static struct http_failure check_target(struct span target);
+static struct http_failure check_target(struct span target, struct span method);
+static struct http_failure check_path(struct span target);
 static struct http_failure check_version(struct span version);
-static size_t count_headers(const struct http_header *headers, size_t count, struct span name,
-                            struct span *last);
+static struct http_failure check_codings(const struct http_header *headers, size_t count);
 
 struct http_failure http_rules_split_line(struct span line, struct http_request_line *parts) {
   const char *end = line.p + line.n;
@@ -24,7 +24,7 @@ struct http_failure http_rules_split_line(struct span line, struct http_request_
   parts->target = (struct span){first + 1, (size_t)(second - first - 1)};
   struct http_failure failure = check_version(version);
   if (!failure.status) failure = check_method(parts->method);
-  if (!failure.status) failure = check_target(parts->target);
+  if (!failure.status) failure = check_target(parts->target, parts->method);
   parts->http10 = !failure.status && version.p[7] == '0';
   return failure;
 }
@@ -32,8 +32,8 @@ struct http_failure http_rules_split_line(struct span line, struct http_request_
 struct http_failure http_rules_split_absolute(struct span target, struct span *authority,
                                               struct span *origin) {
   size_t scheme = 0;
-  if (target.n >= 7 && strncasecmp(target.p, "http://", 7) == 0) scheme = 7;
-  if (target.n >= 8 && strncasecmp(target.p, "https://", 8) == 0) scheme = 8;
+  if (span_begins_nocase(target, SPAN("http://"))) scheme = 7;
+  if (span_begins_nocase(target, SPAN("https://"))) scheme = 8;
   if (scheme == 0) return fail(400, "malformed request target");
   size_t end = scheme;
   while (end < target.n && target.p[end] != '/' && target.p[end] != '?')
@@ -43,28 +43,28 @@ struct http_failure http_rules_split_absolute(struct span target, struct span *a
   struct span host, port;
   if (!http_url_split_authority(*authority, &host, &port) || host.n == 0)
     return fail(400, "malformed host in the request target");
-  return FINE;
+  return check_path(*origin);
 }
 
 struct http_failure http_rules_check_headers(const struct http_header *headers, size_t count,
                                              bool http10, bool *continues) {
   struct span value, host, port;
-  size_t hosts = count_headers(headers, count, SPAN("host"), &value);
+  size_t hosts = http_header_count(headers, count, "host", &value);
   if (hosts > 1) return fail(400, "two Host headers");
   if (hosts == 0 && !http10) return fail(400, "no Host header");
   if (hosts == 1 && !http_url_split_authority(value, &host, &port))
     return fail(400, "malformed Host header");
 
-  size_t lengths = count_headers(headers, count, SPAN("content-length"), &value);
-  size_t codings = count_headers(headers, count, SPAN("transfer-encoding"), &value);
+  size_t lengths = http_header_count(headers, count, "content-length", &value);
+  size_t codings = http_header_count(headers, count, "transfer-encoding", &value);
   if (lengths > 1) return fail(400, "two Content-Length headers");
   if (lengths > 0 && codings > 0) return fail(400, "Content-Length with Transfer-Encoding");
   if (codings > 0 && http10) return fail(400, "Transfer-Encoding in HTTP/1.0");
-  if (codings > 1 || (codings == 1 && !span_eq_nocase(value, SPAN("chunked"))))
-    return fail(501, HTTP_UNKNOWN_CODING);
+  struct http_failure failure = codings > 0 ? check_codings(headers, count) : FINE;
+  if (failure.status) return failure;
 
   // HTTP/1.0 knows no expectations.
-  size_t expectations = http10 ? 0 : count_headers(headers, count, SPAN("expect"), &value);
+  size_t expectations = http10 ? 0 : http_header_count(headers, count, "expect", &value);
   if (expectations > 1 || (expectations == 1 && !span_eq_nocase(value, SPAN("100-continue"))))
     return fail(417, "only \"Expect: 100-continue\" is supported");
   *continues = expectations == 1;
@@ -86,14 +86,23 @@ static struct http_failure check_method(struct span method) {
   return FINE;
 }
 
-static struct http_failure check_target(struct span target) {
+// The host may hold anything that a host may; of the query, what can't be decoded is the script's.
+static struct http_failure check_path(struct span target) {
+  while (target.n > 0 && target.p[0] != '?')
+    if (http_url_next_char(&target) <= 0) return fail(400, "bad percent-encoding in the path");
+  return FINE;
+}
+
+static struct http_failure check_target(struct span target, struct span method) {
   for (size_t i = 0; i < target.n; i++) {
     unsigned char c = (unsigned char)target.p[i];
     if (c <= ' ' || c >= 0x7f) return fail(400, "unencoded character in the request target");
     if (c == '#') return fail(400, "fragment in the request target");
   }
   if (target.n == 0) return fail(400, "malformed request line");
-  return FINE;
+  bool whole_server = span_eq(target, SPAN("*")) && span_eq(method, SPAN("OPTIONS"));
+  if (target.p[0] == '*' && !whole_server) return fail(400, "malformed request target");
+  return target.p[0] == '/' ? check_path(target) : FINE;
 }
 
 static struct http_failure check_version(struct span version) {
@@ -105,14 +114,28 @@ static struct http_failure check_version(struct span version) {
   return FINE;
 }
 
-// How many headers have that name, and the value of the last one.
-static size_t count_headers(const struct http_header *headers, size_t count, struct span name,
-                            struct span *last) {
-  size_t found = 0;
+// The element of a list without its parameters.
+static struct span name_of_coding(struct span coding) {
+  const char *mark = coding.n > 0 ? memchr(coding.p, ';', coding.n) : NULL;
+  if (mark) coding.n = (size_t)(mark - coding.p);
+  return span_trim(coding);
+}
+
+// RFC 9112 section 6.3: where "chunked" isn't the last coding, nobody knows where the body ends.
+// "chunked" has no parameters, and nothing may come twice or behind it.
+static struct http_failure check_codings(const struct http_header *headers, size_t count) {
+  static const char MALFORMED[] = "malformed Transfer-Encoding";
+  bool is_chunked = false, has_others = false;
   for (size_t i = 0; i < count; i++) {
-    if (!span_eq_nocase(headers[i].name, name)) continue;
-    *last = headers[i].value;
-    found++;
+    struct span rest = headers[i].value, coding;
+    if (!span_eq_nocase(headers[i].name, SPAN("transfer-encoding"))) continue;
+    while (http_token_next(&rest, &coding)) {
+      if (is_chunked || !http_token_is_valid(name_of_coding(coding))) return fail(400, MALFORMED);
+      is_chunked = span_eq_nocase(coding, SPAN("chunked"));
+      if (!is_chunked) has_others = true;
+    }
   }
-  return found;
+  if (!is_chunked) return fail(400, MALFORMED);
+  if (has_others) return fail(501, "only the transfer coding \"chunked\" is supported");
+  return FINE;
 }

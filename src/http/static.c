@@ -94,7 +94,7 @@ const char *http_static_type(const char *name) {
   const char *slash = strrchr(name, '/');
   const char *dot = strrchr(slash ? slash : name, '.');
   for (size_t i = 0; dot && i < sizeof TYPES / sizeof TYPES[0]; i++)
-    if (strcasecmp(dot + 1, TYPES[i].extension) == 0) return TYPES[i].type;
+    if (span_eq_nocase(span_of(dot + 1), span_of(TYPES[i].extension))) return TYPES[i].type;
   return "application/octet-stream";
 }
 

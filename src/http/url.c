@@ -93,25 +93,53 @@ static int hex_value(char c) {
   return -1;
 }
 
-static bool is_ipv6(struct span host) {
-  if (host.n < 4 || host.p[host.n - 1] != ']') return false;
-  bool colon = false;
-  for (size_t i = 1; i < host.n - 1; i++) {
-    char c = host.p[i];
-    if (c == ':') colon = true;
-    if (c != ':' && c != '.' && hex_value(c) < 0) return false;
+// Four numbers from 0 to 255 without leading zeros.
+static bool is_ipv4(struct span s) {
+  for (int i = 0; i < 4; i++) {
+    size_t digits = 0;
+    unsigned number = 0;
+    if (i > 0 && (s.n == 0 || s.p[0] != '.')) return false;
+    if (i > 0) s.p++, s.n--;
+    bool is_padded = s.n > 1 && s.p[0] == '0' && s.p[1] != '.';
+    for (; digits < s.n && digits < 4 && s.p[digits] >= '0' && s.p[digits] <= '9'; digits++)
+      number = number * 10 + (unsigned)(s.p[digits] - '0');
+    if (digits == 0 || number > 255 || is_padded) return false;
+    s.p += digits, s.n -= digits;
   }
-  return colon;
+  return s.n == 0;
+}
+
+// Up to eight groups of up to four hex digits, "::" at most once in place of some, the last two
+// groups possibly as an IPv4 address (RFC 3986 section 3.2.2).
+static bool is_ipv6(struct span s) {
+  int groups = 0;
+  bool has_gap = false;
+  while (s.n > 0) {
+    bool is_gap = s.n >= 2 && s.p[0] == ':' && s.p[1] == ':';
+    size_t colons = is_gap ? 2 : groups > 0, digits = 0;
+    if ((is_gap && has_gap) || (colons > 0 && s.p[0] != ':')) return false;
+    has_gap = has_gap || is_gap;
+    s.p += colons, s.n -= colons;
+    if (is_gap && s.n == 0) break;
+    if (is_ipv4(s)) return has_gap ? groups < 6 : groups == 6;
+    while (digits < s.n && hex_value(s.p[digits]) >= 0)
+      digits++;
+    if (digits == 0 || digits > 4) return false;
+    s.p += digits, s.n -= digits;
+    groups++;
+  }
+  return has_gap ? groups < 8 : groups == 8;
 }
 
 // reg-name of RFC 3986 section 3.2.2, which covers IPv4 addresses too.
 static bool is_host(struct span host) {
-  if (host.n > 0 && host.p[0] == '[') return is_ipv6(host);
+  if (host.n > 0 && host.p[0] == '[')
+    return host.p[host.n - 1] == ']' && is_ipv6((struct span){host.p + 1, host.n - 2});
   while (host.n > 0) {
     char c = host.p[0];
     bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!alnum && (c == '\0' || !strchr("-._~!$&'()*+,;=%", c))) return false;
-    if (http_url_next_char(&host) < 0) return false;
+    if (http_url_next_char(&host) <= 0) return false;
   }
   return true;
 }

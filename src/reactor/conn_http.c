@@ -70,8 +70,11 @@ static bool is_head(const struct exchange *x) {
   return span_eq(http_request_method(x->request), SPAN("HEAD"));
 }
 
+// What the peer had sent before its FIN is still answered.
 static bool goes_on(const struct conn *c) {
-  return c->exchange->keep_alive && !c->exchange->has_ended && !c->web->is_stopped;
+  const struct exchange *x = c->exchange;
+  bool may_come = !x->has_ended || x->in.len > 0 || x->being_fed > 0;
+  return x->keep_alive && may_come && !c->web->is_stopped;
 }
 
 static void next_request(struct conn *c) {
@@ -158,15 +161,25 @@ void conn_http_respond(struct conn *c, const struct command_respond *answer) {
   conn_detach(c, false);
   const char *headers = (const char *)(answer + 1);
   int status = (int)answer->status;
-  bool has_body = status != 204 && status != 304;
+  bool has_length = status != 204 && status != 304;
   struct buf out;
   buf_init(&out, SIZE_MAX); // both parts lie in memory already
   http_response_line(&out, status);
   buf_append(&out, headers, answer->headers_length);
-  http_response_end(&out, unix_time(), has_body ? answer->body_length : UINT64_MAX, goes_on(c));
-  if (has_body && !is_head(x)) {
-    buf_append(&out, headers + answer->headers_length, answer->body_length);
-  }
+  http_response_end(&out, unix_time(), has_length ? answer->body_length : UINT64_MAX, goes_on(c));
+  if (!is_head(x)) buf_append(&out, headers + answer->headers_length, answer->body_length);
+  conn_out_write(c, out.data, out.len, false);
+  buf_deinit(&out);
+  continue_response(c);
+}
+
+// OPTIONS *: nothing but that we are there, and what we can (RFC 9110 section 9.3.7).
+static void respond_for_whole_server(struct conn *c) {
+  struct buf out;
+  buf_init(&out, HEAD_MAX);
+  http_response_line(&out, 204);
+  http_response_header(&out, SPAN("Allow"), SPAN("GET, HEAD, OPTIONS"));
+  http_response_end(&out, unix_time(), UINT64_MAX, goes_on(c));
   conn_out_write(c, out.data, out.len, false);
   buf_deinit(&out);
   continue_response(c);
@@ -210,10 +223,8 @@ static bool serve_file(struct conn *c, struct span path, struct span query) {
   buf_init(&name, PATH_MAX);
   int fd = http_static_path(&name, path, &is_folder);
   if (fd == 0) fd = files_open(&c->web->root, name.data, is_folder, &file);
-  bool served = fd >= 0 || fd == FILES_FOLDER || fd == ERR_INVALID;
-  if (fd == ERR_INVALID) {
-    respond_text(c, 400, "bad percent-encoding in the path", (struct span){NULL, 0});
-  } else if (fd == FILES_FOLDER) {
+  bool served = fd >= 0 || fd == FILES_FOLDER;
+  if (fd == FILES_FOLDER) {
     redirect_to_folder(c, path, query);
   } else if (fd >= 0 && !span_eq(method, SPAN("GET")) && !is_head(x)) {
     close(fd);
@@ -312,14 +323,6 @@ static void on_upgrade(struct conn *c) {
   struct exchange *x = c->exchange;
   struct span path, query;
   http_url_split(http_request_target(x->request), &path, &query);
-  struct buf decoded;
-  buf_init(&decoded, HTTP_LINE_MAX);
-  bool is_bad = http_url_decode(&decoded, path, false) == ERR_INVALID;
-  buf_deinit(&decoded);
-  if (is_bad) {
-    conn_http_refuse(c, 400, "bad percent-encoding in the path");
-    return;
-  }
   struct endpoint *e = endpoint_route(c->web, path);
   if (!e) {
     conn_http_refuse(c, 404, "no WebSocket server answers at this path");
@@ -341,6 +344,10 @@ static void on_upgrade(struct conn *c) {
 
 static void on_plain(struct conn *c) {
   struct web *w = c->web;
+  if (span_eq(http_request_target(c->exchange->request), SPAN("*"))) {
+    respond_for_whole_server(c);
+    return;
+  }
   struct web_member *m = web_pick(w);
   if (!m) {
     conn_http_pass(c);
@@ -388,6 +395,7 @@ static size_t take_requests(struct conn *c, const char *p, size_t n) {
     bool had_head = http_request_has_head(x->request);
     enum http_progress progress = http_request_feed(x->request, p + done, n - done, &used);
     done += used;
+    x->being_fed = n - done;
     // A further request on the same connection: from here on its own clock runs. The head has one,
     // the body another.
     if (begins) start_deadline(c, c->web->config->handshake_timeout);
@@ -398,6 +406,7 @@ static size_t take_requests(struct conn *c, const char *p, size_t n) {
     if (c->exchange != x) return n;
   }
   x->is_feeding = false;
+  x->being_fed = 0;
   return done;
 }
 
@@ -405,7 +414,12 @@ void conn_http_feed(struct conn *c, const char *p, size_t n) {
   struct exchange *x = c->exchange;
   size_t done = 0;
   if (c->state == CONN_REQUEST && !x->is_feeding) done = take_requests(c, p, n);
-  if (done == n || c->exchange != x) return;
+  if (c->exchange != x) return;
+  if (x->has_ended && c->state == CONN_REQUEST) {
+    conn_lost(c, 0); // in the middle of a request, or behind the last one
+    return;
+  }
+  if (done == n) return;
   if (buf_append(&x->in, p + done, n - done) != 0) {
     conn_end(c, CONN_EXIT_DESTROY, "too many requests at once");
     return;

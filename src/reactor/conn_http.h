@@ -16,7 +16,8 @@ struct lane;
 
 struct exchange {
   struct http_request *request;
-  struct buf in; // what came behind the current request
+  struct buf in;    // what came behind the current request
+  size_t being_fed; // bytes of the same kind that conn_http_feed is about to take
   char address[ADDRESS_TEXT_MAX];
   uint16_t port;
   bool keep_alive;    // of the current request

@@ -74,8 +74,13 @@ static void complain_of_origin(struct server *s, struct span origin) {
   if (r->origin_complained != 0 && now - r->origin_complained < COMPLAIN_MS) return;
   r->origin_complained = now;
   int n = (int)(origin.n < 200 ? origin.n : 200);
-  log_warn("refused a connection to %s from origin %.*s (to allow it: origins = { \"%.*s\" })",
-           s->config->path ? s->config->path : "any path", n, origin.p, n, origin.p);
+  const char *path = s->config->path ? s->config->path : "any path";
+  // What a client has made up must not lead anybody to allow more than this one origin.
+  if (http_origin_pattern_is_valid(origin) && !memchr(origin.p, '*', origin.n))
+    log_warn("refused a connection to %s from origin %.*s (to allow it: origins = { \"%.*s\" })",
+             path, n, origin.p, n, origin.p);
+  else
+    log_warn("refused a connection to %s from origin '%.*s', which is none", path, n, origin.p);
 }
 
 static bool origin_is_allowed(struct server *s, const struct http_request *r) {

@@ -155,7 +155,8 @@ static void push_body(lua_State *L, int index, const char *what, int status, con
   const char *body = NULL;
   const char *type = TEXT_TYPE;
   if (lua_isnoneornil(L, index)) {
-    body = status < REFUSAL_MIN ? "" : lua_pushfstring(L, "%s\n", http_status_text(status));
+    bool has_text = status >= REFUSAL_MIN && http_status_has_body(status);
+    body = has_text ? lua_pushfstring(L, "%s\n", http_status_text(status)) : "";
     length = strlen(body);
   } else if (lua_type(L, index) == LUA_TSTRING) {
     body = lua_tolstring(L, index, &length);
@@ -164,6 +165,8 @@ static void push_body(lua_State *L, int index, const char *what, int status, con
     type = BLOB_TYPE;
   }
   if (!body) fail(L, "%s: body must be a string or a blob, got %s", what, args_describe(L, index));
+  if (length > 0 && !http_status_has_body(status))
+    fail(L, "%s: an answer with status %d has no body", what, status);
   lua_pushfstring(L, "%s%s", lines, has_type || length == 0 ? "" : type);
   lua_pushlstring(L, body, length);
 }
