@@ -121,6 +121,7 @@ static const char *name_of(uint16_t type) {
                                       [COMMAND_UNSUBSCRIBE] = "UNSUBSCRIBE",
                                       [COMMAND_COUNT] = "COUNT",
                                       [COMMAND_CLOSE] = "CLOSE",
+                                      [COMMAND_FINISH] = "FINISH",
                                       [COMMAND_FAIL] = "FAIL",
                                       [COMMAND_DESTROY] = "DESTROY",
                                       [COMMAND_PING] = "PING",

@@ -37,8 +37,9 @@ enum command_type {
   COMMAND_COUNT,         // call number: struct command_count. EVENT_REPLY follows: a topic's
                          // subscribers in this reactor
   COMMAND_CLOSE,         // handle: struct command_close: starts the closing handshake
-  COMMAND_FAIL,     // handle: struct command_close. After EVENT_ERROR: the answer to it (code and
-                    // reason are ignored). Else fails the connection; what waits for it is
+  COMMAND_FINISH,   // handle: -: the answer to EVENT_CLOSING: nothing more is to go out before the
+                    // close frame
+  COMMAND_FAIL,     // handle: struct command_close: fails the connection; what waits for it is
                     // dropped, and no EVENT_ERROR follows: the worker has told already
   COMMAND_DESTROY,  // handle: drops the socket at once
   COMMAND_PING,     // handle: up to 125 bytes of payload

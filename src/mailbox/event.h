@@ -4,8 +4,8 @@
 // Events: what a reactor tells a worker. The comment names record.id and the payload.
 //
 // For one connection they come in this order:
-//   EVENT_CONNECT, then unless it is refused: any MESSAGE, DRAIN and ERROR, then EVENT_CLOSED,
-//   last.
+//   EVENT_CONNECT, then unless it is refused: any MESSAGE and DRAIN, then CLOSING, ERROR, CLOSED.
+//   CLOSED is always the last of them.
 // A connection whose CONNECT has been told always gets exactly one CLOSED, unless the worker
 // refuses it (after COMMAND_REFUSE its handle is dead).
 
@@ -25,10 +25,11 @@ enum event_type {
   EVENT_REQUEST_LATE,   // handle: request_timeout is over, the client got 503
   EVENT_MESSAGE,        // handle: the payload; flags EVENT_BINARY
   EVENT_DRAIN,          // handle: the outbox is empty again
-  EVENT_ERROR,          // handle: struct err: the peer broke the protocol or a limit. Answer with
-                        // COMMAND_FAIL at once: the close frame goes out behind what the handler
-                        // has answered so far. CLOSED follows. With the flag EVENT_SLOW a message
-                        // for many has found a slow consumer: it is failed already, no answer
+  EVENT_CLOSING,        // handle: the close frame waits for what the handler has answered so far.
+                        // Answer with COMMAND_FINISH at once; CLOSED follows
+  EVENT_ERROR,          // handle: struct err: the peer broke the protocol or a limit; CLOSED
+                        // follows. With the flag EVENT_SLOW: a message for many has found a slow
+                        // consumer
   EVENT_CLOSED,         // handle: struct event_closed
   EVENT_WEB_STOPPED,    // web id: another member has stopped it, with its WebSocket servers
   EVENT_SERVER_CLOSING, // server id: another member has closed it

@@ -6,6 +6,7 @@
 #include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "reactor/conn.h"
+#include "reactor/conn_close.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
 #include "reactor/conn_ws.h"
@@ -94,15 +95,12 @@ static void run_consumed(struct reactor *r, const struct record *record) {
   const struct command_consumed *command = (const struct command_consumed *)record->payload;
   struct lane *lane = lane_find(r, command->owner);
   lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
+  lane->heard_at = reactor_now(r);
   if (lane->owed > r->lane_window / 2) return;
   while (!list_empty(&lane->paused)) {
     struct list *first = lane->paused.next;
     conn_resume(LIST_ENTRY(first, struct conn_extra, lane_node)->conn, CONN_PAUSE_LANE);
   }
-}
-
-static bool takes_frames(const struct conn *c) {
-  return c->state == CONN_OPEN || c->is_failing;
 }
 
 static void run_accept(struct conn *c, const struct record *record) {
@@ -113,24 +111,23 @@ static void run_accept(struct conn *c, const struct record *record) {
   if (c->state == CONN_ANSWERING) conn_ws_accept(c, protocol, headers);
 }
 
+static struct span reason_of(const struct command_close *command) {
+  return (struct span){command->reason, command->reason_length};
+}
+
 static void run_close(struct conn *c, const struct record *record) {
   const struct command_close *command = (const struct command_close *)record->payload;
-  struct span reason = {command->reason, command->reason_length};
-  if (record->type == COMMAND_FAIL) {
-    if (c->is_failing)
-      conn_ws_fail(c, c->close_code, (struct span){NULL, 0}, false);
-    else if (c->state == CONN_OPEN)
-      conn_ws_fail(c, command->code, reason, true);
-    return;
-  }
-  if (c->state != CONN_OPEN) return;
-  uint64_t timeout = c->server->config->close_timeout;
-  uint64_t due = timeout == CONFIG_NONE ? UINT64_MAX : reactor_now(c->reactor) + timeout;
-  conn_ws_close(c, command->code, reason, due);
+  uint64_t due = reactor_due(c->reactor, c->server->config->close_timeout);
+  if (c->state == CONN_OPEN) conn_close_start(c, command->code, reason_of(command), due);
+}
+
+static void run_fail(struct conn *c, const struct record *record) {
+  const struct command_close *command = (const struct command_close *)record->payload;
+  if (c->state == CONN_OPEN) conn_close_cut(c, command->code, reason_of(command));
 }
 
 static void run_send(struct conn *c, struct record *record) {
-  if (takes_frames(c)) conn_out_queue(c, record->payload, record->length, NULL);
+  if (conn_takes_frames(c)) conn_out_queue(c, record->payload, record->length, NULL);
 }
 
 // Commands for one connection.
@@ -153,8 +150,9 @@ static void run_for_conn(struct reactor *r, struct record *record) {
   case COMMAND_PASS:
     if (c->state == CONN_HANDLING) conn_http_pass(c);
     return;
-  case COMMAND_CLOSE:
-  case COMMAND_FAIL: run_close(c, record); return;
+  case COMMAND_CLOSE: run_close(c, record); return;
+  case COMMAND_FAIL: run_fail(c, record); return;
+  case COMMAND_FINISH: conn_close_finish(c); return;
   case COMMAND_SUBSCRIBE: fanout_subscribe(c, record); return;
   case COMMAND_UNSUBSCRIBE: fanout_unsubscribe(c, record); return;
   case COMMAND_DESTROY: conn_end(c, CONN_EXIT_DESTROY, "destroyed by the script"); return;

@@ -59,8 +59,7 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   wheel_timer_init(&c->deadline);
   outbox_init(&c->outbox);
   c->exchange = exchange_new(w->config->max_body, peer);
-  uint64_t now = reactor_now(c->reactor), timeout = w->config->handshake_timeout;
-  conn_set_deadline(c, timeout == CONFIG_NONE ? UINT64_MAX : now + timeout);
+  conn_set_deadline(c, reactor_due(c->reactor, w->config->handshake_timeout));
   c->reactor->accepted++;
   conn_watch(c);
 }
@@ -155,23 +154,25 @@ static void on_ready(struct transport *t, bool readable, bool writable) {
 
 // Ending ------------------------------------------------------------------------------------------
 
-static void tell_closed(struct conn *c) {
+// Which frames have been made says little about a socket that is lost: only who lingers has been
+// heard out.
+static void tell_closed(struct conn *c, bool lingers) {
   struct record *r =
       batch_push(&c->server->lane->batch, EVENT_CLOSED, c->handle, sizeof(struct event_closed));
   struct event_closed *closed = (struct event_closed *)r->payload;
-  const char *reason = c->extra ? c->extra->close_reason : NULL;
-  size_t length = reason ? strlen(reason) : 0;
+  const unsigned char *reason = c->extra ? c->extra->close_reason : NULL;
+  size_t length = reason ? reason[0] : 0;
   assert(length <= sizeof closed->reason);
   closed->code = c->close_code ? c->close_code : WS_CLOSE_ABNORMAL;
-  closed->was_clean =
-      is_websocket(c) && ws_session_is_closed(&c->session) && outbox_is_empty(&c->outbox);
+  closed->was_clean = lingers && is_websocket(c) && ws_session_is_closed(&c->session) &&
+                      outbox_is_empty(&c->outbox);
   closed->reason_length = (uint8_t)length;
-  if (length > 0) memcpy(closed->reason, reason, length);
+  if (length > 0) memcpy(closed->reason, reason + 1, length);
 }
 
-void conn_detach(struct conn *c, bool tell) {
+static void detach(struct conn *c, bool tell, bool lingers) {
   if (c->handle != 0) {
-    if (tell && c->server) tell_closed(c);
+    if (tell && c->server) tell_closed(c, lingers);
     registry_remove(&c->reactor->registry, c->handle);
     c->handle = 0;
   }
@@ -179,6 +180,10 @@ void conn_detach(struct conn *c, bool tell) {
   struct server *s = c->server;
   c->server = NULL;
   server_leave(s, c);
+}
+
+void conn_detach(struct conn *c, bool tell) {
+  detach(c, tell, false);
 }
 
 static void close_socket(struct conn *c, bool reset) {
@@ -213,8 +218,9 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why) {
   if (how == CONN_EXIT_LINGER) conn_out_flush(c);
   if (c->state == CONN_CLOSED) return; // the flush has found the socket dead
   if (c->state != CONN_LINGERING) {
+    c->is_parting = false;
     log_ending(c, why);
-    conn_detach(c, true);
+    detach(c, true, how == CONN_EXIT_LINGER);
     ws_session_deinit(&c->session);
     exchange_free(c->exchange);
     c->exchange = NULL;

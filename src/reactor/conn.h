@@ -47,7 +47,7 @@ enum conn_pause {
   CONN_PAUSE_CREDIT = 1, // the worker owes it too much
   CONN_PAUSE_LANE = 2,   // the worker owes everybody too much
   CONN_PAUSE_RATE = 4,   // maxMessageRate
-  CONN_PAUSE_HTTP = 8,   // a request must be answered first
+  CONN_PAUSE_HTTP = 8,   // a request must be answered first, or a close frame
 };
 
 // What few connections ever need: allocated when they do (conn_need_extra).
@@ -56,7 +56,7 @@ struct conn_extra {
   struct list lane_node;                // on lane.paused with CONN_PAUSE_LANE
   struct addresses_entry *address;      // with maxConnectionsPerAddress, else NULL
   struct topics_subscriber *subscriber; // NULL: it has subscribed to nothing
-  char *close_reason;                   // NULL: none
+  unsigned char *close_reason;          // length, text; NULL: none
   struct buf *held;    // with maxMessageRate: read and not yet looked at; NULL: nothing
   unsigned char *pong; // the latest of too many pongs: length, payload; NULL: none
   int64_t rate_tokens; // with maxMessageRate: thousandths of a message that may come
@@ -83,16 +83,22 @@ struct conn {
   bool has_rate;        // maxMessageRate holds for it: `extra` is there
   bool was_refused : 1; // the kernel has refused part of a write: onDrain when empty again
   bool ping_sent : 1;   // and nothing heard since
-  bool is_failing : 1;  // in CLOSING: the close frame waits for what the worker has still to say
+  bool is_parting : 1;  // in CLOSING: the close frame waits for what the worker has still to say
   struct ws_session session; // from OPEN on
   struct conn_extra *extra;  // NULL: it needs nothing of it
   struct exchange *exchange; // its HTTP part; NULL from OPEN on
   struct web *web;
   struct list member; // on server.conns or web.conns
   struct wheel_timer deadline;
-  uint64_t keepalive_due; // ms: when the next ping goes out, or its answer must have come
+  uint64_t keepalive_due; // ms: when the next ping goes out, or its answer must have come; while
+                          // parting: when the closing handshake is over at the latest
   uint64_t id;            // public; 0: not yet a WebSocket
 };
+
+// Whether what the worker sends still goes out.
+static inline bool conn_takes_frames(const struct conn *c) {
+  return c->state == CONN_OPEN || c->is_parting;
+}
 
 // Takes over a socket that was accepted for `w`.
 void conn_accept(struct web *w, int fd, const struct address *peer);

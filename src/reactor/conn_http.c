@@ -38,7 +38,7 @@ static uint64_t unix_time(void) {
 }
 
 static void start_deadline(struct conn *c, uint64_t span) {
-  conn_set_deadline(c, span == CONFIG_NONE ? UINT64_MAX : now_of(c) + span);
+  conn_set_deadline(c, reactor_due(c->reactor, span));
 }
 
 struct exchange *exchange_new(size_t max_body, const struct address *peer) {

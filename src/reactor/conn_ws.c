@@ -7,6 +7,7 @@
 #include "http/handshake.h"
 #include "mailbox/event.h"
 #include "reactor/conn.h"
+#include "reactor/conn_close.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
 #include "reactor/loop.h"
@@ -16,12 +17,9 @@ enum {
   HEAD_MAX = 1024 * 1024, // of the 101; the worker bounds what a script adds
   HEAD_USUAL = 256,       // of it, without those headers
   READ_MIN = 16384,       // read at least so much, however little credit is left
-  FAIL_MS = 50,           // for the worker to see that a connection has failed
   MESSAGE = 1000,         // what one costs in rate_tokens
   PONGS_MAX = 16,         // waiting at once; beyond, only the latest ping is answered
 };
-
-static void feed_held(struct conn *c);
 
 static uint64_t now_of(const struct conn *c) {
   return reactor_now(c->reactor);
@@ -30,10 +28,6 @@ static uint64_t now_of(const struct conn *c) {
 // How long the peer has said nothing: ms.
 static uint64_t silence(const struct conn *c) {
   return (uint32_t)now_of(c) - c->received_at;
-}
-
-static uint64_t later(uint64_t now, uint64_t span) {
-  return span == CONFIG_NONE ? UINT64_MAX : now + span;
 }
 
 // Keepalive ---------------------------------------------------------------------------------------
@@ -118,15 +112,12 @@ static void on_rate_due(struct conn *c) {
   refill(c);
   if (is_over_rate(c)) return;
   conn_resume(c, CONN_PAUSE_RATE);
-  feed_held(c);
+  conn_ws_feed_held(c);
 }
 
 void conn_ws_timeout(struct conn *c) {
   if (c->state == CONN_CLOSING) {
-    if (c->is_failing)
-      conn_ws_fail(c, c->close_code, (struct span){NULL, 0}, false);
-    else
-      conn_end(c, CONN_EXIT_CLOSE, "the closing handshake took too long");
+    conn_close_timeout(c);
     return;
   }
   uint64_t now = now_of(c);
@@ -153,7 +144,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   c->state = CONN_OPEN;
   c->exchange = NULL;
   conn_ws_restart_clock(c);
-  c->keepalive_due = later(now_of(c), config->ping_interval);
+  c->keepalive_due = reactor_due(c->reactor, config->ping_interval);
   if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
   arm(c);
   conn_out_write(c, head.data, head.len, false);
@@ -176,29 +167,6 @@ size_t conn_ws_allowance(const struct conn *c) {
   return left > READ_MIN ? left : READ_MIN;
 }
 
-static void note_close(struct conn *c, unsigned code, struct span reason) {
-  if (c->close_code != 0) return; // the one that was begun first counts
-  c->close_code = (uint16_t)code;
-  if (reason.n > 0) conn_need_extra(c)->close_reason = mem_dup(reason.p, reason.n);
-}
-
-static void tell_error(struct conn *c, unsigned code, const char *cause) {
-  struct record *r =
-      batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
-  err_set((struct err *)r->payload, ERR_LUAW, (int)code, "%s", cause);
-}
-
-// What the handler answered to the messages before goes out first: the close frame waits until the
-// worker has seen the error, or is too busy for that.
-static void fail_on(struct conn *c, const struct ws_event *e) {
-  note_close(c, e->code, (struct span){NULL, 0});
-  tell_error(c, e->code, e->cause);
-  c->state = CONN_CLOSING;
-  c->is_failing = true;
-  conn_set_deadline(c, now_of(c) + FAIL_MS);
-  conn_pause(c, CONN_PAUSE_HTTP);
-}
-
 static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) {
   if (c->state == CONN_CLOSING) {
     ws_session_skip(&c->session, in);
@@ -208,7 +176,7 @@ static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) 
   struct record *r = batch_push(&lane->batch, EVENT_MESSAGE, c->handle, e->length);
   if (!ws_session_take(&c->session, in, r->payload, e)) {
     batch_cancel(&lane->batch);
-    fail_on(c, e);
+    conn_close_fail(c, e->code, e->cause);
     return;
   }
   if (e->is_binary) r->flags = EVENT_BINARY;
@@ -232,32 +200,6 @@ static void on_ping(struct conn *c, struct span data) {
   if (data.n > 0) memcpy(extra->pong + 1, data.p, data.n);
 }
 
-static void end_cleanly(struct conn *c) {
-  conn_end(c, CONN_EXIT_LINGER, "closing handshake done");
-}
-
-static void send_close(struct conn *c, unsigned code, struct span reason) {
-  uint8_t frame[WS_CONTROL_FRAME_MAX];
-  write_control(c, frame, ws_session_close(&c->session, frame, code, reason, NULL));
-}
-
-// The one behind which the connection ends.
-static void send_last_close(struct conn *c, unsigned code, struct span reason) {
-  uint8_t frame[WS_CONTROL_FRAME_MAX];
-  size_t size = ws_session_close(&c->session, frame, code, reason, NULL);
-  if (size > 0) conn_out_write_last(c, frame, size);
-}
-
-static void on_close(struct conn *c, const struct ws_event *e) {
-  note_close(c, e->code, e->data);
-  if (c->state == CONN_OPEN) {
-    c->state = CONN_CLOSING;
-    conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
-    send_last_close(c, e->code, e->data);
-  }
-  if (c->state == CONN_CLOSING && outbox_is_empty(&c->outbox)) end_cleanly(c);
-}
-
 // Goes through the input up to its end, or to where the connection ends or is over its rate.
 static void take_events(struct conn *c, struct ws_input *in) {
   struct ws_event e;
@@ -267,8 +209,8 @@ static void take_events(struct conn *c, struct ws_input *in) {
     case WS_EVENT_MESSAGE: on_message(c, in, &e); break;
     case WS_EVENT_PING: on_ping(c, e.data); break;
     case WS_EVENT_PONG: break;
-    case WS_EVENT_CLOSE: on_close(c, &e); break;
-    case WS_EVENT_FAIL: fail_on(c, &e); break;
+    case WS_EVENT_CLOSE: conn_close_answer(c, e.code, e.data); break;
+    case WS_EVENT_FAIL: conn_close_fail(c, e.code, e.cause); break;
     }
   }
 }
@@ -286,7 +228,7 @@ static void free_held(struct buf *held) {
   mem_free(held);
 }
 
-static void feed_held(struct conn *c) {
+void conn_ws_feed_held(struct conn *c) {
   struct buf *held = c->extra ? c->extra->held : NULL;
   if (!held || c->state > CONN_CLOSING) return;
   c->extra->held = NULL;
@@ -328,7 +270,7 @@ void conn_ws_credit(struct conn *c, uint32_t cost) {
   if (c->owed <= EVENT_WINDOW / 2) conn_resume(c, CONN_PAUSE_CREDIT);
 }
 
-// Sending and closing -----------------------------------------------------------------------------
+// Sending -----------------------------------------------------------------------------------------
 
 void conn_ws_drained(struct conn *c) {
   c->pongs = 0;
@@ -343,30 +285,11 @@ void conn_ws_drained(struct conn *c) {
     c->was_refused = false;
     if (c->state == CONN_OPEN) batch_push(&c->server->lane->batch, EVENT_DRAIN, c->handle, 0);
   }
-  if (c->state == CONN_CLOSING && ws_session_is_closed(&c->session)) end_cleanly(c);
+  if (c->state == CONN_CLOSING) conn_close_drained(c);
 }
 
 void conn_ws_ping(struct conn *c, struct span data) {
-  if (c->state == CONN_OPEN) send_ping(c, data);
-}
-
-void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t due) {
-  if (c->is_failing) return;
-  if (c->state == CONN_CLOSING) {
-    if (!wheel_is_running(&c->deadline) || due < c->deadline.due) conn_set_deadline(c, due);
-    return;
-  }
-  note_close(c, code, reason);
-  conn_out_flush(c); // what was sent before the close goes out before it
-  if (c->state != CONN_OPEN) return;
-  c->state = CONN_CLOSING;
-  conn_set_deadline(c, due);
-  // While it closes it is read whatever it owes: its messages are dropped.
-  conn_resume(c, CONN_PAUSE_CREDIT);
-  conn_resume(c, CONN_PAUSE_LANE);
-  conn_resume(c, CONN_PAUSE_RATE);
-  send_close(c, code, reason);
-  feed_held(c);
+  if (conn_takes_frames(c)) send_ping(c, data);
 }
 
 void conn_ws_refuse(struct conn *c) {
@@ -380,17 +303,5 @@ void conn_ws_refuse(struct conn *c) {
   r->flags = EVENT_SLOW;
   err_set((struct err *)r->payload, ERR_LUAW, WS_CLOSE_POLICY,
           "slow consumer: %zu bytes wait for it", outbox_bytes(&c->outbox));
-  conn_ws_fail(c, WS_CLOSE_POLICY, SPAN("slow consumer"), true);
-}
-
-void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop) {
-  bool torn = false;
-  if (c->is_failing) conn_set_deadline(c, later(now_of(c), c->server->config->close_timeout));
-  c->is_failing = false;
-  note_close(c, code, reason);
-  conn_out_flush(c);
-  if (c->state >= CONN_LINGERING) return; // the flush has ended it
-  if (drop) outbox_clear(&c->outbox, &torn);
-  if (!torn) send_last_close(c, code, reason);
-  conn_end(c, CONN_EXIT_LINGER, drop ? "slow consumer" : "the peer broke the protocol or a limit");
+  conn_close_cut(c, WS_CLOSE_POLICY, SPAN("slow consumer"));
 }

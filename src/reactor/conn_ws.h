@@ -1,7 +1,7 @@
 #ifndef REACTOR_CONN_WS_H
 #define REACTOR_CONN_WS_H
 
-// A connection's WebSocket part: session, flow control, keepalive, closing. Loop thread.
+// A connection's WebSocket part: session, flow control, keepalive. Loop thread.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +14,9 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers);
 
 // Bytes have come (state OPEN or CLOSING).
 void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n);
+
+// Goes on with what maxMessageRate has held back, if anything.
+void conn_ws_feed_held(struct conn *c);
 
 // How many bytes may be read at once, by the credit that is left.
 size_t conn_ws_allowance(const struct conn *c);
@@ -32,14 +35,6 @@ void conn_ws_drained(struct conn *c);
 
 // The deadline is over.
 void conn_ws_timeout(struct conn *c);
-
-// Begins the closing handshake (state OPEN); `due`: when it is over at the latest (ms). In state
-// CLOSING it can only shorten that.
-void conn_ws_close(struct conn *c, unsigned code, struct span reason, uint64_t due);
-
-// Fails the connection (state OPEN, or failing already): close frame if the socket takes it, FIN,
-// CLOSED at once. `drop`: what waits for the peer is dropped first.
-void conn_ws_fail(struct conn *c, unsigned code, struct span reason, bool drop);
 
 // A message for many finds more waiting than maxBackpressure: it is dropped, or in state OPEN
 // the connection fails, as slowConsumer says.

@@ -18,7 +18,7 @@ static void run_list(struct reactor *r, struct record *record) {
       (const uint64_t *)(frame + (((size_t)command->frame_length + 7) & ~(size_t)7));
   for (uint32_t i = 0; i < command->count; i++) {
     struct conn *c = registry_find(&r->registry, handles[i]);
-    if (c && c->state == CONN_OPEN)
+    if (c && conn_takes_frames(c))
       conn_out_queue(c, frame, command->frame_length, record);
     else
       r->dropped_commands++;
@@ -31,7 +31,7 @@ static const struct command_publish *command_of(const struct record *record) {
 
 static void queue(struct conn *c, struct record *record) {
   const struct command_publish *command = command_of(record);
-  if (c->state != CONN_OPEN || c->handle == command->except) return;
+  if (!conn_takes_frames(c) || c->handle == command->except) return;
   conn_out_queue(c, (const unsigned char *)(command + 1), command->frame_length, record);
 }
 

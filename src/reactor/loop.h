@@ -10,6 +10,7 @@
 #include <uv.h>
 #include "base/list.h"
 #include "base/wheel.h"
+#include "mailbox/config.h"
 #include "mailbox/mailbox.h"
 #include "net/poller.h"
 #include "reactor/lane.h"
@@ -70,6 +71,11 @@ struct reactor {
 // Milliseconds of the loop's clock.
 static inline uint64_t reactor_now(const struct reactor *r) {
   return uv_now(&r->loop);
+}
+
+// When a time that begins now is over; CONFIG_NONE: never, UINT64_MAX.
+static inline uint64_t reactor_due(const struct reactor *r, uint64_t span) {
+  return span == CONFIG_NONE ? UINT64_MAX : reactor_now(r) + span;
 }
 
 #endif

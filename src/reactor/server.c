@@ -9,7 +9,7 @@
 #include "mailbox/event.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
-#include "reactor/conn_ws.h"
+#include "reactor/conn_close.h"
 #include "reactor/endpoint.h"
 #include "reactor/loop.h"
 #include "reactor/web.h"
@@ -160,13 +160,12 @@ static void close_conn(struct conn *c, uint64_t timeout, uint64_t due) {
   else if (c->state == CONN_ANSWERING)
     conn_http_refuse(c, 503, "the server is closing");
   else
-    conn_ws_close(c, WS_CLOSE_GOING_AWAY, (struct span){NULL, 0}, due);
+    conn_close_start(c, WS_CLOSE_GOING_AWAY, (struct span){NULL, 0}, due);
 }
 
 void server_close(struct server *s, uint64_t timeout) {
   if (timeout == CONFIG_NONE) timeout = s->config->close_timeout;
-  uint64_t now = reactor_now(s->endpoint->web->reactor);
-  uint64_t due = timeout == CONFIG_NONE ? UINT64_MAX : now + timeout;
+  uint64_t due = reactor_due(s->endpoint->web->reactor, timeout);
   if (due < s->close_due) s->close_due = due; // again: only shortens
   struct list closing;
   list_init(&closing);

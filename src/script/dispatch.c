@@ -9,8 +9,6 @@
 #include "script/webserver.h"
 #include "script/wss.h"
 
-enum { EVENTS_PER_TICK = 16 }; // between two looks at the clock
-
 static void dispatch_message(struct runtime *rt, const struct record *record) {
   struct link *link = link_find(rt, record->id);
   if (link)
@@ -24,14 +22,17 @@ static void dispatch_to_link(struct runtime *rt, const struct record *record) {
   if (link) link_on_event(rt, link, record);
 }
 
-// The connection is failed behind what its handler has answered so far, whatever onError does.
+// What the connection's handler has answered so far stands before it.
+static void dispatch_closing(struct runtime *rt, const struct record *record) {
+  struct outgoing *o = &rt->outgoing[event_handle_reactor(record->id)];
+  batch_push(&o->batch, COMMAND_FINISH, record->id, 0);
+}
+
 static void dispatch_error(struct runtime *rt, const struct record *record) {
   struct link *link = link_find(rt, record->id);
   if (!link) return;
   bool is_slow = record->flags & EVENT_SLOW;
-  if (is_slow && !link_note_slow(link)) return;
-  if (!is_slow) outgoing_close(link_outgoing(rt, link), COMMAND_FAIL, record->id, 0, NULL, 0);
-  link_on_event(rt, link, record);
+  if (!is_slow || link_note_slow(link)) link_on_event(rt, link, record);
 }
 
 static void dispatch_to_wss(struct runtime *rt, const struct record *record) {
@@ -50,6 +51,7 @@ static void dispatch(struct runtime *rt, const struct record *record) {
   case EVENT_ANSWER_LATE:
   case EVENT_DRAIN:
   case EVENT_CLOSED: dispatch_to_link(rt, record); return;
+  case EVENT_CLOSING: dispatch_closing(rt, record); return;
   case EVENT_ERROR: dispatch_error(rt, record); return;
   case EVENT_REQUEST: webserver_on_request(rt, record); return;
   case EVENT_REQUEST_LATE: log_warn("onRequest has not answered in time: 503"); return;
@@ -65,11 +67,13 @@ static void dispatch(struct runtime *rt, const struct record *record) {
 }
 
 void dispatch_block(struct runtime *rt, struct block *block) {
-  unsigned count = 0;
+  unsigned left = rt->tick_after;
   for (struct record *r = record_first(block); r; r = record_next(block, r)) {
     dispatch(rt, r);
     if (!list_empty(&rt->held)) link_run_held(rt);
     if (!list_empty(&rt->ready)) task_run_ready(rt);
-    if (++count % EVENTS_PER_TICK == 0) runtime_tick(rt);
+    if (--left > 0) continue;
+    runtime_tick(rt);
+    left = rt->tick_after;
   }
 }

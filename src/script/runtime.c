@@ -21,9 +21,11 @@
 enum {
   TEXT_MAX = INT32_MAX, // the scratch buffer's ceiling
   FLUSH_MS = 2,         // how long a reply may wait while other events are dealt with
+  TICK_AFTER_MAX = 16,  // events between two ticks
   WORKER_SHIFT = 48,    // ids are the worker's index, then a count
 };
 
+static void tick(struct runtime *rt);
 static void flush_all(struct runtime *rt);
 static void run_due(struct runtime *rt);
 static void end(struct runtime *rt);
@@ -33,6 +35,7 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
                   struct mailbox *mailbox) {
   *rt = (struct runtime){.options = options,
                          .mailbox = mailbox,
+                         .tick_after = 1,
                          .reactor_count = options->reactor_count,
                          .last_id = (uint64_t)options->index << WORKER_SHIFT,
                          .now = clock_ms()};
@@ -84,7 +87,7 @@ void runtime_start(struct runtime *rt) {
 
 void runtime_turn(struct runtime *rt) {
   runtime_receive(rt);
-  runtime_tick(rt);
+  tick(rt);
   if (!uvloop_is_idle(rt)) uvloop_run(rt, 0);
   link_run_held(rt);
   task_run_ready(rt);
@@ -157,11 +160,20 @@ uint64_t runtime_clock(struct runtime *rt) {
   return rt->now = clock_ms();
 }
 
-void runtime_tick(struct runtime *rt) {
-  runtime_clock(rt);
+static void tick(struct runtime *rt) {
+  rt->ticked = runtime_clock(rt);
   if (rt->now - rt->flushed >= FLUSH_MS) flush_all(rt);
   run_due(rt);
   vm_relax_collector(rt);
+}
+
+// Handlers that take long must not let the reactor wait for news: they are looked after more often.
+void runtime_tick(struct runtime *rt) {
+  uint64_t before = rt->ticked;
+  tick(rt);
+  rt->tick_after *= 2;
+  if (rt->tick_after > TICK_AFTER_MAX) rt->tick_after = TICK_AFTER_MAX;
+  if (rt->ticked - before >= FLUSH_MS) rt->tick_after = 1;
 }
 
 bool runtime_receive(struct runtime *rt) {

@@ -69,8 +69,10 @@ struct runtime {
   struct block **inbox_last;
   struct block *finished; // dispatched and not yet given back
 
-  uint64_t now;     // ms, as of the last look at the clock
-  uint64_t flushed; // ms: when the outgoing batches were handed over
+  uint64_t now;        // ms, as of the last look at the clock
+  uint64_t flushed;    // ms: when the outgoing batches were handed over
+  uint64_t ticked;     // ms: when the last tick was
+  unsigned tick_after; // events after which the next one comes, while there are any
   struct wheel wheel;
 
   struct task *current; // the one that is running, NULL at the top of the loop
@@ -148,7 +150,7 @@ void runtime_deadline_init(struct deadline *d, void (*on_due)(struct runtime *, 
 uint64_t runtime_clock(struct runtime *rt);
 
 // Looks at the clock again, hands over replies that have been waiting for long, and runs what is
-// due: for whoever has spent a while. Only from the top of the loop.
+// due: for whoever has dealt with rt->tick_after events. Only from the top of the loop.
 void runtime_tick(struct runtime *rt);
 
 // Takes what the mailbox holds into the inbox. True when there was something.
