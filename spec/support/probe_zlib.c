@@ -99,8 +99,8 @@ static int free_deflater(lua_State *L) {
   return 0;
 }
 
-// inflater{ bits = 15 }: a raw stream. What inflate() has just written it finds there, however small
-// its window is: byte by byte it sees each distance that is too far.
+// inflater{ bits = 15 }: a raw stream. What inflate() has just written it finds there, however
+// small its window is: byte by byte it sees each distance that is too far.
 static int new_inflater(lua_State *L) {
   int bits = option(L, 1, "bits", 15);
   struct stream *s = new_stream(L, INFLATER);

@@ -6,13 +6,16 @@ package.path = "./?.lua;./lua/?.lua;./lua/?/init.lua;" .. package.path
 
 local uv = require "luv"
 local runner = require "runner"
+local async = require "spec.support.async"
 
 local USAGE = [[
 usage: luaws-spec [options] [file or folder...]
+       luaws-spec --conformance URL [options]
 
   --filter PATTERN   run the tests whose full names match the Lua pattern
   --repeat N         run everything N times
   --list             name the tests, run none
+  --conformance URL  the conformance suite against a server; see spec/conformance/README.md
   --lua-gc-stress    keep Lua's collector running
   --help             this text
 
@@ -93,12 +96,36 @@ local function closeHandles()
   uv.run()
 end
 
+-- Runs fn in the coroutine that may wait, with the loop, to its end.
+local function runWaiting(fn)
+  local failure
+  local co = coroutine.create(function()
+    local ok, err = xpcall(fn, function(e) return type(e) == "string" and debug.traceback(e, 2) or e end)
+    if not ok then failure = err end
+  end)
+  async.adopt(co)
+  runUntilDead(co)
+  closeHandles()
+  if failure then error(failure, 0) end
+end
+
+local function runConformance(arguments)
+  local passed, failed
+  runner.onCallbackError(async.fail)
+  runWaiting(function()
+    passed, failed = require "spec.conformance.command".run(arguments)
+  end)
+  runner.progress(passed, failed, "the end")
+  return failed == 0
+end
+
+if ... == "--conformance" then return runConformance({ select(2, ...) }) end
+
 local arguments = parseArguments({ ... })
 if not arguments then return true end
 arguments[0] = "luaws-spec"
 _G.arg = arguments
 
-local async = require "spec.support.async"
 local output = require "spec.support.output"
 runner.onCallbackError(async.fail)
 catchCore(async.follow)
@@ -106,14 +133,7 @@ catchCore(async.follow)
 local exitProcess = os.exit
 os.exit = function() error(EXIT, 0) end -- luacheck: ignore 122
 
-local failure
-local co = coroutine.create(function()
-  local ok, err = pcall(runBusted)
-  if not ok then failure = err end
-end)
-async.adopt(co)
-runUntilDead(co)
-closeHandles()
+local ok, failure = pcall(runWaiting, runBusted)
 os.exit = exitProcess -- luacheck: ignore 122
-if failure then error(failure, 0) end
+if not ok then error(failure, 0) end
 return output.finish()

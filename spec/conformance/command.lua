@@ -1,0 +1,79 @@
+-- luaws-spec --conformance URL: the suite against any echo server. Returns passed, failed.
+
+local catalogue = require "spec.conformance.catalogue"
+local report = require "spec.conformance.report"
+local runner = require "spec.conformance.runner"
+
+local USAGE = [[
+usage: luaws-spec --conformance ws://host:port/path [options]
+
+  --only NAME     a case or a section (6.4), and no other; may be given again
+  --slowly        byte by byte
+  --compressed    permessage-deflate in every case
+  --full          sections 12 and 13 with as many messages as Autobahn sends
+  --out FILE      the outcome of each case, as in spec/conformance/results
+  --list          the cases, with what each says of the server; runs none]]
+
+local FLAGS = { ["--slowly"] = "slowly", ["--compressed"] = "compressed", ["--full"] = "full", ["--list"] = "list" }
+
+local command = {}
+
+local function refuse(message)
+  io.stderr:write("luaws-spec: ", message, "\n", USAGE, "\n")
+  os.exit(2)
+end
+
+local function parse(arguments)
+  local parsed = { only = {} }
+  local i = 1
+  while i <= #arguments do
+    local argument = arguments[i]
+    if FLAGS[argument] then
+      parsed[FLAGS[argument]] = true
+    elseif argument == "--only" or argument == "--out" then
+      i = i + 1
+      if not arguments[i] then refuse(argument .. " needs a value") end
+      if argument == "--out" then parsed.out = arguments[i] else table.insert(parsed.only, arguments[i]) end
+    elseif argument:match("^%-") or parsed.url then
+      refuse("unknown option " .. argument)
+    else
+      parsed.url = argument
+    end
+    i = i + 1
+  end
+  return parsed
+end
+
+local function writeFile(path, text)
+  local file, err = io.open(path, "w")
+  if not file then refuse(err) end
+  file:write(text)
+  file:close()
+end
+
+local function list(cases)
+  for _, case in ipairs(cases) do print(case.name, case.about) end
+  return #cases, 0
+end
+
+-- May wait.
+function command.run(arguments)
+  local parsed = parse(arguments)
+  local cases = catalogue.load(parsed.only)
+  if #cases == 0 then refuse("no case has such a name") end
+  if parsed.list then return list(cases) end
+  if not parsed.url then refuse("which server? a URL is missing") end
+  local target, wrong = runner.parseUrl(parsed.url)
+  if not target then refuse(wrong) end
+  target.slowly, target.compressed, target.full = parsed.slowly, parsed.compressed, parsed.full
+  local results = runner.run(cases, target)
+  for _, result in ipairs(results) do
+    if result.outcome == "failed" or result.outcome == "non-strict" then print(report.line(result)) end
+  end
+  if parsed.out then writeFile(parsed.out, report.text({ { title = parsed.url, results = results } })) end
+  local counts = runner.count(results)
+  print(("%d non-strict, %d skipped"):format(counts["non-strict"], counts.skipped))
+  return counts.passed, counts.failed
+end
+
+return command

@@ -1,0 +1,148 @@
+-- permessage-deflate for cases (RFC 7692), with zlib itself and none of luaws' own code: reads what the server agrees
+-- to, compresses frames, inflates messages.
+--
+-- deflate.agree(offer, answer) -> what is in force, or nil; or nil, what is wrong with the answer
+-- deflate.new(agreed [, always]) -> a connection's state. always: each data message is compressed that has no
+--     reserved bits of its own
+-- state:encode(frame) -> its bytes;  state:inflate(payload) -> payload, or nil, what is wrong
+
+local zlib = require "probe".zlib
+local frame = require "spec.conformance.frame"
+
+local deflate = { OFFER = "permessage-deflate; client_max_window_bits" }
+local State = {}
+State.__index = State
+
+local TAIL = "\0\0\255\255"
+
+-- Negotiation
+
+-- "permessage-deflate; a; b=9" -> { a = true, b = "9" }; nil, why
+local function parse(text)
+  local name, rest = text:match("^%s*([%w-]+)%s*(.-)%s*$")
+  if name ~= "permessage-deflate" then return nil, "an extension that isn't known: " .. text end
+  local parameters = {}
+  for parameter in rest:gmatch(";%s*([^;]*)") do
+    local key, value = parameter:match("^([%w_]+)%s*=%s*\"?(%d+)\"?%s*$")
+    key = key or parameter:match("^([%w_]+)%s*$")
+    if not key then return nil, "a parameter that can't be read: " .. parameter end
+    if parameters[key] then return nil, "a parameter twice: " .. key end
+    parameters[key] = value or true
+  end
+  return parameters
+end
+
+local function bitsOf(value)
+  local bits = math.tointeger(tonumber(value))
+  return bits and bits >= 8 and bits <= 15 and bits or nil
+end
+
+local KNOWN = {
+  server_no_context_takeover = true, client_no_context_takeover = true,
+  server_max_window_bits = true, client_max_window_bits = true,
+}
+
+-- Whether the answer keeps to one offer: nil, or what is wrong.
+local function compare(offer, answer)
+  for name, value in pairs(answer) do
+    if not KNOWN[name] then return "a parameter that isn't known: " .. name end
+    local wantsValue = name:find("bits", 1, true) ~= nil
+    if wantsValue ~= (value ~= true) then return "a parameter with a wrong value: " .. name end
+    if wantsValue and not bitsOf(value) then return name .. " is " .. value end
+  end
+  if answer.client_max_window_bits and not offer.client_max_window_bits then
+    return "client_max_window_bits, which wasn't offered"
+  end
+  if offer.server_no_context_takeover and not answer.server_no_context_takeover then
+    return "no server_no_context_takeover, which was asked for"
+  end
+  local asked = offer.server_max_window_bits
+  if asked and (not answer.server_max_window_bits or bitsOf(answer.server_max_window_bits) > bitsOf(asked)) then
+    return "no server_max_window_bits of " .. asked .. ", which was asked for"
+  end
+  return nil
+end
+
+function deflate.agree(offer, header)
+  if header == nil then return nil end
+  if type(header) == "table" then header = table.concat(header, ", ") end
+  if not offer then return nil, "an extension that wasn't offered: " .. header end
+  local answer, wrong = parse(header)
+  if not answer then return nil, wrong end
+  for one in offer:gmatch("[^,]+") do
+    wrong = compare(parse(one), answer)
+    if not wrong then return answer end
+  end
+  return nil, "the server answers with " .. wrong .. ": " .. header
+end
+
+-- Messages
+
+function deflate.new(agreed, always)
+  local self = setmetatable({ agreed = agreed, always = agreed ~= nil and always }, State)
+  if agreed then
+    local clientBits = bitsOf(agreed.client_max_window_bits) or 15
+    self.deflater = zlib.deflater({ bits = math.max(clientBits, 9) })
+    self.inflater = zlib.inflater({ bits = bitsOf(agreed.server_max_window_bits) or 15 })
+  end
+  return self
+end
+
+-- A piece of a message; `isLast` of it.
+function State:compress(payload, isLast)
+  local bytes = self.deflater:deflate(payload)
+  if not isLast then return bytes end
+  if self.agreed.client_no_context_takeover then self.deflater:reset() end
+  bytes = bytes:sub(1, -5)
+  return bytes == "" and "\0" or bytes
+end
+
+local function copyOf(f, changes)
+  local copy = {}
+  for name, value in pairs(f) do copy[name] = value end
+  for name, value in pairs(changes) do copy[name] = value end
+  return copy
+end
+
+-- A whole message that the case wants compressed, in fragments if it says so.
+local function encodeMessage(self, f)
+  local payload = self:compress(f.payload, true)
+  if not f.fragment then return frame.bytes(copyOf(f, { payload = payload, rsv = 4 })) end
+  local frames = frame.fragments(f.opcode, payload, f.fragment)
+  frames[1].rsv = 4
+  for i, fragment in ipairs(frames) do frames[i] = frame.bytes(fragment) end
+  return table.concat(frames)
+end
+
+-- Where everything is compressed: a frame as it comes, whole or a fragment.
+local function encodeAlways(self, f)
+  local begins = f.opcode == frame.TEXT or f.opcode == frame.BINARY
+  local goesOn = f.opcode == frame.CONTINUATION and self.isMidway
+  if f.rsv or f.length or not begins and not goesOn then return frame.bytes(f) end
+  if begins and self.isMidway then return frame.bytes(f) end -- it is the flaw
+  local isLast = f.fin ~= false
+  self.isMidway = not isLast
+  return frame.bytes(copyOf(f, { payload = self:compress(f.payload, isLast), rsv = begins and 4 or 0 }))
+end
+
+function State:encode(f)
+  if self.agreed and f.compressed then return encodeMessage(self, f) end
+  if self.always then return encodeAlways(self, f) end
+  if not f.fragment then return frame.bytes(f) end
+  local frames = frame.fragments(f.opcode, f.payload, f.fragment)
+  for i, fragment in ipairs(frames) do frames[i] = frame.bytes(fragment) end
+  return table.concat(frames)
+end
+
+function State:inflate(payload)
+  local out, state, left = self.inflater:inflate(payload .. TAIL)
+  if state == "end" then -- a final block: allowed, and what follows starts a new stream
+    self.inflater:reset()
+  elseif state ~= "more" or left > 0 then
+    return nil, state
+  end
+  if self.agreed.server_no_context_takeover then self.inflater:reset() end
+  return out
+end
+
+return deflate
