@@ -3,6 +3,7 @@
 
 #include "threads.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -131,17 +132,32 @@ static void on_survey(void *context, struct survey *survey) {
 
 // The loop that waits for it ----------------------------------------------------------------------
 
-static void open_loop(struct threads *t) {
-  uv_loop_init(&t->loop);
-  t->loop.data = t;
-  uv_async_init(&t->loop, &t->news, on_news);
+// libuv aborts when its first loop finds no descriptors for the signals' pipe.
+static int check_descriptors(void) {
+  int first[2], second[2];
+  if (pipe(first) != 0) return -errno;
+  int status = pipe(second) == 0 ? 0 : -errno;
+  for (int i = 0; i < 2; i++) {
+    close(first[i]);
+    if (status == 0) close(second[i]);
+  }
+  return status;
+}
+
+static int watch_signal(struct threads *t, uv_signal_t *handle, int number,
+                        void (*on_number)(uv_signal_t *handle, int number)) {
+  int status = uv_signal_init(&t->loop, handle);
+  return status < 0 ? status : uv_signal_start(handle, on_number, number);
+}
+
+static int open_handles(struct threads *t) {
+  int status = uv_async_init(&t->loop, &t->news, on_news);
+  if (status < 0) return status;
   uv_timer_init(&t->loop, &t->patience);
-  uv_signal_init(&t->loop, &t->interrupt);
-  uv_signal_init(&t->loop, &t->terminate);
-  uv_signal_init(&t->loop, &t->hangup);
-  uv_signal_start(&t->interrupt, on_signal, SIGINT);
-  uv_signal_start(&t->terminate, on_signal, SIGTERM);
-  uv_signal_start(&t->hangup, on_hangup, SIGHUP);
+  status = watch_signal(t, &t->interrupt, SIGINT, on_signal);
+  if (status == 0) status = watch_signal(t, &t->terminate, SIGTERM, on_signal);
+  if (status == 0) status = watch_signal(t, &t->hangup, SIGHUP, on_hangup);
+  return status;
 }
 
 static void close_handle(uv_handle_t *handle, void *context) {
@@ -153,6 +169,18 @@ static void close_loop(struct threads *t) {
   uv_walk(&t->loop, close_handle, NULL);
   uv_run(&t->loop, UV_RUN_DEFAULT);
   uv_loop_close(&t->loop);
+}
+
+static int open_loop(struct threads *t, struct err *err) {
+  int status = check_descriptors();
+  if (status == 0) status = uv_loop_init(&t->loop);
+  if (status == 0) {
+    t->loop.data = t;
+    status = open_handles(t);
+    if (status < 0) close_loop(t);
+  }
+  if (status < 0) err_set_errno(err, -status, "can't start");
+  return status;
 }
 
 // Threads -----------------------------------------------------------------------------------------
@@ -234,7 +262,6 @@ static bool start(struct threads *t) {
 // Runs all threads to the workers' end. The workers go first: while they live, they may wait for a
 // reactor.
 static void run(struct threads *t) {
-  open_loop(t);
   if (!start(t)) {
     fprintf(stderr, "luaws: can't start a thread\n");
     atomic_store(&t->exit_code, EXIT_FAILURE);
@@ -247,7 +274,6 @@ static void run(struct threads *t) {
     crew_join(t->crews[i]);
   if (t->estimator && estimator_join(t->estimator) != 0 && t->exit_code == 0)
     t->exit_code = EXIT_FAILURE;
-  close_loop(t);
 }
 
 static void log_counters(const struct threads *t) {
@@ -274,20 +300,35 @@ static void free_threads(struct threads *t) {
   mem_free(t->crews);
 }
 
+static int open_threads(struct threads *t, const struct options *o, const char *program,
+                        struct err *err) {
+  unsigned workers = o->estimate ? 1 : o->workers; // the others are like the first
+  int status = open_reactors(t, o->io_threads, err);
+  return status == 0 ? open_workers(t, o, program, workers, err) : status;
+}
+
+static void explain(const struct err *err) {
+  bool is_limit = err->code == -EMFILE || err->code == -ENFILE;
+  fprintf(stderr, "luaws: %s%s\n", err->text, is_limit ? " (raise the limit with ulimit -n)" : "");
+}
+
 int threads_run(const struct options *options, const char *program) {
   struct threads t = {.pool = {.id = 1}};
   struct err err;
+  if (open_loop(&t, &err) != 0) {
+    explain(&err);
+    return EXIT_FAILURE;
+  }
   if (options->estimate) t.estimator = estimator_new(options);
-  unsigned workers = options->estimate ? 1 : options->workers; // the others are like the first
-  if (open_reactors(&t, options->io_threads, &err) == 0 &&
-      open_workers(&t, options, program, workers, &err) == 0) {
+  if (open_threads(&t, options, program, &err) == 0) {
     open_crews(&t);
     run(&t);
     log_counters(&t);
   } else {
-    fprintf(stderr, "luaws: %s\n", err.text);
+    explain(&err);
     t.exit_code = EXIT_FAILURE;
   }
+  close_loop(&t);
   free_threads(&t);
   return t.exit_code;
 }

@@ -21,7 +21,8 @@
 -- Options: `workers`, `ioThreads` (how many; start waits for all workers), `args` (before the script), `scriptArgs`
 -- (behind it), `env`, `cwd`, `input` (for stdin), `lines` (startFile: how many start lines there are), `exitCode`
 -- (what stop expects; 0), `noPort` (no --port 0), `closeStdout` (nobody reads it), `descriptors` (how many it may
--- have); run: `program` (all arguments instead of a script), `timeout`.
+-- have), `faults` (the rules of a luaws-faults, see spec/faults/faults.c); run: `program` (all arguments instead of a
+--     script), `timeout`.
 --
 -- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2".
 --
@@ -40,6 +41,7 @@ local ALWAYS = {}
 for word in (os.getenv("LUAWS_SPEC_ARGS") or ""):gmatch("%S+") do ALWAYS[#ALWAYS + 1] = word end
 local ALWAYS_WORKERS = tonumber((os.getenv("LUAWS_SPEC_ARGS") or ""):match("%-%-workers (%d+)"))
 local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
+local FAULTS_BIN = BIN .. "-faults" -- beside it
 local STOP_TIMEOUT = 15
 local READY = "spec: ready "
 
@@ -160,12 +162,15 @@ local function spawn(args, options)
   }, Server)
   local stdin, stdout, stderr = uv.new_pipe(), uv.new_pipe(), uv.new_pipe()
   local pid
-  local program = BIN
+  local bin = options.faults and FAULTS_BIN or BIN
+  local program = bin
   if options.descriptors then
-    program, args = "/bin/sh", { "-c", LIMITED, tostring(options.descriptors), BIN, table.unpack(args) }
+    program, args = "/bin/sh", { "-c", LIMITED, tostring(options.descriptors), bin, table.unpack(args) }
   end
+  local env = environment(options.env)
+  env[#env + 1] = options.faults and "LUAWS_FAULTS=" .. options.faults
   self.handle, pid = uv.spawn(program, {
-    args = args, cwd = options.cwd, env = environment(options.env), stdio = { stdin, stdout, stderr },
+    args = args, cwd = options.cwd, env = env, stdio = { stdin, stdout, stderr },
   }, function(code, signal)
     self.code, self.signal = code, signal
     self.handle:close()
@@ -174,7 +179,7 @@ local function spawn(args, options)
   end)
   if not self.handle then
     for _, pipe in ipairs({ stdin, stdout, stderr }) do pipe:close() end
-    error(("can't start %s: %s"):format(BIN, pid), 0)
+    error(("can't start %s: %s"):format(program, pid), 0)
   end
   self.pid = pid
   collect(self, stderr, "stderr")

@@ -41,6 +41,13 @@ bool log_is_json(void) {
   return output_format == LOG_JSON;
 }
 
+bool log_is_due(_Atomic uint64_t *last, uint64_t now, uint64_t span) {
+  uint64_t before = atomic_load_explicit(last, memory_order_relaxed);
+  // Another thread's clock may be ahead.
+  if (before != 0 && (now < before || now - before < span)) return false;
+  return atomic_compare_exchange_strong(last, &before, now);
+}
+
 // Length of the UTF-8 character at `p`, 0 when it isn't one. (The ws layer has the full checker;
 // base may not look upwards, and a log line needs only this.)
 static size_t utf8_length(const unsigned char *p, size_t n) {

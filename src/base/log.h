@@ -4,6 +4,7 @@
 // The server's log: one line an entry on stderr, written with one write(2), so that lines of
 // several threads never mix. Any thread.
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
@@ -29,6 +30,10 @@ void log_set_level(enum log_level level);
 
 bool log_enabled(enum log_level level);
 bool log_is_json(void);
+
+// For entries that may come in floods: whether one is due at `now`, at most one in `span` ms. *last
+// is 0 before the first one; threads may share it.
+bool log_is_due(_Atomic uint64_t *last, uint64_t now, uint64_t span);
 
 // One entry. `text` may hold line breaks (a traceback): in text they stay, indented; in JSON they
 // are escaped. Control characters are escaped, so that a peer cannot paint the terminal.

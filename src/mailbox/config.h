@@ -38,9 +38,10 @@ struct web_config {
 // Made by the first reactor when it has begun to listen.
 struct web_group {
   atomic_uint refs;
-  char *host;             // the address that it listens at, or "unix:/path"
-  uint16_t port;          // the real one
-  atomic_bool is_stopped; // set by each reactor that stops it, before clients can see that
+  char *host;                  // the address that it listens at, or "unix:/path"
+  uint16_t port;               // the real one
+  atomic_bool is_stopped;      // set by each reactor that stops it, before clients can see that
+  _Atomic uint64_t complained; // struct listener's
 };
 
 enum slow_consumer { SLOW_CONSUMER_CLOSE, SLOW_CONSUMER_DROP };

@@ -244,14 +244,20 @@ static void signal_consumer(struct mailbox *mb) {
   mb->signalled = true;
   mb->stats.wakeups++;
   uint64_t one = 1;
-  ssize_t n = write(mb->signal_fd, &one, sizeof one);
+  ssize_t n;
+  do {
+    n = write(mb->signal_fd, &one, sizeof one);
+  } while (n < 0 && errno == EINTR);
   assert(n == sizeof one); // at most one signal is ever outstanding
 }
 
 static void reset_signal(struct mailbox *mb) {
   mb->signalled = false;
   uint64_t count;
-  ssize_t n = read(mb->wake_fd, &count, sizeof count);
+  ssize_t n;
+  do {
+    n = read(mb->wake_fd, &count, sizeof count);
+  } while (n < 0 && errno == EINTR);
   assert(n == sizeof count);
 }
 

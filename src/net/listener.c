@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -98,19 +99,20 @@ static int listen_on_any(const char *host, uint16_t port, enum listener_share sh
   return first;
 }
 
-static uint16_t port_of(int fd) {
-  struct address a = {.size = sizeof a.storage};
+// Asks the socket where it listens and puts it into the loop. 0 or a negative errno.
+static int watch(struct listener *l, uv_loop_t *loop, int fd) {
   char text[ADDRESS_TEXT_MAX];
-  uint16_t port = 0;
-  if (getsockname(fd, (struct sockaddr *)&a.storage, &a.size) == 0) address_text(&a, text, &port);
-  return port;
+  l->own.size = sizeof l->own.storage;
+  if (getsockname(fd, (struct sockaddr *)&l->own.storage, &l->own.size) != 0) return -errno;
+  address_text(&l->own, text, &l->port);
+  return uv_poll_init(loop, &l->poll, fd);
 }
 
 int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
                   enum listener_share share, struct err *err) {
   int fd = listen_on_any(host, port, share, err);
   if (fd < 0) return fd;
-  int status = uv_poll_init(loop, &l->poll, fd);
+  int status = watch(l, loop, fd);
   if (status < 0) {
     err_set_errno(err, -status, "can't listen on %s", host);
     close(fd);
@@ -122,17 +124,13 @@ int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_
   l->poll.data = l->retry.data = l;
   l->fd = fd;
   l->handles = 2;
-  l->complained = 0;
-  l->port = port_of(fd);
   uv_poll_start(&l->poll, UV_READABLE, on_poll);
   return 0;
 }
 
 void listener_host(const struct listener *l, char text[LISTENER_HOST_MAX]) {
-  struct address a = {.size = sizeof a.storage};
-  getsockname(l->fd, (struct sockaddr *)&a.storage, &a.size);
-  int status = getnameinfo((struct sockaddr *)&a.storage, a.size, text, LISTENER_HOST_MAX, NULL, 0,
-                           NI_NUMERICHOST);
+  int status = getnameinfo((const struct sockaddr *)&l->own.storage, l->own.size, text,
+                           LISTENER_HOST_MAX, NULL, 0, NI_NUMERICHOST);
   assert(status == 0);
 }
 
@@ -156,13 +154,30 @@ static void on_retry(uv_timer_t *timer) {
   uv_poll_start(&l->poll, UV_READABLE, on_poll);
 }
 
+// Errors that concern the one client, which is already gone; some are its network's (accept(2)).
+static bool is_clients(int error) {
+  static const int THEIRS[] = {EINTR,       ECONNABORTED, EPROTO,       EPERM,
+                               ENETDOWN,    ENOPROTOOPT,  EHOSTDOWN,    EOPNOTSUPP,
+                               ENETUNREACH, ETIMEDOUT,    EHOSTUNREACH,
+#ifdef ENONET
+                               ENONET
+#endif
+  };
+  for (size_t i = 0; i < sizeof THEIRS / sizeof THEIRS[0]; i++) {
+    if (error == THEIRS[i]) return true;
+  }
+  return false;
+}
+
 // No descriptor or memory for another connection: those that wait stay in the kernel's queue.
 static void pause_accepting(struct listener *l, int error) {
-  uint64_t now = uv_now(l->poll.loop);
-  if (l->complained == 0 || now - l->complained >= COMPLAIN_MS) {
-    l->complained = now;
-    log_warn("can't accept connections: %s; trying again (raise the limit with ulimit -n)",
-             strerror(error));
+  if (log_is_due(l->complained, uv_now(l->poll.loop), COMPLAIN_MS)) {
+    bool is_limit = error == EMFILE || error == ENFILE;
+    char port[16];
+    snprintf(port, sizeof port, "port %u", l->port);
+    log_warn("can't accept connections at %s: %s; trying again%s",
+             l->unix_path ? l->unix_path : port, strerror(error),
+             is_limit ? " (raise the limit with ulimit -n)" : "");
   }
   uv_poll_stop(&l->poll);
   uv_timer_start(&l->retry, on_retry, RETRY_MS, 0);
@@ -186,9 +201,9 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
       l->on_accept(l, fd, &peer);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       return;
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+    } else if (!is_clients(errno)) {
       pause_accepting(l, errno);
       return;
-    } // anything else concerns one client that is already gone
+    }
   }
 }

@@ -13,12 +13,15 @@ struct listener;
 
 struct listener {
   uv_poll_t poll;
-  uv_timer_t retry;    // runs while accepting is paused
-  int fd;              // -1: closed
-  int handles;         // of the two above, not yet closed
-  uint64_t complained; // ms of the loop: when the log was last told of missing descriptors, or 0
-  char *unix_path;     // to be removed at the end, or NULL
-  uint16_t port;       // the real one
+  uv_timer_t retry;   // runs while accepting is paused
+  int fd;             // -1: closed
+  int handles;        // of the two above, not yet closed
+  char *unix_path;    // to be removed at the end, or NULL
+  struct address own; // where it listens
+  uint16_t port;      // the real one
+  // ms: when the log was last told that nothing can be accepted. The listeners of one port share
+  // it.
+  _Atomic uint64_t *complained;
   // Gets each accepted socket, non-blocking; it is the callee's now.
   void (*on_accept)(struct listener *l, int fd, const struct address *peer);
   void (*on_closed)(struct listener *l);
@@ -33,7 +36,8 @@ enum listener_share {
 };
 
 // Binds and listens. 0; or negative with *err for people: "port 8080 is in use (try --port)",
-// "bad host 'x': ...". Then nothing needs closing. on_accept and on_closed must be set before.
+// "bad host 'x': ...". Then nothing needs closing. on_accept and on_closed must be set before,
+// `complained` before the loop runs.
 int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_t port,
                   enum listener_share share, struct err *err);
 

@@ -19,7 +19,10 @@ static ssize_t result_of(ssize_t n) {
 // A read that has not filled the buffer has emptied the socket; only an end may be behind it.
 static ssize_t receive(struct transport *transport, void *to, size_t size) {
   struct tcp *t = tcp_of(transport);
-  ssize_t n = result_of(recv(t->item.fd, to, size, 0));
+  ssize_t n;
+  do { // an interrupted read must not cost the edge
+    n = result_of(recv(t->item.fd, to, size, 0));
+  } while (n == TRANSPORT_AGAIN && errno == EINTR);
   if (n > 0 && ((size_t)n == size || t->item.is_ending)) poller_read_on(&t->item);
   return n;
 }

@@ -20,6 +20,7 @@
 enum {
   HTTP_READ_SIZE = 16384, // as much as a request's head may have
   LINGER_MS = 5000,       // for the peer's FIN after a plain response
+  COMPLAIN_MS = 60000,
 };
 
 static void on_ready(struct transport *t, bool readable, bool writable);
@@ -45,9 +46,16 @@ void conn_watch(struct conn *c) {
   c->transport->ops->watch(c->transport, c->paused == 0, writable);
 }
 
+static void complain(struct reactor *r, const char *what, int error) {
+  if (log_is_due(&r->conn_complained, reactor_now(r), COMPLAIN_MS))
+    log_warn("%s: %s", what, strerror(error));
+}
+
 void conn_accept(struct web *w, int fd, const struct address *peer) {
   struct conn *c = mem_zalloc(sizeof *c);
-  if (tcp_open(&c->tcp, &w->reactor->poller, fd, &USER) < 0) {
+  int status = tcp_open(&c->tcp, &w->reactor->poller, fd, &USER);
+  if (status < 0) {
+    complain(w->reactor, "can't watch a new connection, it is closed", -status);
     mem_free(c);
     return;
   }
@@ -236,7 +244,24 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why) {
   close_socket(c, how == CONN_EXIT_DESTROY);
 }
 
+// What the peer or the network has done, and not this machine.
+static bool is_peers(int error) {
+  switch (error) {
+  case 0:
+  case ECONNRESET:
+  case ECONNABORTED:
+  case EPIPE:
+  case ETIMEDOUT:
+  case ENETDOWN:
+  case ENETUNREACH:
+  case EHOSTDOWN:
+  case EHOSTUNREACH: return true;
+  default: return false;
+  }
+}
+
 void conn_lost(struct conn *c, int error) {
+  if (!is_peers(-error)) complain(c->reactor, "a connection is lost", -error);
   conn_end(c, CONN_EXIT_CLOSE, error == 0 ? "the peer has left" : strerror(-error));
 }
 

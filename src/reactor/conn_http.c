@@ -2,11 +2,13 @@
 
 #include "reactor/conn_http.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "base/log.h"
 #include "base/mem.h"
 #include "http/handshake.h"
 #include "http/response.h"
@@ -27,6 +29,7 @@ enum {
   FILE_PIECE = 64 * 1024,  // read from a file at once
   FILE_TURN = 1024 * 1024, // sent of a file before the others get their turn
   STALL_MS = 60000,        // a response of which nothing more is taken for so long is given up
+  COMPLAIN_MS = 60000,
 };
 
 static uint64_t now_of(const struct conn *c) {
@@ -99,6 +102,13 @@ static void continue_response(struct conn *c) {
   if (c->state == CONN_SENDING) conn_watch(c);
 }
 
+static void complain_of_file(struct conn *c, const char *verb, const char *which, int error) {
+  struct reactor *r = c->reactor;
+  if (!log_is_due(&r->file_complained, reactor_now(r), COMPLAIN_MS)) return;
+  log_warn("can't %s the file %.200s: %s%s", verb, which, strerror(error),
+           error == EMFILE || error == ENFILE ? " (raise the limit with ulimit -n)" : "");
+}
+
 // Sends the next pieces of a file. True: there is no more of it to be read.
 static bool send_file(struct conn *c) {
   struct exchange *x = c->exchange;
@@ -106,6 +116,7 @@ static bool send_file(struct conn *c) {
   for (size_t turn = 0; x->file_left > 0 && turn < FILE_TURN && outbox_is_empty(&c->outbox);) {
     size_t want = x->file_left < sizeof piece ? (size_t)x->file_left : sizeof piece;
     ssize_t n = pread(x->file, piece, want, (off_t)x->file_offset);
+    if (n < 0) complain_of_file(c, "read", "that is being sent", errno);
     if (n <= 0) {
       conn_end(c, CONN_EXIT_DESTROY, "the file changed while it was sent");
       return false;
@@ -213,6 +224,12 @@ static void send_head_of_file(struct conn *c, int fd, const struct http_file *fi
   continue_response(c);
 }
 
+// There may be one, but not now.
+static void fail_file(struct conn *c, const char *name, int error) {
+  complain_of_file(c, "open", name, error);
+  respond_text(c, 503, "the file can't be read now, try again later", SPAN("Retry-After: 1\r\n"));
+}
+
 // Answers with a static file, if there is one. False: there is none.
 static bool serve_file(struct conn *c, struct span path, struct span query) {
   struct exchange *x = c->exchange;
@@ -223,17 +240,19 @@ static bool serve_file(struct conn *c, struct span path, struct span query) {
   buf_init(&name, PATH_MAX);
   int fd = http_static_path(&name, path, &is_folder);
   if (fd == 0) fd = files_open(&c->web->root, name.data, is_folder, &file);
-  bool served = fd >= 0 || fd == FILES_FOLDER;
+  bool is_none = fd == -ENOENT || fd == ERR_INVALID || fd == ERR_CLOSED || fd == ERR_TOO_BIG;
   if (fd == FILES_FOLDER) {
     redirect_to_folder(c, path, query);
-  } else if (fd >= 0 && !span_eq(method, SPAN("GET")) && !is_head(x)) {
+  } else if (fd < 0) {
+    if (!is_none) fail_file(c, name.data, -fd);
+  } else if (!span_eq(method, SPAN("GET")) && !is_head(x)) {
     close(fd);
     respond_text(c, 405, "a file answers GET and HEAD", SPAN("Allow: GET, HEAD\r\n"));
-  } else if (fd >= 0) {
+  } else {
     send_head_of_file(c, fd, &file, is_folder ? "index.html" : name.data);
   }
   buf_deinit(&name);
-  return served;
+  return !is_none;
 }
 
 void conn_http_pass(struct conn *c) {

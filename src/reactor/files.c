@@ -99,19 +99,38 @@ static void describe(const struct stat *st, struct http_file *file) {
   file->inode = (uint64_t)st->st_ino;
 }
 
+// Whether opening has shown that there is nothing to serve. ENXIO: a socket.
+static bool says_none(int error) {
+  switch (error) {
+  case ENOENT:
+  case ENOTDIR:
+  case ELOOP:
+  case EMLINK:
+  case ENAMETOOLONG:
+  case ENXIO:
+  case EACCES:
+  case EPERM: return true;
+  default: return false;
+  }
+}
+
 int files_open(const struct files_root *root, const char *name, bool is_folder,
                struct http_file *file) {
   char path[PATH_MAX];
   int n = snprintf(path, sizeof path, "%s%s", name, is_folder ? "/index.html" : "");
   if (n < 0 || (size_t)n >= sizeof path) return -ENOENT;
   int fd = open_beneath(root, path);
+  if (fd < 0) return says_none(-fd) ? -ENOENT : fd;
   struct stat st;
-  if (fd >= 0 && fstat(fd, &st) != 0) st.st_mode = 0;
-  if (fd >= 0 && S_ISREG(st.st_mode)) {
+  if (fstat(fd, &st) != 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  if (S_ISREG(st.st_mode)) {
     describe(&st, file);
     return fd;
   }
-  if (fd < 0) return fd == -EMFILE || fd == -ENFILE ? fd : -ENOENT;
   close(fd);
   return S_ISDIR(st.st_mode) && !is_folder ? FILES_FOLDER : -ENOENT;
 }

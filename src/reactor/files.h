@@ -19,8 +19,9 @@ void files_root_close(struct files_root *root);
 
 // Opens the regular file `name` (relative, "" for the root itself). A folder gives its index.html
 // when `is_folder`. Returns a descriptor with *file filled; -ENOENT when there is nothing to serve
-// (also for what lies outside and for special files); FILES_FOLDER for a folder that was asked for
-// without its "/".
+// (also for what lies outside, for special files and for what we may not read); FILES_FOLDER for a
+// folder that was asked for without its "/"; another negative errno when it can't be told, as
+// without a free descriptor.
 #define FILES_FOLDER (-5301)
 int files_open(const struct files_root *root, const char *name, bool is_folder,
                struct http_file *file);

@@ -34,6 +34,7 @@ struct reactor {
   struct mailbox *mailbox;
   struct block *inbox; // taken from it and not yet carried out
   bool quitting;
+  bool has_ended;   // nothing is open any more
   bool stands_in;   // posts make this thread a sleeping worker's stand-in
   bool has_adopted; // and one has
 
@@ -62,7 +63,9 @@ struct reactor {
   uint64_t next_connection; // public ids: index + 1, + count, ...
   uint64_t accepted;        // counters, for the log
   uint64_t dropped_commands;
-  uint64_t origin_complained; // ms: when the log was last told of a refused Origin
+  // ms: when the log was last told of a refused Origin, of what went wrong here and is no client's
+  // fault: with a file, with a connection.
+  _Atomic uint64_t origin_complained, file_complained, conn_complained;
 
   unsigned char gathered[REACTOR_GATHER_SIZE]; // scratch: small pieces for one connection, together
   unsigned char read_buffer[REACTOR_READ_SIZE];

@@ -38,7 +38,13 @@ static int init_loop(struct reactor *r) {
     uv_loop_close(&r->loop);
     return status;
   }
-  uv_poll_init(&r->loop, &r->mail, mailbox_fd(r->mailbox));
+  status = uv_poll_init(&r->loop, &r->mail, mailbox_fd(r->mailbox));
+  if (status < 0) {
+    poller_close(&r->poller);
+    uv_run(&r->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&r->loop);
+    return status;
+  }
   uv_prepare_init(&r->loop, &r->prepare);
   uv_check_init(&r->loop, &r->check);
   uv_timer_init(&r->loop, &r->timer);
@@ -175,6 +181,7 @@ static void close_everything(struct reactor *r) {
   uv_close((uv_handle_t *)&r->prepare, NULL);
   uv_close((uv_handle_t *)&r->check, NULL);
   uv_close((uv_handle_t *)&r->timer, NULL);
+  r->has_ended = true;
 }
 
 void reactor_stand_in(struct reactor *r) {
@@ -240,6 +247,7 @@ static void drop_inbox(struct reactor *r) {
 
 void reactor_free(struct reactor *r) {
   if (!r) return;
+  if (!r->has_ended) reactor_end(r); // its thread has never been started
   log_counters(r);
   drop_inbox(r);
   while (!list_empty(&r->lanes))

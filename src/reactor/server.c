@@ -70,9 +70,7 @@ struct server *server_find(const struct reactor *r, uint64_t id) {
 
 static void complain_of_origin(struct server *s, struct span origin) {
   struct reactor *r = s->endpoint->web->reactor;
-  uint64_t now = reactor_now(r);
-  if (r->origin_complained != 0 && now - r->origin_complained < COMPLAIN_MS) return;
-  r->origin_complained = now;
+  if (!log_is_due(&r->origin_complained, reactor_now(r), COMPLAIN_MS)) return;
   int n = (int)(origin.n < 200 ? origin.n : 200);
   const char *path = s->config->path ? s->config->path : "any path";
   // What a client has made up must not lead anybody to allow more than this one origin.

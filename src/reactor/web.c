@@ -99,6 +99,7 @@ static int listen_first(struct web *w, struct err *err) {
   if (result != 0) return result;
   w->is_listening = true;
   w->group = make_group(w);
+  w->listener.complained = &w->group->complained;
   return 0;
 }
 
@@ -113,6 +114,7 @@ static int listen_next(struct web *w, struct web_group *group, struct err *err) 
   int result =
       listener_open(&w->listener, &w->reactor->loop, group->host, group->port, LISTENER_NEXT, err);
   w->is_listening = result == 0;
+  w->listener.complained = &group->complained;
   return result;
 }
 
