@@ -5,7 +5,9 @@
 local catalogue = {}
 
 -- In spec/conformance/cases.
-local FILES = { "framing", "pings" }
+local FILES = {
+  "framing", "pings", "reserved", "opcodes", "fragmentation", "utf8", "close", "large", "compression",
+}
 
 local FIELDS = {
   send = true, chop = true, expect = true, also = true, lenient = true, closes = true, fails = true,
