@@ -84,6 +84,34 @@ describe("a script that computes for 3 s", function()
     s:assertPeakBelow(115)
   end)
 
+  it("is told of no more requests than it can hold: others get 503, and a line in the log says so", function()
+    local s = server.start([[
+      local uv = require "luv"
+      assert(luaws.webServer:start { handler = { onRequest = function(_, _, event)
+        return event.request.method == "POST" and "taken" or nil
+      end } })
+      serve({ onMessage = function()
+        say "spins"
+        local stop = uv.hrtime() + 1.5e9
+        while uv.hrtime() < stop do end
+      end }, { path = "/ws" })
+    ]])
+    client.open(s, "/ws"):send("spin")
+    s:expectLines("spins")
+    local text = client.connect(s):requestText({ method = "POST", body = ("x"):rep(1024 * 1024) })
+    local clients = {}
+    for i = 1, 90 do clients[i] = client.connect(s):write(text) end
+    s:awaitLog("refused a request with 503")
+    assert.equal(503, select(2, client.handshake(s, "/ws")).status)
+    local counts = { [200] = 0, [503] = 0 }
+    for _, c in ipairs(clients) do
+      local status = c:response().status
+      counts[status] = counts[status] + 1
+    end
+    assert.is_true(counts[200] > 50 and counts[503] > 10, counts[200] .. " taken, " .. counts[503] .. " refused")
+    async.eventually(function() return select(2, client.handshake(s, "/ws")).status == 101 end)
+  end)
+
   it("does not let clients be accepted and forgotten: a new one is answered when it is done", function()
     local s = server.start([[
       local uv = require "luv"

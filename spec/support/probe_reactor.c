@@ -180,6 +180,8 @@ struct echo {
   struct batch commands;
   uint16_t port;
   uint32_t messages;
+  uint64_t request_timeout, response_timeout;
+  bool has_handler;
 };
 
 static struct web_config *echo_web(struct echo *e) {
@@ -187,7 +189,11 @@ static struct web_config *echo_web(struct echo *e) {
   c->id = 1;
   c->owner = e->events;
   c->host = mem_dup("127.0.0.1", 9);
-  c->handshake_timeout = c->request_timeout = c->keep_alive_timeout = CONFIG_NONE;
+  c->handshake_timeout = c->keep_alive_timeout = CONFIG_NONE;
+  c->request_timeout = e->request_timeout;
+  c->response_timeout = e->response_timeout;
+  c->has_handler = e->has_handler;
+  c->max_body = 1 << 20;
   return c;
 }
 
@@ -221,6 +227,21 @@ static void echo_one(struct echo *e, const struct record *event) {
   e->messages++;
 }
 
+// "/bytes/1000" is answered with so many, anything else never.
+static void respond(struct echo *e, const struct record *event) {
+  const struct event_request *request = (const struct event_request *)event->payload;
+  char target[64];
+  unsigned long bytes;
+  struct span span = event_slice_span(request, request->target);
+  snprintf(target, sizeof target, "%.*s", (int)span.n, span.p);
+  if (sscanf(target, "/bytes/%lu", &bytes) != 1) return;
+  struct command_respond head = {.status = 200, .body_length = (uint32_t)bytes};
+  struct record *r =
+      batch_push(&e->commands, COMMAND_RESPOND, event->id, sizeof head + (size_t)bytes);
+  memcpy(r->payload, &head, sizeof head);
+  memset(r->payload + sizeof head, 'x', bytes);
+}
+
 static void take_reply(struct echo *e, const struct event_reply *reply) {
   if (reply->web) e->port = reply->web->port;
   web_group_unref(reply->web);
@@ -232,6 +253,7 @@ static void answer(struct echo *e, const struct record *event) {
   case EVENT_REPLY: take_reply(e, (const struct event_reply *)event->payload); return;
   case EVENT_CONNECT: accept_one(e, event->id); return;
   case EVENT_MESSAGE: echo_one(e, event); return;
+  case EVENT_REQUEST: respond(e, event); return;
   default: return;
   }
 }
@@ -252,12 +274,26 @@ static void serve(struct echo *e, int ms) {
   }
 }
 
-// echo() -> a reactor that listens, and its worker
+static uint64_t read_time(lua_State *L, const char *name) {
+  if (!lua_istable(L, 1)) return CONFIG_NONE;
+  uint64_t ms = lua_getfield(L, 1, name) == LUA_TNIL ? CONFIG_NONE : (uint64_t)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return ms;
+}
+
+// echo([{ requestTimeout = ms, responseTimeout = ms }]) -> a reactor that listens, and its worker.
+// With the table plain requests are the worker's.
 static int echo_new(lua_State *L) {
   struct err err;
+  uint64_t request_timeout = read_time(L, "requestTimeout");
+  uint64_t response_timeout = read_time(L, "responseTimeout");
+  bool has_handler = lua_istable(L, 1);
   struct echo *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
   luaL_setmetatable(L, ECHO);
+  e->request_timeout = request_timeout;
+  e->response_timeout = response_timeout;
+  e->has_handler = has_handler;
   e->reactor = reactor_new(0, 1, &err);
   e->events = mailbox_new();
   batch_init(&e->commands, reactor_mailbox(e->reactor));

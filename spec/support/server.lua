@@ -9,6 +9,7 @@
 --   s:line()               the next line that the script printed; waits for it
 --   s:awaitLog("text")     waits until the log (stderr) holds the text; s.stderr is all of it so far
 --   s:assertPeakBelow(n)   it never took more than n MiB of memory
+--   s:memory()             MiB that it has in memory now; and the most since its start or s:resetPeak()
 --   s:stop()               SIGTERM; awaits the end, which must be clean. Comes by itself when the test is over
 --
 -- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`
@@ -255,12 +256,22 @@ function Server:expectLines(...)
   for _, expected in ipairs({ ... }) do assert.equal(expected, (self:line())) end
 end
 
+function Server:memory()
+  local file = assert(io.open(("/proc/%d/status"):format(self.pid)))
+  local status = file:read("a")
+  file:close()
+  return tonumber(status:match("VmRSS:%s+(%d+)")) / 1024, tonumber(status:match("VmHWM:%s+(%d+)")) / 1024
+end
+
+-- From here on the peak counts afresh (proc(5), clear_refs).
+function Server:resetPeak()
+  writeFile(("/proc/%d/clear_refs"):format(self.pid), "5")
+end
+
 -- Asserts that luaws never took more memory than this. A sanitizer's own memory says nothing.
 function Server:assertPeakBelow(megabytes)
   if async.seconds(1) > 1 then return end
-  local status = assert(io.open(("/proc/%d/status"):format(self.pid)))
-  local peak = tonumber(status:read("a"):match("VmHWM:%s+(%d+)")) / 1024
-  status:close()
+  local _, peak = self:memory()
   assert.is_true(peak < megabytes, ("it took %.1f MiB"):format(peak))
 end
 

@@ -8,8 +8,8 @@ local client = require "spec.support.client"
 local CONNECTIONS, EACH = 100, 100
 
 -- An echo that serves whenever something comes. Its counters are in the table returned.
-local function startEcho()
-  local echo = reactor.echo()
+local function startEcho(clocks)
+  local echo = reactor.echo(clocks)
   local counters = {}
   local function serve()
     counters.messages, counters.events, counters.commands, counters.allocations = echo:serve(0)
@@ -48,5 +48,63 @@ describe("the data path", function()
     assert.is_true(counters.events - before.events <= 200, "blocks of events")
     assert.is_true(counters.commands - before.commands <= 200, "blocks of commands")
     assert.is_true(counters.allocations - before.allocations <= 200, "allocations")
+  end)
+end)
+
+-- No setting changes these clocks: 30 s and 60 s for users.
+describe("the clock of a request's body", function()
+  it("ends it with 408, however it trickles", function()
+    local c = client.connect(startEcho({ requestTimeout = 300 }):port())
+    c:sendRequest({ method = "POST", headers = { ["Content-Length"] = "1000" } })
+    local task = async.spawn(function()
+      while not c.ended do
+        c:write("x")
+        async.sleep(0.02)
+      end
+    end)
+    assert.equal(408, c:response().status)
+    c:readAll()
+    task:join()
+  end)
+end)
+
+describe("the clock of onRequest", function()
+  it("answers with 503, and ends the connection", function()
+    local c = client.connect(startEcho({ requestTimeout = 100 }):port())
+    c:sendRequest({ path = "/wait" })
+    assert.equal(503, c:response().status)
+    c:expectEof()
+  end)
+end)
+
+describe("the clock of a response", function()
+  local SIZE = 20000000 -- more than the kernel takes
+
+  it("drops a client that takes nothing", function()
+    local c = client.connect(startEcho({ responseTimeout = 200 }):port())
+    c:pause()
+    c:sendRequest({ path = "/bytes/" .. SIZE })
+    local start = uv.hrtime()
+    repeat -- who doesn't read sees the reset when it writes
+      async.sleep(0.02)
+      local err = async.await(function(done) c.stream:write("x", done) end)
+    until err
+    assert.is_true(uv.hrtime() - start > 0.19e9)
+  end)
+
+  it("leaves one alone that takes a little, again and again", function()
+    local c = client.connect(startEcho({ responseTimeout = 300 }):port())
+    c:sendRequest({ path = "/bytes/" .. SIZE })
+    c:readUntil("\r\n\r\n")
+    local got, start = 0, uv.hrtime()
+    while got < SIZE do
+      c:pause()
+      async.sleep(0.1)
+      c:resume()
+      local n = math.min(2000000, SIZE - got)
+      c:read(n)
+      got = got + n
+    end
+    assert.is_true(uv.hrtime() - start > 0.6e9)
   end)
 end)

@@ -31,7 +31,8 @@ struct web_config {
   bool has_handler;      // onRequest is asked first
   uint64_t handshake_timeout;
   uint64_t keep_alive_timeout;
-  uint64_t request_timeout; // for a request's body (then 408), and for onRequest (then 503)
+  uint64_t request_timeout;  // for a request's body (then 408), and for onRequest (then 503)
+  uint64_t response_timeout; // for the client to take something more of a response
   uint64_t max_body;
 };
 

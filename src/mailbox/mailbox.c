@@ -156,6 +156,15 @@ size_t mailbox_pending(const struct mailbox *mb) {
   return atomic_load_explicit(&mb->pending, memory_order_relaxed);
 }
 
+// A consumer that sleeps has worked off what it has not given back yet.
+bool mailbox_is_behind(struct mailbox *mb, size_t bytes) {
+  if (mailbox_pending(mb) < bytes) return false;
+  pthread_mutex_lock(&mb->lock);
+  bool asleep = mb->asleep;
+  pthread_mutex_unlock(&mb->lock);
+  return !asleep;
+}
+
 struct block *mailbox_take(struct mailbox *mb, struct block *finished) {
   pthread_mutex_lock(&mb->lock);
   mb->asleep = false;

@@ -64,6 +64,9 @@ bool mailbox_wait_until_done(struct mailbox *mb, uint64_t timeout_ms);
 // Producer: bytes of records posted and not yet given back. Exact only at some moment in between.
 size_t mailbox_pending(const struct mailbox *mb);
 
+// Producer: whether the consumer is at work and has so many bytes of records, or more, before it.
+bool mailbox_is_behind(struct mailbox *mb, size_t bytes);
+
 // Consumer: gives back `finished` (a chain, may be NULL) and takes everything that was posted, in
 // order, as a chain linked by `next`; NULL when nothing was. The consumer counts as awake.
 struct block *mailbox_take(struct mailbox *mb, struct block *finished);

@@ -28,7 +28,6 @@ enum {
   HEAD_MAX = 1024 * 1024,  // of a response; the worker bounds what a script adds
   FILE_PIECE = 64 * 1024,  // read from a file at once
   FILE_TURN = 1024 * 1024, // sent of a file before the others get their turn
-  STALL_MS = 60000,        // a response of which nothing more is taken for so long is given up
   COMPLAIN_MS = 60000,
 };
 
@@ -130,8 +129,12 @@ static bool send_file(struct conn *c) {
   return x->file_left == 0;
 }
 
+void conn_http_taken(struct conn *c) {
+  start_deadline(c, c->web->config->response_timeout);
+}
+
 void conn_http_drained(struct conn *c) {
-  conn_set_deadline(c, now_of(c) + STALL_MS);
+  conn_http_taken(c);
   if (!outbox_is_empty(&c->outbox)) return;
   if (!send_file(c) || !outbox_is_empty(&c->outbox)) return;
   close_file(c->exchange);
@@ -338,6 +341,18 @@ static const char *refusal_text(int status) {
   return "too many connections";
 }
 
+// A worker that comes to nothing must not be told of ever more requests. What it owes for messages
+// is bounded by itself, so that this is the ceiling of its mailbox.
+static bool is_swamped(struct conn *c, const struct lane *lane) {
+  struct reactor *r = c->reactor;
+  if (!mailbox_is_behind(lane->batch.to, EVENT_WINDOW_OVERALL)) return false;
+  if (log_is_due(&r->busy_complained, now_of(c), COMPLAIN_MS))
+    log_warn("refused a request with 503: the script comes to nothing, and requests and messages "
+             "of 64 MiB wait for it");
+  conn_http_refuse(c, 503, "the server is too busy");
+  return true;
+}
+
 static void on_upgrade(struct conn *c) {
   struct exchange *x = c->exchange;
   struct span path, query;
@@ -348,6 +363,7 @@ static void on_upgrade(struct conn *c) {
     return;
   }
   struct server *s = endpoint_pick(e);
+  if (is_swamped(c, s->lane)) return;
   int status = server_enter(s, c, x->address);
   if (status != 0) {
     conn_http_refuse(c, status, refusal_text(status));
@@ -372,6 +388,7 @@ static void on_plain(struct conn *c) {
     conn_http_pass(c);
     return;
   }
+  if (is_swamped(c, m->lane)) return;
   c->state = CONN_HANDLING;
   start_deadline(c, w->config->request_timeout);
   c->exchange->asked = m->lane;

@@ -38,6 +38,9 @@ void conn_http_feed(struct conn *c, const char *p, size_t n);
 // The peer has sent FIN (the same states).
 void conn_http_eof(struct conn *c);
 
+// The kernel has taken a part of the response (state SENDING): its clock starts anew.
+void conn_http_taken(struct conn *c);
+
 // The outbox is empty (state SENDING).
 void conn_http_drained(struct conn *c);
 

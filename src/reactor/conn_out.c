@@ -59,6 +59,7 @@ void conn_out_drain(struct conn *c) {
       return;
     }
     count_taken(c, (ssize_t)outbox_consume(&c->outbox, (size_t)n));
+    if (c->state == CONN_SENDING) conn_http_taken(c);
   }
   on_outbox_empty(c);
 }

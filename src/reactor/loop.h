@@ -64,8 +64,8 @@ struct reactor {
   uint64_t accepted;        // counters, for the log
   uint64_t dropped_commands;
   // ms: when the log was last told of a refused Origin, of what went wrong here and is no client's
-  // fault: with a file, with a connection.
-  _Atomic uint64_t origin_complained, file_complained, conn_complained;
+  // fault: with a file, with a connection, with a worker that comes to nothing.
+  _Atomic uint64_t origin_complained, file_complained, conn_complained, busy_complained;
 
   unsigned char gathered[REACTOR_GATHER_SIZE]; // scratch: small pieces for one connection, together
   unsigned char read_buffer[REACTOR_READ_SIZE];

@@ -24,6 +24,7 @@ static const struct web_config DEFAULTS = {
     .handshake_timeout = 10000,
     .keep_alive_timeout = 5000,
     .request_timeout = 30000,
+    .response_timeout = 60000,
     .max_body = 1024 * 1024,
 };
 
@@ -266,6 +267,7 @@ static struct web_config *copy_config(const struct web_config *from) {
   c->handshake_timeout = from->handshake_timeout;
   c->keep_alive_timeout = from->keep_alive_timeout;
   c->request_timeout = from->request_timeout;
+  c->response_timeout = from->response_timeout;
   c->max_body = from->max_body;
   return c;
 }

@@ -1,0 +1,359 @@
+-- What an attacker would try. Each attack is refused or survived with less than 8 MiB more memory, and beside it a
+-- polite client's echo stays quick; afterwards the server serves as before. The figures are printed.
+
+local uv = require "luv"
+local async = require "spec.support.async"
+local client = require "spec.support.client"
+local polite = require "spec.support.polite"
+local server = require "spec.support.server"
+
+local TEXT, BINARY, CONTINUATION, PING = client.TEXT, client.BINARY, client.CONTINUATION, client.PING
+local MEBIBYTE = 1024 * 1024
+
+-- MiB; several threads have several of everything.
+local MORE_MEMORY = os.getenv("LUAWS_SPEC_ARGS") and 16 or 8
+local SPAN = 0.1      -- seconds that an attack is kept up, at least
+local QUICK = 250     -- ms at p99: five times what it must be on a machine that has nothing else to do
+
+local IS_SANITIZED = async.seconds(1) > 1 -- its memory says nothing, and it is slow
+
+-- How many of an attack: fewer under a sanitizer.
+local function many(n)
+  return IS_SANITIZED and n // 5 or n
+end
+
+local ECHO = [[
+  local echo = { onMessage = function(_, ws, event) ws:send(event.data, event.isBinary) end }
+  serve(echo, { path = "/polite" })
+  assert(luaws.webServer:start { %s })
+  serve(echo, { path = "/ws"%s })
+]]
+
+local function echo(options, webSettings)
+  return ECHO:format(webSettings or "", options and ", " .. options or "")
+end
+
+local function frame(opcode, payload, fin)
+  return client.frame({ opcode = opcode, payload = payload or "", fin = fin })
+end
+
+local function open(s, count)
+  local clients = {}
+  for i = 1, count do clients[i] = client.open(s, "/ws") end
+  return clients
+end
+
+-- Pays for what each thread allocates once: blocks, the read buffer, coroutines.
+local function warmUp(s, largest)
+  local message = frame(TEXT, '"' .. ("x"):rep(largest) .. '"')
+  for _, c in ipairs(open(s, 6)) do
+    c:send('"short"')
+    c:receive()
+    c:write(message)
+    c:receive()
+    c:close(1000)
+  end
+end
+
+local function tell(name, grown, figures)
+  io.write(("  %-58s %+6.1f MiB, echo p99 %6.1f ms of %d\n"):format(name, grown, figures.p99, figures.count))
+  io.flush()
+end
+
+-- A test: `act(s)` attacks the server of `script`, again and again for a while. Options: `once`; `echoes`, a size
+-- that has been echoed before; `memory`, MiB more that it may take; `quick`, ms that the polite client may wait.
+local function attack(name, script, act, options)
+  options = options or {}
+  it(name, function()
+    local s = server.start(script)
+    warmUp(s, options.echoes or 100000)
+    local p = polite.start(s, "/polite")
+    s:resetPeak()
+    local before = s:memory()
+    local stop = uv.hrtime() + SPAN * 1e9
+    repeat act(s) until options.once or uv.hrtime() > stop
+    local _, peak = s:memory()
+    local figures = p:stop()
+    tell(name, peak - before, figures)
+    local quick = options.quick or QUICK
+    assert.is_true(figures.p99 < async.seconds(quick), ("the polite client's p99 was %.1f ms"):format(figures.p99))
+    if not IS_SANITIZED then
+      assert.is_true(peak - before < (options.memory or MORE_MEMORY), ("it took %.1f MiB more"):format(peak - before))
+    end
+    local c = client.open(s, "/ws")
+    c:send('"still here"')
+    assert.truthy(c:receive():match '^"?still here"?$')
+  end)
+end
+
+-- Calls step() every 20 ms for so many seconds.
+local function trickle(seconds, step)
+  local stop = uv.hrtime() + seconds * 1e9
+  repeat
+    step()
+    async.sleep(0.02)
+  until uv.hrtime() > stop
+end
+
+-- The next that it sends, whatever it was reading before, is a close frame with this code; then it is gone.
+local function expectFailed(c, code)
+  local bytes = c:readAll()
+  assert.truthy(bytes:find(string.pack(">I2", code), -125, true), "a close frame with " .. code)
+end
+
+describe("frames:", function()
+  attack("100,000 fragments of one byte", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(TEXT, "x", false) .. frame(CONTINUATION, "x", false):rep(99998) .. frame(CONTINUATION, "x"))
+    expectFailed(c, 1008)
+  end)
+
+  attack("100,000 fragments of one byte, allowed", echo("maxFragments = false"), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(TEXT, "x", false) .. frame(CONTINUATION, "x", false):rep(99998) .. frame(CONTINUATION, "x"))
+    assert.equal(("x"):rep(100000), c:receive())
+  end)
+
+  attack("fragments without a byte, without an end", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(TEXT, "", false) .. frame(CONTINUATION, "", false):rep(200000))
+    expectFailed(c, 1008)
+  end)
+
+  attack("fragments without a byte, allowed", echo("maxFragments = false"), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(TEXT, "", false) .. frame(CONTINUATION, "", false):rep(200000) .. frame(CONTINUATION, "end"))
+    assert.equal("end", c:receive())
+  end)
+
+  attack("a declared length of 2^62", echo(), function(s)
+    for _ = 1, 100 do
+      local c = client.open(s, "/ws")
+      c:sendFrame({ opcode = BINARY, length = 1 << 62 })
+      c:expectFail(1009)
+    end
+  end)
+
+  attack("1 MiB of garbage behind the 101, by 20", echo(), function(s)
+    local garbage = ("\0\255\1\254garbage!"):rep(MEBIBYTE // 12)
+    for _, c in ipairs(open(s, 20)) do
+      c:write(garbage)
+      c:readAll()
+    end
+  end)
+
+  attack("10,000 pings, pongs read", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(PING, "ping"):rep(10000))
+    assert.equal(("\x8a\4ping"):rep(10000), c:read(60000))
+  end)
+
+  attack("10,000 pings, pongs not read", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:pause()
+    c:write(frame(PING, ("p"):rep(125)):rep(10000) .. frame(PING, "last"))
+    c:flush()
+    c:resume()
+    c:readUntil("\x8a\4last")
+  end)
+
+  attack("100,000 empty messages", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(TEXT, ""):rep(100000))
+    assert.equal(("\x81\0"):rep(100000), c:read(200000))
+  end)
+
+  attack("100,000 empty messages, echoes not read", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:pause()
+    c:write(frame(TEXT, ""):rep(100000))
+    c:flush()
+    c:resume()
+    c:read(200000)
+  end)
+
+  attack("10,000 close frames", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(client.CLOSE, client.closePayload(1000)):rep(10000))
+    assert.equal("\x88\2\3\xe8", (c:readAll()))
+  end)
+
+  attack("echoes of 1 MiB that are never read", echo(), function(s)
+    local c = client.open(s, "/ws")
+    c:pause()
+    local message = frame(BINARY, ("x"):rep(MEBIBYTE))
+    for _ = 1, 50 do c:write(message) end
+    async.eventually(function()
+      local watcher = client.open(s, "/ws") -- it serves meanwhile
+      watcher:close(1000)
+      return c.stream:get_write_queue_size() == 0
+    end, nil, "the connection to be cut off")
+  end, { echoes = MEBIBYTE - 2 })
+end)
+
+describe("sockets:", function()
+  attack("500 that send a byte of their request now and then", echo(nil, "handshakeTimeout = 0.5"), function(s)
+    local clients, started = {}, uv.hrtime()
+    for i = 1, 500 do
+      clients[i] = client.connect(s)
+      clients[i]:write("GET /ws HTTP/1.1\r\nHost: a\r\nX: ")
+    end
+    local connected = uv.hrtime()
+    trickle(0.4, function()
+      for _, c in ipairs(clients) do c:write("x") end
+    end)
+    for _, c in ipairs(clients) do assert.truthy(c:readAll():match("^HTTP/1.1 408 ")) end
+    assert.is_true((uv.hrtime() - connected) / 1e9 < async.seconds(2), "cut off in time, counted from accept")
+    assert.is_true((uv.hrtime() - started) / 1e9 > 0.4, "and not before")
+  end, { once = true })
+
+  attack("500 that send half a frame's header", echo(), function(s)
+    for _, c in ipairs(open(s, many(500))) do c:write("\x81\xfe\1") end
+    async.sleep(0.1)
+  end, { once = true })
+
+  attack("1,000 that declare 1 MiB each and send a byte", echo(), function(s)
+    local head = client.frame({ opcode = BINARY, payload = "x", length = MEBIBYTE })
+    for _, c in ipairs(open(s, many(1000))) do c:write(head) end
+    async.sleep(0.1)
+  end, { once = true })
+
+  attack("200 that trickle a body of 1 MiB", echo(nil, "handler = { onRequest = function() end }"), function(s)
+    local clients = {}
+    for i = 1, 200 do
+      clients[i] = client.connect(s)
+      clients[i]:sendRequest({ method = "POST", headers = { ["Content-Length"] = tostring(MEBIBYTE) } })
+    end
+    trickle(0.3, function()
+      for _, c in ipairs(clients) do c:write("x") end
+    end)
+  end, { once = true })
+
+  attack("2,000 that are reset at once", echo(), function(s)
+    for _ = 1, many(2000) do client.connect(s):reset() end
+  end, { once = true })
+
+  attack("1,000 that ask to be upgraded and are reset", echo(), function(s)
+    for _ = 1, many(1000) do
+      local c = client.connect(s)
+      c:sendRequest({ path = "/ws", headers = client.upgradeHeaders() })
+      c:reset()
+    end
+  end, { once = true })
+end)
+
+describe("requests:", function()
+  local function refuseWith(s, status, bytes)
+    local c = client.connect(s)
+    c:write(bytes)
+    assert.equal(status, c:response().status)
+    c:readAll()
+  end
+
+  attack("10,000 header lines", echo(), function(s)
+    for _ = 1, 10 do
+      refuseWith(s, 431, "GET /ws HTTP/1.1\r\nHost: a\r\n" .. ("X-Header: value\r\n"):rep(10000) .. "\r\n")
+    end
+  end)
+
+  attack("3,500 subprotocols", echo("protocols = { 'a', 'b', 'c' }"), function(s)
+    local names = {}
+    for i = 1, 3500 do names[i] = ("%x"):format(i) end
+    local headers = { ["Sec-WebSocket-Protocol"] = table.concat(names, ",") }
+    for _ = 1, 10 do assert.equal(400, select(2, client.handshake(s, "/ws", headers)).status) end
+  end)
+
+  attack("8,000 extensions", echo("compression = true"), function(s)
+    for _ = 1, 10 do
+      for _, offer in ipairs({ ("x,"):rep(7900) .. "y", ("permessage-deflate,"):rep(800) .. "y",
+        "permessage-deflate" .. (";x"):rep(7900), "permessage-deflate; x=\"" .. ("\\a"):rep(7900) .. '"' }) do
+        local _, answer = client.handshake(s, "/ws", { ["Sec-WebSocket-Extensions"] = offer })
+        assert.is_true(answer.status == 400 or answer.status == 101, tostring(answer.status))
+      end
+    end
+  end)
+
+  attack("100 headers of one name, a query of 4,000 parameters", echo(), function(s)
+    local names, headers = {}, {}
+    for i = 1, 1000 do names[i] = ("%x=%x"):format(i, i) end
+    for i = 1, 90 do headers[i] = tostring(i) end
+    for _ = 1, 10 do
+      client.open(s, "/ws?" .. ("a&"):rep(4000), { X = headers }):drop()
+      client.open(s, "/ws?" .. table.concat(names, "&"), { X = headers }):drop()
+    end
+  end)
+
+  attack("paths of 4,000 segments", [[
+    local echo = { onMessage = function(_, ws, event) ws:send(event.data, event.isBinary) end }
+    for i = 1, 50 do
+      serve(echo, { path = "/deep" .. i .. "/*" })
+      serve(echo, { path = "/" .. ("*/"):rep(i % 30) .. "end" .. i })
+    end
+    serve(echo, { path = "/polite" })
+    serve(echo, { path = "/ws" })
+  ]], function(s)
+    for _ = 1, 10 do
+      assert.equal(404, client.get(s, ("/a"):rep(4000)).status)
+      assert.equal(404, client.get(s, ("/"):rep(8000)).status)
+      client.open(s, "/deep1" .. ("/%61"):rep(2000)):drop()
+    end
+  end)
+
+  attack("10,000 requests at once, answers not read", echo(), function(s)
+    local c = client.connect(s)
+    c:pause()
+    c:write(("GET /none HTTP/1.1\r\nHost: a\r\n\r\n"):rep(10000) .. "GET /last HTTP/1.0\r\nHost: a\r\n\r\n")
+    async.sleep(0.05)
+    c:resume()
+    local answers = c:readAll()
+    assert.equal(10001, select(2, answers:gsub("HTTP/1.1 404 ", "")))
+  end, { once = true })
+end)
+
+describe("messages:", function()
+  local OBJECTS = [[
+    local echo = { onMessage = function(_, ws, event) ws:send(event.data, event.isBinary) end }
+    serve(echo, { path = "/polite" })
+    serve({ onMessage = function(_, ws, event) ws:send(type(event.data) == "string" and event.data or "taken") end,
+      onError = function(_, ws) ws:send "refused" end }, { path = "/ws", dataType = "object" })
+  ]]
+
+  local function sends(text, answer)
+    return function(s)
+      local c = client.open(s, "/ws")
+      local message = frame(TEXT, text)
+      c:write(message)
+      assert.equal(answer, (c:receive()))
+      c:drop()
+    end
+  end
+
+  local function keys(count)
+    local names = {}
+    for i = 1, count do names[i] = ('"%x":1'):format(i) end
+    return "{" .. table.concat(names, ",") .. "}"
+  end
+
+  local LARGE = { echoes = MEBIBYTE - 2 }
+  attack("JSON, 1 MiB deep", OBJECTS, sends(("["):rep(MEBIBYTE), "refused"), LARGE)
+  attack("JSON, objects 1 MiB deep", OBJECTS, sends(('{"a":'):rep(MEBIBYTE // 5), "refused"), LARGE)
+  attack("JSON, a number of 1 MiB", OBJECTS, sends(("1"):rep(MEBIBYTE), "refused"), LARGE)
+  attack("JSON, a fraction of 1 MiB", OBJECTS, sends("0." .. ("3"):rep(MEBIBYTE - 2), "taken"), LARGE)
+  attack("JSON, an exponent of 1 MiB", OBJECTS, sends("1e-" .. ("9"):rep(MEBIBYTE - 3), "taken"), LARGE)
+  attack("JSON, 1 MiB of escapes", OBJECTS, function(s)
+    local c = client.open(s, "/ws")
+    c:send('"' .. ("\\u20ac"):rep(MEBIBYTE // 6 - 1) .. '"')
+    assert.equal(3 * (MEBIBYTE // 6 - 1), #c:receive())
+    c:drop()
+  end, LARGE)
+  -- What a message of 1 MiB says, a script may hold in many times its size: but not in any.
+  attack("JSON, 80,000 members", OBJECTS, sends(keys(80000), "taken"), { memory = 60 })
+  attack("JSON, 350,000 arrays", OBJECTS, sends("[" .. ("[],"):rep(MEBIBYTE // 3 - 2) .. "1]", "taken"),
+    { memory = 100, quick = 1000 })
+  attack("JSON, 20,000 messages that are none", OBJECTS, function(s)
+    local c = client.open(s, "/ws")
+    c:write(frame(TEXT, "{"):rep(many(20000)))
+    assert.equal(("\x81\7refused"):rep(many(20000)), c:read(9 * many(20000)))
+    c:drop()
+  end)
+end)
