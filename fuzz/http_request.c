@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "http/deflate.h"
 #include "http/handshake.h"
+#include "http/proxies.h"
 #include "http/request.h"
 #include "http/response.h"
 #include "http/token.h"
@@ -93,6 +94,22 @@ static void check_complete(const struct http_request *r, size_t max_body) {
   assert(bytes <= HTTP_LINE_MAX + HTTP_HEAD_MAX);
 }
 
+// What trusted proxies say is an address as it is always written.
+static void check_client(const struct http_request *r) {
+  static char *everybody[] = {"0.0.0.0/0", "2001:db8::/32", "unix:", NULL};
+  struct http_client client = {.address = ""};
+  struct http_ip ip;
+  char text[HTTP_IP_TEXT_MAX];
+  struct http_proxies *p = http_proxies_new(everybody);
+  http_proxies_correct(p, r, &client);
+  http_proxies_free(p);
+  if (client.address[0] == '\0') return;
+  bool is_address = http_ip_read(span_of(client.address), &ip);
+  assert(is_address);
+  http_ip_write(&ip, text);
+  assert(strcmp(text, client.address) == 0);
+}
+
 static void check_handshake(const struct http_request *r) {
   struct http_failure failure = {0, NULL};
   enum http_upgrade upgrade = http_handshake_check(r, &failure);
@@ -138,6 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (whole.progress == HTTP_COMPLETE) {
     check_complete(whole.request, max_body);
     check_handshake(whole.request);
+    check_client(whole.request);
   }
   http_request_free(whole.request);
   http_request_free(bytes.request);

@@ -106,9 +106,9 @@
 ---@field headers table<string, string|string[]> by lower-case name; other spellings are found too
 ---@field method string "GET"
 ---@field protocols string[] the subprotocols that the client offers
----@field remoteAddress string "" on a unix socket
----@field remotePort integer 0 on a unix socket
----@field secure boolean whether it came by TLS
+---@field remoteAddress string "" on a unix socket; with trustProxy, what the proxy says
+---@field remotePort integer 0 on a unix socket; with trustProxy, what the proxy says
+---@field secure boolean with trustProxy: whether the client speaks TLS with the proxy
 ---@field body? string of onRequest only
 
 -- Handlers ---------------------------------------------------------------------------------------
@@ -202,6 +202,7 @@ function RequestHandler:onRequest(web, event) end
 ---@field port? integer 0 takes a free one; 8080
 ---@field root? string|false folder of static files, from the script's folder on
 ---@field handler? luaws.RequestHandler answers HTTP requests
+---@field trustProxy? string|string[]|false proxies whose X-Forwarded-For and -Proto count; none
 ---@field handshakeTimeout? number|false seconds to the end of a request's head; 10
 ---@field keepAliveTimeout? number|false seconds between two requests; 5
 ---@field maxBody? integer bytes of a request's body, over it 413; 1 MiB

@@ -25,6 +25,7 @@ void web_config_unref(struct web_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
   mem_free(c->host);
   mem_free(c->root);
+  free_strings(c->trust_proxy);
   mem_free(c);
 }
 

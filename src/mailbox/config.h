@@ -28,6 +28,7 @@ struct web_config {
   char *host;            // name, address, or "unix:/path"
   uint16_t port;         // 0: any
   char *root;            // absolute path of the static files, NULL: none
+  char **trust_proxy;    // NULL-terminated array for http/proxies.h, NULL: none is trusted
   bool has_handler;      // onRequest is asked first
   uint64_t handshake_timeout;
   uint64_t keep_alive_timeout;

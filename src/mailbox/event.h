@@ -95,10 +95,10 @@ struct event_request {
   uint64_t taken_before;   // CONNECT: its value now, where this connection begins to count
   struct event_slice method;
   struct event_slice target;   // "/chat?name=ann", as sent
-  struct event_slice address;  // of the peer, in text; "" for a unix socket
+  struct event_slice address;  // of the client, in text; "" when it isn't known (unix socket)
   struct event_slice protocol; // CONNECT: the subprotocol chosen so far ("" for none)
   struct event_slice body;
-  uint16_t port; // of the peer; 0 for a unix socket
+  uint16_t port; // of the client; 0 when it isn't known
   bool secure;
   uint32_t header_count;
   struct event_header headers[];

@@ -43,11 +43,13 @@ static void start_deadline(struct conn *c, uint64_t span) {
   conn_set_deadline(c, reactor_due(c->reactor, span));
 }
 
-struct exchange *exchange_new(size_t max_body, const struct address *peer) {
+_Static_assert(HTTP_IP_TEXT_MAX == ADDRESS_TEXT_MAX, "an address has the same room everywhere");
+
+struct exchange *exchange_new(uint64_t max_body, const struct address *peer) {
   struct exchange *x = mem_zalloc(sizeof *x);
-  x->request = http_request_new(max_body);
+  x->request = http_request_new(max_body < SIZE_MAX ? (size_t)max_body : SIZE_MAX);
   buf_init(&x->in, INPUT_MAX);
-  address_text(peer, x->address, &x->port);
+  address_text(peer, x->peer.address, &x->peer.port);
   x->file = -1;
   return x;
 }
@@ -294,7 +296,7 @@ static void tell_request(struct conn *c, enum event_type type, struct lane *lane
                          struct span protocol) {
   const struct exchange *x = c->exchange;
   const struct http_request *request = x->request;
-  struct span address = span_of(x->address);
+  struct span address = span_of(x->client.address);
   c->handle = registry_add(&c->reactor->registry, c);
   _Atomic uint64_t *taken = registry_taken(&c->reactor->registry, c->handle);
 
@@ -308,7 +310,8 @@ static void tell_request(struct conn *c, enum event_type type, struct lane *lane
                               .server = server,
                               .taken = taken,
                               .taken_before = atomic_load_explicit(taken, memory_order_relaxed),
-                              .port = x->port,
+                              .port = x->client.port,
+                              .secure = x->client.secure,
                               .header_count = count};
   e->method = put(e, &at, http_request_method(request));
   e->target = put(e, &at, http_request_target(request));
@@ -364,7 +367,7 @@ static void on_upgrade(struct conn *c) {
   }
   struct server *s = endpoint_pick(e);
   if (is_swamped(c, s->lane)) return;
-  int status = server_enter(s, c, x->address);
+  int status = server_enter(s, c, x->client.address);
   if (status != 0) {
     conn_http_refuse(c, status, refusal_text(status));
     return;
@@ -399,6 +402,8 @@ static void on_request(struct conn *c) {
   struct exchange *x = c->exchange;
   struct http_failure failure;
   x->keep_alive = http_request_keep_alive(x->request);
+  x->client = x->peer;
+  if (c->web->proxies) http_proxies_correct(c->web->proxies, x->request, &x->client);
   switch (http_handshake_check(x->request, &failure)) {
   case HTTP_UPGRADE_NONE: on_plain(c); return;
   case HTTP_UPGRADE_WEBSOCKET: on_upgrade(c); return;

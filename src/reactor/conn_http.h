@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"
+#include "http/proxies.h"
 #include "http/request.h"
 #include "mailbox/command.h"
 #include "net/address.h"
@@ -16,20 +17,20 @@ struct lane;
 
 struct exchange {
   struct http_request *request;
-  struct buf in;    // what came behind the current request
-  size_t being_fed; // bytes of the same kind that conn_http_feed is about to take
-  char address[ADDRESS_TEXT_MAX];
-  uint16_t port;
-  bool keep_alive;    // of the current request
-  bool has_ended;     // the peer has sent FIN; its request is still answered
-  bool is_feeding;    // conn_http_feed is running: the next request is its business
-  struct lane *asked; // in HANDLING: the worker whose onRequest it is at
-  int file;           // the static file going out, -1: none
+  struct buf in;             // what came behind the current request
+  size_t being_fed;          // bytes of the same kind that conn_http_feed is about to take
+  struct http_client peer;   // who has connected
+  struct http_client client; // whose request it is: the same, unless a trusted proxy says otherwise
+  bool keep_alive;           // of the current request
+  bool has_ended;            // the peer has sent FIN; its request is still answered
+  bool is_feeding;           // conn_http_feed is running: the next request is its business
+  struct lane *asked;        // in HANDLING: the worker whose onRequest it is at
+  int file;                  // the static file going out, -1: none
   uint64_t file_offset;
   uint64_t file_left;
 };
 
-struct exchange *exchange_new(size_t max_body, const struct address *peer);
+struct exchange *exchange_new(uint64_t max_body, const struct address *peer);
 void exchange_free(struct exchange *x);
 
 // Bytes have come (state REQUEST to ANSWERING).

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/mem.h"
+#include "http/proxies.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/endpoint.h"
@@ -33,6 +34,10 @@ static void on_listener_closed(struct listener *l) {
 static int open_root(const struct web_config *config, struct files_root *root, struct err *err) {
   *root = (struct files_root){.fd = -1};
   return config->root ? files_root_open(root, config->root, err) : 0;
+}
+
+static struct http_proxies *make_proxies(const struct web_config *config) {
+  return config->trust_proxy ? http_proxies_new(config->trust_proxy) : NULL;
 }
 
 static struct web_member *find_member(const struct web *w, uint64_t id) {
@@ -124,6 +129,7 @@ static void free_web(struct web *w) {
     mem_free(m);
   }
   files_root_close(&w->root);
+  http_proxies_free(w->proxies);
   web_config_unref(w->first);
   web_config_unref(w->config);
   web_group_unref(w->group);
@@ -139,6 +145,7 @@ static struct web *open_web(struct reactor *r, const struct command_web *command
   list_init(&w->members);
   list_init(&w->endpoints);
   list_init(&w->conns);
+  w->proxies = make_proxies(w->config);
   w->listener.fd = -1;
   w->listener.on_accept = on_accept;
   w->listener.on_closed = on_listener_closed;
@@ -188,6 +195,8 @@ int web_update(struct reactor *r, struct web_config *config, struct err *err) {
   }
   files_root_close(&w->root);
   w->root = root;
+  http_proxies_free(w->proxies);
+  w->proxies = make_proxies(config);
   web_config_unref(w->config);
   w->config = config;
   find_member(w, config->id)->has_handler = config->has_handler;

@@ -12,6 +12,7 @@
 #include "reactor/files.h"
 #include "reactor/lane.h"
 
+struct http_proxies;
 struct reactor;
 
 struct web_member {
@@ -34,8 +35,9 @@ struct web {
   bool is_stopped;        // no longer found by its id; freed with its last connection
   bool is_held;           // web_close_servers is going through its endpoints
   struct files_root root; // .fd -1: none
-  struct list endpoints;  // struct endpoint, the most specific path first
-  struct list conns;      // struct conn.member: those that no WebSocket server has
+  struct http_proxies *proxies; // NULL: none is trusted
+  struct list endpoints;        // struct endpoint, the most specific path first
+  struct list conns;            // struct conn.member: those that no WebSocket server has
 };
 
 // COMMAND_WEB_START: listens, or joins those of its group who do. Takes the references and fills

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "http/proxies.h"
 #include "mailbox/command.h"
 #include "script/answer.h"
 #include "script/args.h"
@@ -46,11 +47,20 @@ static void check_handler(lua_State *L, const char *label, void *target) {
   if (!is_function) args_error(L, "%s must have a function onRequest", label);
 }
 
+static void check_trust_proxy(lua_State *L, const char *label, void *target) {
+  const struct web_config *c = target;
+  for (char **entry = c->trust_proxy; *entry; entry++) {
+    const char *why = http_proxies_check(span_of(*entry));
+    if (why) args_error(L, "%s: '%s' %s", label, *entry, why);
+  }
+}
+
 static const struct args_option SETTINGS[] = {
     {"host", ARGS_STRING, offsetof(struct web_config, host), false, NULL},
     {"port", ARGS_PORT, offsetof(struct web_config, port), false, NULL},
     {"root", ARGS_STRING, offsetof(struct web_config, root), true, NULL},
     {"handler", ARGS_VALUE, 0, false, check_handler},
+    {"trustProxy", ARGS_STRINGS, offsetof(struct web_config, trust_proxy), true, check_trust_proxy},
     {"handshakeTimeout", ARGS_SECONDS, offsetof(struct web_config, handshake_timeout), true, NULL},
     {"keepAliveTimeout", ARGS_SECONDS, offsetof(struct web_config, keep_alive_timeout), true, NULL},
     {"maxBody", ARGS_SIZE, offsetof(struct web_config, max_body), false, NULL},
@@ -258,10 +268,22 @@ static char *copy_string(const char *s) {
   return s ? mem_dup(s, strlen(s)) : NULL;
 }
 
+static char **copy_strings(char **from) {
+  size_t count = 0;
+  while (from && from[count])
+    count++;
+  if (!from) return NULL;
+  char **copy = mem_alloc((count + 1) * sizeof *copy);
+  for (size_t i = 0; i <= count; i++)
+    copy[i] = copy_string(from[i]);
+  return copy;
+}
+
 static struct web_config *copy_config(const struct web_config *from) {
   struct web_config *c = web_config_new();
   c->host = copy_string(from->host);
   c->root = copy_string(from->root);
+  c->trust_proxy = copy_strings(from->trust_proxy);
   c->port = from->port;
   c->has_handler = from->has_handler;
   c->handshake_timeout = from->handshake_timeout;

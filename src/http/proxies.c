@@ -1,0 +1,189 @@
+// Trusted proxies. Pure.
+
+#include "http/proxies.h"
+
+#include "base/mem.h"
+
+enum { V4_PREFIX = 96 }; // where IPv4 begins in struct http_ip
+
+struct range {
+  struct http_ip ip;
+  uint8_t prefix; // bits of it that count
+};
+
+struct http_proxies {
+  bool has_unix;
+  size_t count;
+  struct range ranges[];
+};
+
+static const char *read_range(struct span text, struct range *range);
+static bool read_hop(struct span hop, struct http_client *client);
+static bool is_unix(struct span entry);
+static bool has(const struct http_proxies *p, const char *address);
+static bool previous_hop(const struct http_request *r, size_t *header, struct span *rest,
+                         struct span *hop);
+static void correct_scheme(const struct http_request *r, struct http_client *client);
+
+const char *http_proxies_check(struct span entry) {
+  struct range range;
+  return is_unix(entry) ? NULL : read_range(entry, &range);
+}
+
+struct http_proxies *http_proxies_new(char *const *entries) {
+  size_t count = 0;
+  while (entries[count])
+    count++;
+  struct http_proxies *p = mem_zalloc(sizeof *p + count * sizeof p->ranges[0]);
+  for (size_t i = 0; i < count; i++) {
+    if (is_unix(span_of(entries[i])))
+      p->has_unix = true;
+    else if (!read_range(span_of(entries[i]), &p->ranges[p->count]))
+      p->count++;
+  }
+  return p;
+}
+
+void http_proxies_free(struct http_proxies *p) {
+  mem_free(p);
+}
+
+void http_proxies_correct(const struct http_proxies *p, const struct http_request *r,
+                          struct http_client *client) {
+  size_t header = http_request_header_count(r);
+  struct span rest = {NULL, 0}, hop;
+  struct http_client said = {.secure = client->secure};
+  if (!has(p, client->address)) return;
+  correct_scheme(r, client);
+  said.secure = client->secure;
+  do {
+    if (!previous_hop(r, &header, &rest, &hop) || !read_hop(hop, &said)) return;
+    *client = said;
+  } while (has(p, said.address));
+}
+
+// Addresses ---------------------------------------------------------------------------------------
+
+// A decimal number up to `most` without leading zeros.
+static bool read_number(struct span text, unsigned most, unsigned *number) {
+  *number = 0;
+  if (text.n == 0 || text.n > 5 || (text.n > 1 && text.p[0] == '0')) return false;
+  for (size_t i = 0; i < text.n; i++) {
+    if (text.p[i] < '0' || text.p[i] > '9') return false;
+    *number = *number * 10 + (unsigned)(text.p[i] - '0');
+  }
+  return *number <= most;
+}
+
+// Sets the bits behind the prefix to zero. True: they were.
+static bool cut_to_prefix(struct range *range) {
+  bool was_clean = true;
+  for (unsigned bit = range->prefix; bit < 128; bit++) {
+    uint8_t mask = (uint8_t)(0x80 >> bit % 8);
+    if (range->ip.bytes[bit / 8] & mask) was_clean = false;
+    range->ip.bytes[bit / 8] &= (uint8_t)~mask;
+  }
+  return was_clean;
+}
+
+static const char *read_range(struct span text, struct range *range) {
+  const char *slash = text.n > 0 ? memchr(text.p, '/', text.n) : NULL;
+  struct span address = {text.p, slash ? (size_t)(slash - text.p) : text.n};
+  if (!http_ip_read(address, &range->ip))
+    return "is no address (like 10.0.0.1, 10.0.0.0/8, 2001:db8::/32 or unix:)";
+  // Written as IPv4, whose prefixes count from the end of the mapping's.
+  unsigned least = memchr(address.p, ':', address.n) ? 0 : V4_PREFIX, prefix = 128 - least;
+  if (slash) {
+    struct span number = {slash + 1, text.n - address.n - 1};
+    if (!read_number(number, 128 - least, &prefix))
+      return least ? "has a bad prefix: 0 to 32 bits" : "has a bad prefix: 0 to 128 bits";
+  }
+  range->prefix = (uint8_t)(least + prefix);
+  return cut_to_prefix(range) ? NULL : "is no range: bits behind its prefix are set";
+}
+
+static bool is_unix(struct span entry) {
+  return span_eq(entry, SPAN("unix:"));
+}
+
+// An IPv6 range such as ::/0 has no IPv4 addresses in it, although these are mapped into IPv6.
+static bool range_has(const struct range *range, const struct http_ip *ip) {
+  size_t whole = range->prefix / 8;
+  uint8_t mask = (uint8_t)(0xff00 >> range->prefix % 8);
+  if ((range->prefix >= V4_PREFIX && http_ip_is_v4(&range->ip)) != http_ip_is_v4(ip)) return false;
+  if (memcmp(range->ip.bytes, ip->bytes, whole) != 0) return false;
+  return mask == 0 || ((range->ip.bytes[whole] ^ ip->bytes[whole]) & mask) == 0;
+}
+
+static bool has(const struct http_proxies *p, const char *address) {
+  struct http_ip ip;
+  if (address[0] == '\0') return p->has_unix;
+  if (!http_ip_read(span_of(address), &ip)) return false;
+  for (size_t i = 0; i < p->count; i++)
+    if (range_has(&p->ranges[i], &ip)) return true;
+  return false;
+}
+
+// Headers -----------------------------------------------------------------------------------------
+
+// The element before the ones so far, of all X-Forwarded-For headers as one list. *header starts as
+// the number of headers, *rest with .p NULL: what is left of that header.
+static bool previous_hop(const struct http_request *r, size_t *header, struct span *rest,
+                         struct span *hop) {
+  const struct http_header *headers = http_request_headers(r);
+  while (!rest->p) {
+    if (*header == 0) return false;
+    (*header)--;
+    if (span_eq_nocase(headers[*header].name, SPAN("x-forwarded-for")))
+      *rest = headers[*header].value;
+  }
+  size_t at = rest->n;
+  while (at > 0 && rest->p[at - 1] != ',')
+    at--;
+  *hop = span_trim((struct span){rest->p + at, rest->n - at});
+  *rest = at > 0 ? (struct span){rest->p, at - 1} : (struct span){NULL, 0};
+  return true;
+}
+
+// "192.0.2.1", "192.0.2.1:80", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:80".
+static bool read_hop(struct span hop, struct http_client *client) {
+  struct http_ip ip;
+  unsigned port = 0;
+  struct span address = hop, behind = {NULL, 0};
+  bool is_bracketed = hop.n > 0 && hop.p[0] == '[';
+  const char *end = hop.n > 0 ? memchr(hop.p, is_bracketed ? ']' : ':', hop.n) : NULL;
+  if (is_bracketed) {
+    if (!end) return false;
+    address = (struct span){hop.p + 1, (size_t)(end - hop.p - 1)};
+    behind = (struct span){end + 1, hop.n - address.n - 2};
+    if (!memchr(address.p, ':', address.n)) return false;
+  } else if (end && !memchr(end + 1, ':', (size_t)(hop.p + hop.n - end - 1))) { // one colon alone
+    address = (struct span){hop.p, (size_t)(end - hop.p)};
+    behind = (struct span){end, hop.n - address.n};
+  }
+  if (behind.n > 0 && behind.p[0] != ':') return false;
+  if (behind.n > 0 && !read_number((struct span){behind.p + 1, behind.n - 1}, UINT16_MAX, &port))
+    return false;
+  if (!http_ip_read(address, &ip)) return false;
+  http_ip_write(&ip, client->address);
+  client->port = (uint16_t)port;
+  return true;
+}
+
+// One header with one scheme. More than one may come of a client, and who has written which can't
+// be told.
+static void correct_scheme(const struct http_request *r, struct http_client *client) {
+  const struct http_header *headers = http_request_headers(r);
+  struct span scheme = {NULL, 0};
+  size_t count = 0;
+  for (size_t i = 0; i < http_request_header_count(r); i++) {
+    if (!span_eq_nocase(headers[i].name, SPAN("x-forwarded-proto"))) continue;
+    scheme = headers[i].value;
+    count++;
+  }
+  if (count != 1) return;
+  if (span_eq_nocase(scheme, SPAN("https")) || span_eq_nocase(scheme, SPAN("wss")))
+    client->secure = true;
+  else if (span_eq_nocase(scheme, SPAN("http")) || span_eq_nocase(scheme, SPAN("ws")))
+    client->secure = false;
+}
