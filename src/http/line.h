@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include "base/buf.h"
 #include "base/span.h"
-#include "http/request.h"
+#include "http/message.h"
 
 enum http_cut {
   HTTP_CUT_MORE, // all of `in` belongs to the line, and it isn't over

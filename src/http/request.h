@@ -11,17 +11,9 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "http/header.h"
+#include "http/message.h"
 
-#define HTTP_LINE_MAX    8192  // request line; over it: 414
-#define HTTP_HEADERS_MAX 100   // header lines; over it: 431
-#define HTTP_HEAD_MAX    16384 // all header lines together; over it: 431
-
-enum http_progress {
-  HTTP_MORE,     // feed more
-  HTTP_CONTINUE, // the head is whole and the client waits for a 100 Continue: send one, feed more
-  HTTP_COMPLETE, // head and body, if there is one, are whole
-  HTTP_BAD,      // answer with `status`, then close
-};
+// Ceilings are those of http/message.h: a longer request line is 414, larger headers are 431.
 
 struct http_request; // private
 
@@ -38,12 +30,7 @@ void http_request_reset(struct http_request *r);
 // HTTP_COMPLETE or HTTP_BAD without a reset.
 enum http_progress http_request_feed(struct http_request *r, const char *p, size_t n, size_t *used);
 
-// What HTTP_BAD means. `status`: 400, 413, 414, 417, 431, 501 or 505. `text`: one line for the
-// body, static, e.g. "two Host headers".
-struct http_failure {
-  int status;
-  const char *text;
-};
+// What HTTP_BAD means: answer with its status, 400, 413, 414, 417, 431, 501 or 505, then close.
 struct http_failure http_request_failure(const struct http_request *r);
 
 // Whether anything of a request has arrived (false between two requests: an idle keep-alive).
