@@ -1,8 +1,8 @@
 #ifndef HTTP_HANDSHAKE_H
 #define HTTP_HANDSHAKE_H
 
-// The opening handshake, RFC 6455 section 4: what a server checks and answers. Pure. (The client's
-// side of it comes with the client class, into this file.)
+// The opening handshake, RFC 6455 section 4: what a server checks and answers. The client's side
+// is http/opening. Pure.
 
 #include <stdbool.h>
 #include "base/buf.h"

@@ -9,7 +9,6 @@ static const struct http_failure FINE = {0, NULL};
 
 static struct http_failure fail(int status, const char *text);
 static struct http_failure check_method(struct span method);
-static struct http_failure check_target(struct span target, struct span method);
 static struct http_failure check_path(struct span target);
 static struct http_failure check_version(struct span version);
 static struct http_failure check_codings(const struct http_header *headers, size_t count);
@@ -24,9 +23,21 @@ struct http_failure http_rules_split_line(struct span line, struct http_request_
   parts->target = (struct span){first + 1, (size_t)(second - first - 1)};
   struct http_failure failure = check_version(version);
   if (!failure.status) failure = check_method(parts->method);
-  if (!failure.status) failure = check_target(parts->target, parts->method);
+  if (!failure.status) failure = http_rules_check_target(parts->target, parts->method);
   parts->http10 = !failure.status && version.p[7] == '0';
   return failure;
+}
+
+struct http_failure http_rules_check_target(struct span target, struct span method) {
+  for (size_t i = 0; i < target.n; i++) {
+    unsigned char c = (unsigned char)target.p[i];
+    if (c <= ' ' || c >= 0x7f) return fail(400, "unencoded character in the request target");
+    if (c == '#') return fail(400, "fragment in the request target");
+  }
+  if (target.n == 0) return fail(400, "malformed request line");
+  bool whole_server = span_eq(target, SPAN("*")) && span_eq(method, SPAN("OPTIONS"));
+  if (target.p[0] == '*' && !whole_server) return fail(400, "malformed request target");
+  return target.p[0] == '/' ? check_path(target) : FINE;
 }
 
 struct http_failure http_rules_split_absolute(struct span target, struct span *authority,
@@ -91,18 +102,6 @@ static struct http_failure check_path(struct span target) {
   while (target.n > 0 && target.p[0] != '?')
     if (http_url_next_char(&target) <= 0) return fail(400, "bad percent-encoding in the path");
   return FINE;
-}
-
-static struct http_failure check_target(struct span target, struct span method) {
-  for (size_t i = 0; i < target.n; i++) {
-    unsigned char c = (unsigned char)target.p[i];
-    if (c <= ' ' || c >= 0x7f) return fail(400, "unencoded character in the request target");
-    if (c == '#') return fail(400, "fragment in the request target");
-  }
-  if (target.n == 0) return fail(400, "malformed request line");
-  bool whole_server = span_eq(target, SPAN("*")) && span_eq(method, SPAN("OPTIONS"));
-  if (target.p[0] == '*' && !whole_server) return fail(400, "malformed request target");
-  return target.p[0] == '/' ? check_path(target) : FINE;
 }
 
 static struct http_failure check_version(struct span version) {

@@ -16,10 +16,12 @@ struct http_request_line {
 };
 
 // Takes a request line (without its line end) apart: a method in capital letters (but not
-// CONNECT), a target of printable ASCII without a fragment, HTTP/1.0 or 1.1. A target that begins
-// with "/" has a path that is encoded well and has no NUL; one that begins with "*" is just that,
-// of OPTIONS.
+// CONNECT), a target, HTTP/1.0 or 1.1.
 struct http_failure http_rules_split_line(struct span line, struct http_request_line *parts);
+
+// A target of printable ASCII without a fragment. One that begins with "/" has a path that is
+// encoded well and has no NUL; one that begins with "*" is just that, of OPTIONS.
+struct http_failure http_rules_check_target(struct span target, struct span method);
 
 // Takes an absolute-form target ("http://host:port/path?query") apart. *origin is what follows the
 // authority: it begins with "/" or "?", or is empty; its path is encoded well and has no NUL.
