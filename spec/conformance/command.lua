@@ -12,7 +12,11 @@ usage: luaws-spec --conformance ws://host:port/path [options]
   --compressed    permessage-deflate in every case
   --full          sections 12 and 13 with as many messages as Autobahn sends
   --out FILE      the outcome of each case, as in spec/conformance/results
-  --list          the cases, with what each says of the server; runs none]]
+  --list          the cases, with what each says of the server; runs none
+
+or: luaws-spec --conformance --compare [name...]
+                  luaws and the other servers of spec/conformance/peers.lua, or those named: writes
+                  spec/conformance/results and the table in docs/conformance.md]]
 
 local FLAGS = { ["--slowly"] = "slowly", ["--compressed"] = "compressed", ["--full"] = "full", ["--list"] = "list" }
 
@@ -58,6 +62,9 @@ end
 
 -- May wait.
 function command.run(arguments)
+  if arguments[1] == "--compare" then
+    return require "spec.conformance.compare".run(table.move(arguments, 2, #arguments, 1, {}))
+  end
   local parsed = parse(arguments)
   local cases = catalogue.load(parsed.only)
   if #cases == 0 then refuse("no case has such a name") end
@@ -67,10 +74,8 @@ function command.run(arguments)
   if not target then refuse(wrong) end
   target.slowly, target.compressed, target.full = parsed.slowly, parsed.compressed, parsed.full
   local results = runner.run(cases, target)
-  for _, result in ipairs(results) do
-    if result.outcome == "failed" or result.outcome == "non-strict" then print(report.line(result)) end
-  end
-  if parsed.out then writeFile(parsed.out, report.text({ { title = parsed.url, results = results } })) end
+  for _, line in ipairs(report.complaints(results)) do print(line) end
+  if parsed.out then writeFile(parsed.out, report.text({ { title = "outcome", results = results } }, parsed.url)) end
   local counts = runner.count(results)
   print(("%d non-strict, %d skipped"):format(counts["non-strict"], counts.skipped))
   return counts.passed, counts.failed

@@ -22,7 +22,7 @@ local NAMES = {
   [frame.CONTINUATION] = "continuation", [frame.TEXT] = "text", [frame.BINARY] = "binary",
   [frame.CLOSE] = "close", [frame.PING] = "ping", [frame.PONG] = "pong",
 }
-local SHOWN = 40 -- bytes of a payload
+local SHOWN = 20 -- bytes of a payload
 
 frame.bytes = client.frame
 

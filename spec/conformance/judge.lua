@@ -3,7 +3,7 @@
 --
 -- judge.run(case, target) -> { outcome = "passed" | "non-strict" | "failed" | "skipped", note = a sentence or nil }
 --
--- target: { port =, host = "127.0.0.1", path = "/", slowly = false, compressed = false, full = false }
+-- target: { port =, host = "127.0.0.1", path = "/", slowly = false, compressed = false, full = false, isLuaws = false }
 
 local utf8 = require "utf8"
 local async = require "spec.support.async"
@@ -423,6 +423,7 @@ end
 
 local function runCase(self)
   local case = self.case
+  if case.only and not self.target.isLuaws then self:skip("for luaws alone") end
   if case.slowly == false and self.target.slowly then self:skip("not byte by byte") end
   if case.run then return case.run(self) end
   if case.request or case.answer then

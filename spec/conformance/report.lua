@@ -1,7 +1,12 @@
 -- The outcomes of runs as text, for people and for spec/conformance/results.
 --
 -- report.line(result) -> "6.4.1 non-strict: it fails only when ... (a text ...)"
--- report.text(runs [, heading]) -> a table with a column for each run ({ title =, results = }), then the notes
+-- report.complaints(results) -> such a line for each that failed or is non-strict
+-- report.countLine(run) -> "plain: 301 passed, 0 non-strict, 0 failed, 216 skipped"; report.parseCountLine(line)
+-- report.text(runs, heading) -> the heading, a line of counts for each run ({ title =, results = }), a table with a
+--     column for each, then what did not pass
+
+local runner = require "spec.conformance.runner"
 
 local report = {}
 
@@ -11,11 +16,16 @@ function report.line(result)
   return ("%s %s: %s (%s)"):format(result.name, result.outcome, result.note or "", result.about)
 end
 
-local function countLine(run)
-  local counts = {}
-  for _, result in ipairs(run.results) do counts[result.outcome] = (counts[result.outcome] or 0) + 1 end
-  return ("%s: %d passed, %d non-strict, %d failed, %d skipped"):format(run.title, counts.passed or 0,
-    counts["non-strict"] or 0, counts.failed or 0, counts.skipped or 0)
+function report.countLine(run)
+  local counts = runner.count(run.results)
+  return ("%s: %d passed, %d non-strict, %d failed, %d skipped"):format(run.title, counts.passed,
+    counts["non-strict"], counts.failed, counts.skipped)
+end
+
+function report.parseCountLine(line)
+  local title, passed, nonStrict, failed, skipped =
+    line:match("^(.-): (%d+) passed, (%d+) non%-strict, (%d+) failed, (%d+) skipped$")
+  return { title = title, passed = passed, ["non-strict"] = nonStrict, failed = failed, skipped = skipped }
 end
 
 local function row(name, runs, i)
@@ -24,20 +34,21 @@ local function row(name, runs, i)
   return (table.concat(words, " "):gsub("%s+$", ""))
 end
 
-local function isNoted(result)
-  return result.outcome == "failed" or result.outcome == "non-strict"
+function report.complaints(results)
+  local lines = {}
+  for _, result in ipairs(results) do
+    if result.outcome == "failed" or result.outcome == "non-strict" then lines[#lines + 1] = report.line(result) end
+  end
+  return lines
 end
 
 function report.text(runs, heading)
   local lines = { heading }
-  for _, run in ipairs(runs) do lines[#lines + 1] = countLine(run) end
+  for _, run in ipairs(runs) do lines[#lines + 1] = report.countLine(run) end
   lines[#lines + 1] = ""
   for i, result in ipairs(runs[1].results) do lines[#lines + 1] = row(result.name, runs, i) end
   for _, run in ipairs(runs) do
-    local notes = {}
-    for _, result in ipairs(run.results) do
-      if isNoted(result) then notes[#notes + 1] = report.line(result) end
-    end
+    local notes = report.complaints(run.results)
     if #notes > 0 then lines[#lines + 1] = ("\n%s\n\n%s"):format(run.title, table.concat(notes, "\n")) end
   end
   return table.concat(lines, "\n") .. "\n"

@@ -1,4 +1,4 @@
--- luaws for the conformance suite: echoes. Arguments: "on" or "off", for permessage-deflate.
+-- luaws for the conformance suite: echoes. Argument: "on" or "off", for permessage-deflate.
 
 local luaws = require "luaws"
 
@@ -11,7 +11,9 @@ end
 -- What clients do wrong is what the suite is about: it needs no line in the log.
 function Echo:onError() end
 
-local options = { maxPayload = 64 * 1024 * 1024, maxFragments = 131072 }
-
-luaws.WebSocketServer.new({ onConnection = function() return Echo.new() end }, options)
+luaws.WebSocketServer.new({ onConnection = function() return Echo.new() end }, {
+  maxPayload = 64 * 1024 * 1024,
+  maxFragments = 131072,
+  compression = ... == "on",
+})
 print("port " .. luaws.webServer.port)
