@@ -6,7 +6,7 @@
 //
 //   FAULT  an errno's name (EAGAIN, EMFILE, ...): the call isn't made and fails with it
 //          short=N: reads and writes take at most N bytes
-//          hold: the call waits (WHEN has to be a file)
+//          hold: the call waits (WHEN has to be a file), one thread's at a time
 //   WHEN   @N: only the Nth call; /N: every Nth; ?PATH: while there is a file of that name;
 //          none: always
 //
@@ -88,6 +88,7 @@ struct verdict {
 static struct rule rules[RULES_MAX];
 static unsigned rule_count;
 static atomic_uint calls[CALL_COUNT];
+static atomic_bool is_holding;
 
 // What a descriptor is watched for; an entry is its thread's.
 static struct {
@@ -166,12 +167,13 @@ __attribute__((constructor)) static void read_rules(void) {
   free(text);
 }
 
-// Until the file is gone. The first to wait says so.
+// One thread at a time: the others go on.
 static void hold(const struct rule *rule) {
-  if (access(rule->path, F_OK) != 0) return;
+  if (atomic_exchange(&is_holding, true)) return;
   fprintf(stderr, "faults: %s is held\n", NAMES[rule->call]);
   while (access(rule->path, F_OK) == 0)
     usleep(HOLD_US);
+  is_holding = false;
 }
 
 static bool applies(const struct rule *rule, unsigned number) {

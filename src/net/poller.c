@@ -98,6 +98,10 @@ bool poller_has_rest(const struct poller *p) {
   return p->at < p->count;
 }
 
+bool poller_is_full(const struct poller *p) {
+  return p->count == POLLER_EVENTS;
+}
+
 void poller_resume(struct poller *p) {
   p->is_halted = false;
   while (p->at < p->count && !p->is_halted) {
@@ -197,6 +201,11 @@ void poller_halt(struct poller *p) {
 }
 
 bool poller_has_rest(const struct poller *p) {
+  (void)p;
+  return false;
+}
+
+bool poller_is_full(const struct poller *p) {
   (void)p;
   return false;
 }

@@ -78,6 +78,9 @@ void poller_halt(struct poller *p);
 // Whether something waits for it.
 bool poller_has_rest(const struct poller *p);
 
+// Whether the last look at the sockets has found as many as it could: there may be more.
+bool poller_is_full(const struct poller *p);
+
 // Reports what waits.
 void poller_resume(struct poller *p);
 

@@ -45,6 +45,8 @@ struct reactor {
   uv_check_t check;     // after the poll: hand-over
   uv_timer_t timer;     // the wheel's next deadline
   struct wheel wheel;
+  uint64_t due;      // ms of the loop: before that none of its deadlines is over
+  unsigned put_offs; // turns in a row in which they had to wait for the sockets
 
   struct registry registry;
   struct list lanes;    // struct lane

@@ -1,6 +1,6 @@
 // The I/O thread: its loop, its turns, its end. Loop thread but for what reactor.h lists.
 //
-// A turn: timers -> prepare (commands, hand-over, sleep) -> poll -> check (commands, hand-over).
+// A turn: prepare (commands, hand-over, sleep) -> poll -> check (hand-over, commands, deadlines).
 // Events go out once per turn and worker, whatever the number of connections that were heard.
 
 #include "reactor/reactor.h"
@@ -22,12 +22,16 @@
 #include "reactor/server.h"
 #include "reactor/web.h"
 
-enum { ROUNDS_MAX = 8 }; // of commands in one turn, so that sockets get theirs
+enum {
+  ROUNDS_MAX = 8,   // of commands in one turn, so that sockets get theirs
+  PUT_OFFS_MAX = 32 // turns in which only sockets are read before deadlines count all the same
+};
 
 static void on_prepare(uv_prepare_t *handle);
 static void on_check(uv_check_t *handle);
 static void on_mail(uv_poll_t *handle, int status, int events);
 static void on_timer(uv_timer_t *handle);
+static void run_deadlines(struct reactor *r);
 
 static int init_loop(struct reactor *r) {
   int status = uv_loop_init(&r->loop);
@@ -97,13 +101,13 @@ static void run_commands(struct reactor *r) {
 
 static void start_timer(struct reactor *r, bool at_once) {
   uint64_t wait = at_once ? 0 : wheel_timeout(&r->wheel);
-  if (wait == UINT64_MAX) {
+  r->due = wait == UINT64_MAX ? UINT64_MAX : r->wheel.now + wait;
+  if (r->due == UINT64_MAX) {
     uv_timer_stop(&r->timer);
     return;
   }
-  uint64_t due = r->wheel.now + wait;
   uint64_t now = reactor_now(r);
-  uv_timer_start(&r->timer, on_timer, due > now ? due - now : 0, 0);
+  uv_timer_start(&r->timer, on_timer, r->due > now ? r->due - now : 0, 0);
 }
 
 static void on_prepare(uv_prepare_t *handle) {
@@ -117,11 +121,22 @@ static void on_prepare(uv_prepare_t *handle) {
   start_timer(r, has_more);
 }
 
+// Whether sockets may hold what has not been read. After a long pause, of this thread or of the
+// whole process, all deadlines are over, and what the peers have sent meanwhile lies there.
+static bool has_unread(struct reactor *r) {
+  bool has = poller_has_rest(&r->poller) || poller_is_full(&r->poller);
+  r->put_offs = has ? r->put_offs + 1 : 0;
+  return has && r->put_offs < PUT_OFFS_MAX;
+}
+
+// Deadlines are for peers that have been silent: so they come when the sockets have been read, and
+// by the time at which the loop has looked at them.
 static void on_check(uv_check_t *handle) {
   struct reactor *r = handle->loop->data;
   if (!r->has_adopted) poller_resume(&r->poller);
   lanes_flush(&r->lanes);
   run_commands(r);
+  if (reactor_now(r) >= r->due && !has_unread(r)) run_deadlines(r);
 }
 
 // The commands are taken in the check that follows; taking resets the descriptor.
@@ -129,6 +144,11 @@ static void on_mail(uv_poll_t *handle, int status, int events) {
   (void)handle;
   (void)status;
   (void)events;
+}
+
+// It only ends the wait: deadlines come in the check that follows.
+static void on_timer(uv_timer_t *handle) {
+  (void)handle;
 }
 
 static void on_deadline(struct conn *c) {
@@ -144,8 +164,7 @@ static void on_deadline(struct conn *c) {
   }
 }
 
-static void on_timer(uv_timer_t *handle) {
-  struct reactor *r = handle->loop->data;
+static void run_deadlines(struct reactor *r) {
   struct list expired;
   list_init(&expired);
   wheel_advance(&r->wheel, reactor_now(r), &expired);

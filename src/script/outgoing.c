@@ -4,12 +4,15 @@
 #include "script/outgoing.h"
 
 #include <string.h>
+#include "base/clock.h"
+#include "base/log.h"
 #include "mailbox/event.h"
 
 enum {
   // What a reactor may lag behind, in bytes of commands, before its worker waits for it.
   BEHIND_MAX = 64 * 1024 * 1024,
-  DRAIN_MS = 1000,
+  PATIENCE_MS = 1000,    // then the log is told that it waits...
+  COMPLAIN_MS = 60000,   // ...once in so long
   HELP_MIN = 512 * 1024, // when the reactor waits for this very thread
 };
 
@@ -104,10 +107,19 @@ static void catch_up(struct outgoing *o, size_t behind) {
     ;
 }
 
+// However long that takes: without its reactor the script can do nothing, and what it has sent must
+// not pile up.
+static void await(struct outgoing *o) {
+  while (!mailbox_wait_until_done(o->batch.to, PATIENCE_MS)) {
+    if (log_is_due(&o->complained, clock_ms(), COMPLAIN_MS))
+      log_warn("the script waits for an I/O thread that is held up");
+  }
+}
+
 void outgoing_drain(struct outgoing *o) {
   outgoing_flush(o);
   catch_up(o, 0);
-  mailbox_wait_until_done(o->batch.to, DRAIN_MS);
+  await(o);
 }
 
 // Returns where the payload ends.
@@ -153,7 +165,5 @@ static bool join_single(struct outgoing *o, uint64_t handle, enum ws_opcode opco
 static void keep_behind(struct outgoing *o) {
   if (o->batch.open && o->batch.open->records > 1) return;
   catch_up(o, HELP_MIN);
-  if (mailbox_pending(o->batch.to) <= BEHIND_MAX) return;
-  while (!mailbox_wait_until_done(o->batch.to, DRAIN_MS))
-    ;
+  if (mailbox_pending(o->batch.to) > BEHIND_MAX) await(o);
 }

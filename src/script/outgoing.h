@@ -16,8 +16,9 @@ struct outgoing {
   struct mailbox *owner;       // the worker's, by which the reactor knows it
   bool (*help)(void *context); // see worker_set_help; may be NULL
   void *help_context;
-  uint64_t consumed;     // cost of messages worked off and not yet told
-  uint64_t consumed_max; // from here on it is told though there is nothing else to tell
+  _Atomic uint64_t complained; // ms: when the log was last told that the reactor is held up
+  uint64_t consumed;           // cost of messages worked off and not yet told
+  uint64_t consumed_max;       // from here on it is told though there is nothing else to tell
   // The frame that stands alone in `single`, the newest record when it was written: a SEND or a
   // FANOUT. The same one to somebody else joins it there.
   struct record *single;
