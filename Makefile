@@ -6,7 +6,7 @@ TARGET  ?=
 JOBS    ?= 1
 ARGS    ?=
 
-.PHONY: build run test test-browser bench bench-peers bench-instructions fuzz fuzz-coverage install lint format clean help
+.PHONY: build run test test-browser conformance bench bench-peers bench-instructions fuzz fuzz-coverage install lint format clean help
 .DEFAULT_GOAL := build
 
 build:
@@ -28,6 +28,15 @@ test-browser:
 	@tools/node-modules
 	@tools/build debug
 	@LUAWS_BROWSER=required build/debug/luaws-spec spec/browser
+
+# The suite against one server, or against luaws and others.
+conformance:
+	@tools/packages build test
+	@tools/packages interop || echo "what could not be installed keeps its results"
+	@tools/node-modules
+	@tools/node-modules bench
+	@tools/build debug
+	@build/debug/luaws-spec --conformance $(or $(URL),--compare) $(ARGS)
 
 bench: build
 	@tools/packages bench || echo "the bench goes on without what could not be installed"
@@ -72,6 +81,8 @@ help:
 	@echo "make test          builds with warnings as errors, checks the style, runs every spec;"
 	@echo "                   ARGS='spec/unit --filter frame' runs some (see luaws-spec --help)"
 	@echo "make test-browser  the chat in two pages of headless Chromium (installs it)"
+	@echo "make conformance   the conformance suite: luaws, ws, Bun and websockets (docs/conformance.md);"
+	@echo "                   URL=ws://127.0.0.1:9001/ another server"
 	@echo "make bench         luaws and other servers side by side (bench/README.md)"
 	@echo "make bench-peers   installs Go and nginx, to be measured too"
 	@echo "make bench-instructions  instructions per message against their budgets"

@@ -72,10 +72,6 @@ local function choosePins(cores)
   return { server = server, generator = generator }, text:format(server, generator)
 end
 
-local NPM = [[cd bench && command -v npm >/dev/null || exit 1
-  test node_modules/.package-lock.json -nt package-lock.json && exit
-  npm ci --no-audit --no-fund >&2 && touch node_modules/.package-lock.json]]
-
 local function build(list)
   if not succeeds("bench/compile " .. OUT) then
     error("the load generator doesn't compile", 0)
@@ -85,7 +81,7 @@ local function build(list)
     isForNpm = isForNpm or peer.npm
   end
   if isForNpm then
-    os.execute(NPM)
+    os.execute "tools/node-modules bench >&2"
   end
 end
 
