@@ -6,7 +6,8 @@ TARGET  ?=
 JOBS    ?= 1
 ARGS    ?=
 
-.PHONY: build run test test-browser conformance bench bench-peers bench-instructions fuzz fuzz-coverage install lint format clean help
+.PHONY: build run test test-browser conformance bench bench-peers bench-instructions fuzz fuzz-coverage \
+  fuzz-merge install lint format clean help
 .DEFAULT_GOAL := build
 
 build:
@@ -60,6 +61,11 @@ fuzz-coverage:
 	@tools/build coverage
 	@TARGET=$(TARGET) tools/fuzz-coverage
 
+fuzz-merge:
+	@tools/packages build fuzz
+	@tools/build fuzz
+	@tools/fuzz-merge $(TARGET)
+
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
 
@@ -88,6 +94,7 @@ help:
 	@echo "make bench-instructions  instructions per message against their budgets"
 	@echo "make fuzz          every fuzz target, SECONDS=20 each, JOBS=1 at a time; TARGET=name: that one"
 	@echo "make fuzz-coverage which lines of src/ws and src/http the committed inputs reach"
+	@echo "make fuzz-merge    puts what fuzzing has found into fuzz/found, the smallest of it"
 	@echo "make install       to PREFIX=/usr/local, below DESTDIR"
 	@echo "make lint          luacheck, clang-format, tidiness"
 	@echo "make format        formats the C sources"

@@ -113,7 +113,7 @@ static void handle_event(struct reader *r, struct ws_input *in, struct ws_event 
   }
   assert(event->data.n <= WS_CONTROL_MAX);
   reader_record(&r->events, event->type, 0, event->data);
-  if (event->type == WS_EVENT_PING) reply(r, WS_OPCODE_PONG, 0, event->data);
+  reply(r, event->type == WS_EVENT_PING ? WS_OPCODE_PONG : WS_OPCODE_PING, 0, event->data);
 }
 
 // Taking a message may end the session: it may turn out not to be text.
@@ -161,12 +161,15 @@ static void handle_end(struct reader *r, const struct ws_event *event) {
   assert(ws_session_is_closed(&r->session) == (event->type == WS_EVENT_CLOSE));
 }
 
+// A pong is answered by a ping, so that pings are written, too.
 static void reply(struct reader *r, enum ws_opcode opcode, unsigned code, struct span data) {
   static const uint8_t masking[4] = {0x37, 0xfa, 0x21, 0x3d};
   const uint8_t *key = r->settings->role == WS_ROLE_CLIENT ? masking : NULL;
   uint8_t out[WS_CONTROL_FRAME_MAX];
-  size_t size = opcode == WS_OPCODE_CLOSE ? ws_session_close(&r->session, out, code, data, key)
-                                          : ws_session_pong(&r->session, out, data, key);
+  size_t size = 0;
+  if (opcode == WS_OPCODE_PING) size = ws_session_ping(&r->session, out, data, key);
+  if (opcode == WS_OPCODE_PONG) size = ws_session_pong(&r->session, out, data, key);
+  if (opcode == WS_OPCODE_CLOSE) size = ws_session_close(&r->session, out, code, data, key);
   assert(size > 0 && size <= sizeof out);
   append(&r->replies, out, size);
   if (opcode == WS_OPCODE_CLOSE) {

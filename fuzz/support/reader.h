@@ -22,7 +22,7 @@ struct reader {
   struct ws_session session;
   struct ledger ledger; // of the session
   struct buf events;    // what came, written by the functions below
-  struct buf replies;   // what a peer would be sent: pongs and a close frame
+  struct buf replies;   // to the peer: pongs, pings and a close frame
   size_t fed;           // bytes so far
   bool has_ended;       // by a close frame or a failure
   size_t ended_at;      // bytes fed, with the piece that ended it

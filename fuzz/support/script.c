@@ -201,7 +201,7 @@ static bool judge_control(struct script *s, const struct frame *f, size_t frame_
   if (opcode != WS_OPCODE_CLOSE) {
     bool is_ping = opcode == WS_OPCODE_PING;
     reader_record(&s->events, is_ping ? WS_EVENT_PING : WS_EVENT_PONG, 0, body);
-    if (is_ping) reader_record(&s->answers, WS_EVENT_PONG, 0, body);
+    reader_record(&s->answers, is_ping ? WS_EVENT_PONG : WS_EVENT_PING, 0, body);
     return true;
   }
   if (f->n == 0) return end(s, WS_EVENT_CLOSE, WS_CLOSE_NO_STATUS, body, frame_end);
