@@ -2,12 +2,13 @@
 
 PREFIX  ?= /usr/local
 SECONDS ?= 20
+MINUTES ?= 5
 TARGET  ?=
 JOBS    ?= 1
 ARGS    ?=
 
 .PHONY: build run test test-browser conformance bench bench-peers bench-instructions fuzz fuzz-coverage \
-  fuzz-merge install lint format clean help
+  fuzz-merge soak leaks install lint format clean help
 .DEFAULT_GOAL := build
 
 build:
@@ -66,6 +67,17 @@ fuzz-merge:
 	@tools/build fuzz
 	@tools/fuzz-merge $(TARGET)
 
+soak: build
+	@tools/packages test
+	@tools/build debug
+	@LUAWS_BIN=build/release/luaws build/debug/luaws-spec --soak $(MINUTES) $(ARGS)
+
+leaks:
+	@tools/packages build test instructions
+	@tools/build debug
+	@LUAWS_BIN=spec/soak/valgrind LUAWS_CHECKED=build/debug/luaws LUAWS_TEST_TIMEOUT_FACTOR=6 \
+	  build/debug/luaws-spec --soak 1500-lives $(ARGS)
+
 install: build
 	@cmake --install build/release --prefix "$(PREFIX)"
 
@@ -95,6 +107,8 @@ help:
 	@echo "make fuzz          every fuzz target, SECONDS=20 each, JOBS=1 at a time; TARGET=name: that one"
 	@echo "make fuzz-coverage which lines of src/ws and src/http the committed inputs reach"
 	@echo "make fuzz-merge    puts what fuzzing has found into fuzz/found, the smallest of it"
+	@echo "make soak          good, slow, rude and vanishing clients for MINUTES=5; ARGS are luaws's"
+	@echo "make leaks         1,500 of them, with luaws under valgrind"
 	@echo "make install       to PREFIX=/usr/local, below DESTDIR"
 	@echo "make lint          luacheck, clang-format, tidiness"
 	@echo "make format        formats the C sources"

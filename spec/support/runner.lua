@@ -11,11 +11,13 @@ local async = require "spec.support.async"
 local USAGE = [[
 usage: luaws-spec [options] [file or folder...]
        luaws-spec --conformance URL [options]
+       luaws-spec --soak MINUTES [options of luaws]
 
   --filter PATTERN   run the tests whose full names match the Lua pattern
   --repeat N         run everything N times
   --list             name the tests, run none
   --conformance URL  the conformance suite against a server; see spec/conformance/README.md
+  --soak MINUTES     keeps a luaws busy with clients of all kinds, and judges it
   --lua-gc-stress    keep Lua's collector running
   --help             this text
 
@@ -109,17 +111,19 @@ local function runWaiting(fn)
   if failure then error(failure, 0) end
 end
 
-local function runConformance(arguments)
+local COMMANDS = { ["--conformance"] = "spec.conformance.command", ["--soak"] = "spec.soak.command" }
+
+local function runCommand(module, arguments)
   local passed, failed
   runner.onCallbackError(async.fail)
   runWaiting(function()
-    passed, failed = require "spec.conformance.command".run(arguments)
+    passed, failed = require(module).run(arguments)
   end)
   runner.progress(passed, failed, "the end")
   return failed == 0
 end
 
-if ... == "--conformance" then return runConformance({ select(2, ...) }) end
+if COMMANDS[...] then return runCommand(COMMANDS[...], { select(2, ...) }) end
 
 local arguments = parseArguments({ ... })
 if not arguments then return true end
