@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include <uv.h>
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "crew/crew.h"
@@ -36,9 +37,10 @@ struct threads {
   unsigned reactor_count;     // made
   struct mailbox **mailboxes; // the reactors'
   struct worker **workers;
-  unsigned worker_count;    // made
-  unsigned workers_started; // the first ones
-  struct crew **crews;      // the reactors', then the workers'; or one for both
+  struct stats *worker_stats; // of each
+  unsigned worker_count;      // made
+  unsigned workers_started;   // the first ones
+  struct crew **crews;        // the reactors', then the workers'; or one for both
   unsigned crew_count;
   unsigned crews_started;      // the first ones
   struct estimator *estimator; // of --estimate, else NULL
@@ -217,13 +219,26 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .context = t,
   };
   t->workers = mem_zalloc(count * sizeof *t->workers);
+  t->worker_stats = mem_zalloc(count * sizeof *t->worker_stats);
   for (unsigned i = 0; i < count; i++) {
     options.index = i;
+    options.stats = &t->worker_stats[i];
     t->workers[i] = worker_new(&options, err);
     if (!t->workers[i]) return ERR_INVALID;
     t->worker_count++;
   }
   return 0;
+}
+
+// What luaws.stats() sums.
+static void open_stats(struct threads *t) {
+  struct stats_all *all = &t->pool.stats;
+  all->parts = mem_zalloc((t->reactor_count + t->worker_count) * sizeof *all->parts);
+  for (unsigned i = 0; i < t->reactor_count; i++)
+    all->parts[all->count++] = reactor_stats(t->reactors[i]);
+  for (unsigned i = 0; i < t->worker_count; i++)
+    all->parts[all->count++] = &t->worker_stats[i];
+  all->started_at = clock_ms();
 }
 
 static void add_crew(struct threads *t, struct reactor *reactor, struct worker *worker) {
@@ -297,6 +312,8 @@ static void free_threads(struct threads *t) {
   mem_free(t->reactors);
   mem_free(t->mailboxes);
   mem_free(t->workers);
+  mem_free(t->worker_stats);
+  mem_free(t->pool.stats.parts);
   mem_free(t->crews);
 }
 
@@ -321,6 +338,7 @@ int threads_run(const struct options *options, const char *program) {
   }
   if (options->estimate) t.estimator = estimator_new(options);
   if (open_threads(&t, options, program, &err) == 0) {
+    open_stats(&t);
     open_crews(&t);
     run(&t);
     log_counters(&t);

@@ -54,6 +54,7 @@ void stage_open(struct stage *s, const char *script, const char *argument) {
   s->commands = reactor_mailbox(s->reactor);
   char *args[] = {(char *)argument, NULL};
   s->options = (struct worker_options){.pool = &s->pool,
+                                       .stats = &s->stats,
                                        .reactors = &s->commands,
                                        .reactor_count = 1,
                                        .script = script,

@@ -17,6 +17,7 @@ struct stage {
   struct mailbox *commands; // the reactor's
   struct mailbox *events;   // the worker's
   struct pool pool;
+  struct stats stats;
   struct worker_options options;
   struct runtime runtime;
   enum stage_part counted;

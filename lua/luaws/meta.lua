@@ -441,6 +441,29 @@ function log.warn(message, fields) end
 ---@param fields? table<string, any>
 function log.error(message, fields) end
 
+-- Counters ---------------------------------------------------------------------------------------
+
+---Messages and bytes in one direction.
+---@class luaws.Traffic
+---@field messages integer each recipient of a broadcast counts
+---@field bytes integer of these messages
+---@field wire integer bytes through sockets, HTTP included
+
+---What the whole process has done since its start.
+---@class luaws.Stats
+---@field uptime number seconds
+---@field connections integer WebSocket connections open now
+---@field opened integer WebSocket connections ever opened
+---@field closed table<string, integer> of these, by close code: "1006"
+---@field accepted integer sockets
+---@field refused table<string, integer> handshakes and bad requests, by HTTP status: "403"
+---@field requests integer plain HTTP requests
+---@field received luaws.Traffic
+---@field sent luaws.Traffic
+---@field dropped integer messages that slow consumers didn't get
+---@field undelivered integer what was asked of connections that were gone by then
+---@field errors table<string, integer> by component: "LUA_"
+
 -- The module -------------------------------------------------------------------------------------
 
 ---A scriptable WebSocket server.
@@ -504,6 +527,11 @@ function luaws.after(seconds, f) end
 ---@param f fun(timer: luaws.Timer)
 ---@return luaws.Timer
 function luaws.every(seconds, f) end
+
+---Counters of the whole process; a new table each time.
+---@return luaws.Stats
+---@nodiscard
+function luaws.stats() end
 
 ---Ends the program cleanly, as SIGTERM does. Returns: the callback that called it goes on.
 ---@param code? integer exit code, 0 to 255; 0

@@ -358,6 +358,7 @@ local ASK = [[
       tell("web", luaws.WebServer)
       tell("wss", members(ws.wss))
       tell("ws", members(ws))
+      tell("stats", luaws.stats())
       tell("timer", members(luaws.after(0, function() end)))
       print "end"
     end }
@@ -450,9 +451,14 @@ describe(API, function()
       ["luaws.WebServerSettings"] = "Settings of a WebServer", ["luaws.Error"] = "Errors",
       ["luaws.Compression"] = "Compression", ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer",
       ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
+      ["luaws.Stats"] = "Counters",
     }) do
       assert.same(sorted(namesIn(tableUnder(page, heading))), sorted(classes[class]), class)
     end
+  end)
+
+  it("lists the counters", function()
+    assert.same(sorted(askProgram().stats), sorted(namesIn(tableUnder(page, "Counters"))))
   end)
 
   it("lists the fields of an entry of event.errors", function()

@@ -34,6 +34,7 @@ struct probe_worker {
   uint16_t asked;             // enum command_type of the last call
   struct server_group *group; // of that call, when it adds a server
   struct pool pool;
+  struct stats stats;
   bool is_joined;
 };
 
@@ -56,6 +57,7 @@ static int start(lua_State *L) {
   p->commands = mailbox_new();
   p->pool.id = 1;
   struct worker_options options = {.pool = &p->pool,
+                                   .stats = &p->stats,
                                    .reactors = &p->commands,
                                    .reactor_count = 1,
                                    .code = p->code,

@@ -107,6 +107,7 @@ struct command_fanout {
 struct command_publish {
   uint64_t except; // handle of the connection that is left out, 0: none
   uint32_t frame_length;
+  uint32_t message_length; // the frame's payload
   uint32_t topic_length;
 };
 

@@ -134,7 +134,7 @@ static void run_send(struct conn *c, struct record *record) {
 static void run_for_conn(struct reactor *r, struct record *record) {
   struct conn *c = registry_find(&r->registry, record->id);
   if (!c) {
-    r->dropped_commands++;
+    stats_add(&r->stats.undelivered, 1);
     return;
   }
   if (record->credit > 0) conn_ws_credit(c, record->credit);

@@ -68,7 +68,7 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   outbox_init(&c->outbox);
   c->exchange = exchange_new(w->config->max_body, peer);
   conn_set_deadline(c, reactor_due(c->reactor, w->config->handshake_timeout));
-  c->reactor->accepted++;
+  stats_add(&c->reactor->stats.accepted, 1);
   conn_watch(c);
 }
 
@@ -139,6 +139,7 @@ static void read_socket(struct conn *c) {
     on_eof(c);
     return;
   }
+  stats_add(&r->stats.received_wire, (uint64_t)n);
   c->received_at = (uint32_t)reactor_now(r);
   if (c->ping_sent && is_websocket(c)) conn_ws_answered(c);
   if (is_http(c)) {
@@ -162,6 +163,14 @@ static void on_ready(struct transport *t, bool readable, bool writable) {
 
 // Ending ------------------------------------------------------------------------------------------
 
+// Of a WebSocket: a handshake that has had no answer yet has never become one.
+static void count_closed(const struct conn *c) {
+  struct stats *stats = &c->reactor->stats;
+  if (c->state < CONN_OPEN) return;
+  stats_add(&stats->connections, UINT64_MAX); // less one
+  stats_closed(stats, c->close_code ? c->close_code : WS_CLOSE_ABNORMAL);
+}
+
 // Which frames have been made says little about a socket that is lost: only who lingers has been
 // heard out.
 static void tell_closed(struct conn *c, bool lingers) {
@@ -180,7 +189,10 @@ static void tell_closed(struct conn *c, bool lingers) {
 
 static void detach(struct conn *c, bool tell, bool lingers) {
   if (c->handle != 0) {
-    if (tell && c->server) tell_closed(c, lingers);
+    if (tell && c->server) {
+      count_closed(c);
+      tell_closed(c, lingers);
+    }
     registry_remove(&c->reactor->registry, c->handle);
     c->handle = 0;
   }

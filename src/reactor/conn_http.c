@@ -165,6 +165,7 @@ static struct span extra_of(int status) {
 }
 
 void conn_http_refuse(struct conn *c, int status, const char *text) {
+  stats_refused(&c->reactor->stats, status);
   conn_detach(c, true);
   c->exchange->keep_alive = false;
   respond_text(c, status, text, extra_of(status));
@@ -173,7 +174,10 @@ void conn_http_refuse(struct conn *c, int status, const char *text) {
 // Bytes behind the command's struct: header lines, body.
 void conn_http_respond(struct conn *c, const struct command_respond *answer) {
   struct exchange *x = c->exchange;
-  if (c->state == CONN_ANSWERING) x->keep_alive = false;
+  if (c->state == CONN_ANSWERING) {
+    stats_refused(&c->reactor->stats, (int)answer->status);
+    x->keep_alive = false;
+  }
   conn_detach(c, false);
   const char *headers = (const char *)(answer + 1);
   int status = (int)answer->status;
@@ -382,6 +386,7 @@ static void on_upgrade(struct conn *c) {
 
 static void on_plain(struct conn *c) {
   struct web *w = c->web;
+  stats_add(&c->reactor->stats.requests, 1);
   if (span_eq(http_request_target(c->exchange->request), SPAN("*"))) {
     respond_for_whole_server(c);
     return;

@@ -35,6 +35,13 @@ static void count_taken(struct conn *c, ssize_t n) {
   atomic_store_explicit(taken, before + (uint64_t)n, memory_order_relaxed);
 }
 
+// Whatever goes out of a socket goes through here.
+static ssize_t send_bytes(struct conn *c, const struct iovec *iov, int count, bool more) {
+  ssize_t n = c->transport->ops->send(c->transport, iov, count, more);
+  if (n > 0) stats_add(&c->reactor->stats.sent_wire, (uint64_t)n);
+  return n;
+}
+
 static void on_outbox_empty(struct conn *c) {
   switch ((enum conn_state)c->state) {
   case CONN_SENDING: conn_http_drained(c); return;
@@ -52,7 +59,7 @@ void conn_out_drain(struct conn *c) {
   while (!outbox_is_empty(&c->outbox)) {
     struct iovec iov[IOV_COUNT];
     int count = outbox_peek(&c->outbox, iov, IOV_COUNT);
-    ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
+    ssize_t n = send_bytes(c, iov, count, false);
     if (n == TRANSPORT_AGAIN) return;
     if (n < 0) {
       conn_lost(c, (int)n);
@@ -70,7 +77,7 @@ static void write_bytes(struct conn *c, const void *data, size_t size, bool coun
   size_t taken = 0;
   if (outbox_is_empty(&c->outbox)) {
     struct iovec iov = {(void *)data, size};
-    ssize_t n = c->transport->ops->send(c->transport, &iov, 1, more);
+    ssize_t n = send_bytes(c, &iov, 1, more);
     if (n < 0 && n != TRANSPORT_AGAIN) {
       conn_lost(c, (int)n);
       return;
@@ -153,6 +160,13 @@ static bool admit(struct conn *c, bool *asked) {
   return false;
 }
 
+// A message for many that this connection doesn't get.
+static void uncount(struct conn *c, const struct piece *piece) {
+  const struct command_publish *command = (const struct command_publish *)piece->fanout->payload;
+  stats_add(&c->reactor->stats.sent_messages, UINT64_MAX); // less one
+  stats_add(&c->reactor->stats.sent_bytes, -(uint64_t)command->message_length);
+}
+
 // What counts has been admitted by the worker before it was sent; the rest is here, one by one.
 static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
   const struct piece *pieces = c->reactor->pieces;
@@ -160,7 +174,10 @@ static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
   for (; at && c->state < CONN_LINGERING; at = pieces[at].next, offset = 0) {
     const struct piece *piece = &pieces[at];
     if (!is_counted(piece)) {
-      if (!admit(c, &asked)) continue;
+      if (!admit(c, &asked)) {
+        uncount(c, piece);
+        continue;
+      }
       count_taken(c, -(ssize_t)(piece->length - offset));
     }
     keep_piece(c, piece, offset);
@@ -196,7 +213,7 @@ static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
       total += pieces[i].length;
     }
     count = gather(c->reactor, iov, count, total);
-    ssize_t n = c->transport->ops->send(c->transport, iov, count, false);
+    ssize_t n = send_bytes(c, iov, count, false);
     if (n < 0) return n == TRANSPORT_AGAIN ? 0 : (int)n;
     size_t sent = (size_t)n, counted = 0;
     for (; *at && sent >= pieces[*at].length; *at = pieces[*at].next) {

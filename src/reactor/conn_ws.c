@@ -142,6 +142,8 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   const struct server_config *config = c->server->config;
   ws_session_init(&c->session, WS_ROLE_SERVER, &c->server->limits);
   c->state = CONN_OPEN;
+  stats_add(&c->reactor->stats.opened, 1);
+  stats_add(&c->reactor->stats.connections, 1);
   c->exchange = NULL;
   conn_ws_restart_clock(c);
   c->keepalive_due = reactor_due(c->reactor, config->ping_interval);
@@ -180,6 +182,8 @@ static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) 
     return;
   }
   if (e->is_binary) r->flags = EVENT_BINARY;
+  stats_add(&c->reactor->stats.received_messages, 1);
+  stats_add(&c->reactor->stats.received_bytes, e->length);
   c->owed += EVENT_COST(e->length);
   lane->owed += EVENT_COST(e->length);
   if (c->has_rate) c->extra->rate_tokens -= MESSAGE;
@@ -296,6 +300,7 @@ void conn_ws_refuse(struct conn *c) {
   struct server_config *config = c->server->config;
   if (c->state != CONN_OPEN || config->slow_consumer == SLOW_CONSUMER_DROP) {
     atomic_fetch_add_explicit(&config->dropped, 1, memory_order_relaxed);
+    stats_add(&c->reactor->stats.dropped, 1);
     return;
   }
   struct record *r =

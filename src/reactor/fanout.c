@@ -21,7 +21,7 @@ static void run_list(struct reactor *r, struct record *record) {
     if (c && conn_takes_frames(c))
       conn_out_queue(c, frame, command->frame_length, record);
     else
-      r->dropped_commands++;
+      stats_add(&r->stats.undelivered, 1);
   }
 }
 
@@ -29,29 +29,38 @@ static const struct command_publish *command_of(const struct record *record) {
   return (const struct command_publish *)record->payload;
 }
 
-static void queue(struct conn *c, struct record *record) {
+// Each of these returns how many will get it.
+
+static uint64_t queue(struct conn *c, struct record *record) {
   const struct command_publish *command = command_of(record);
-  if (!conn_takes_frames(c) || c->handle == command->except) return;
+  if (!conn_takes_frames(c) || c->handle == command->except) return 0;
   conn_out_queue(c, (const unsigned char *)(command + 1), command->frame_length, record);
+  return 1;
 }
 
-static void queue_all(struct list *conns, struct record *record) {
+static uint64_t queue_all(struct list *conns, struct record *record) {
+  uint64_t count = 0;
   for (struct list *i = conns->next; i != conns; i = i->next)
-    queue(LIST_ENTRY(i, struct conn, member), record);
+    count += queue(LIST_ENTRY(i, struct conn, member), record);
+  return count;
 }
 
-static void broadcast(struct endpoint *e, struct record *record) {
+static uint64_t broadcast(struct endpoint *e, struct record *record) {
+  uint64_t count = 0;
   for (struct list *i = e->servers.next; i != &e->servers; i = i->next)
-    queue_all(&LIST_ENTRY(i, struct server, node)->conns, record);
+    count += queue_all(&LIST_ENTRY(i, struct server, node)->conns, record);
+  return count;
 }
 
-static void publish(struct endpoint *e, struct record *record) {
+static uint64_t publish(struct endpoint *e, struct record *record) {
   const struct command_publish *command = command_of(record);
   const char *behind = (const char *)(command + 1) + command->frame_length;
   const struct topics_member *members;
-  size_t count = topics_find(&e->topics, (struct span){behind, command->topic_length}, &members);
-  for (size_t i = 0; i < count; i++)
-    queue(members[i].owner, record);
+  size_t found = topics_find(&e->topics, (struct span){behind, command->topic_length}, &members);
+  uint64_t count = 0;
+  for (size_t i = 0; i < found; i++)
+    count += queue(members[i].owner, record);
+  return count;
 }
 
 void fanout_run(struct reactor *r, struct record *record) {
@@ -60,12 +69,14 @@ void fanout_run(struct reactor *r, struct record *record) {
     return;
   }
   struct server *s = server_find(r, record->id);
-  if (!s)
-    r->dropped_commands++;
-  else if (record->type == COMMAND_BROADCAST)
-    broadcast(s->endpoint, record);
-  else
-    publish(s->endpoint, record);
+  if (!s) {
+    stats_add(&r->stats.undelivered, 1);
+    return;
+  }
+  bool is_broadcast = record->type == COMMAND_BROADCAST;
+  uint64_t count = is_broadcast ? broadcast(s->endpoint, record) : publish(s->endpoint, record);
+  stats_add(&r->stats.sent_messages, count);
+  stats_add(&r->stats.sent_bytes, count * command_of(record)->message_length);
 }
 
 uint64_t fanout_count(struct reactor *r, const struct record *record) {

@@ -12,6 +12,7 @@
 #include "base/wheel.h"
 #include "mailbox/config.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/stats.h"
 #include "net/poller.h"
 #include "reactor/lane.h"
 #include "reactor/registry.h"
@@ -63,8 +64,7 @@ struct reactor {
   size_t shared_capacity;
 
   uint64_t next_connection; // public ids: index + 1, + count, ...
-  uint64_t accepted;        // counters, for the log
-  uint64_t dropped_commands;
+  struct stats stats;       // written here alone, read by any thread
   // ms: when the log was last told of a refused Origin, of what went wrong here and is no client's
   // fault: with a file, with a connection, with a worker that comes to nothing.
   _Atomic uint64_t origin_complained, file_complained, conn_complained, busy_complained;

@@ -84,6 +84,10 @@ struct mailbox *reactor_mailbox(struct reactor *r) {
   return r->mailbox;
 }
 
+const struct stats *reactor_stats(const struct reactor *r) {
+  return &r->stats;
+}
+
 // Turns -------------------------------------------------------------------------------------------
 
 // Carries out what has come. What is sent lies in the blocks, so that they are given back only
@@ -237,8 +241,8 @@ static void log_counters(const struct reactor *r) {
   struct mailbox_stats commands = mailbox_stats(r->mailbox);
   log_debug("reactor %u: %" PRIu64 " connections accepted, %" PRIu64 " commands dropped, mailbox: "
             "%" PRIu64 " blocks, %" PRIu64 " records, %" PRIu64 " wake-ups",
-            r->index, r->accepted, r->dropped_commands, commands.blocks, commands.records,
-            commands.wakeups);
+            r->index, atomic_load(&r->stats.accepted), atomic_load(&r->stats.undelivered),
+            commands.blocks, commands.records, commands.wakeups);
 }
 
 // What a command owns must not be lost with it.

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/stats.h"
 
 struct reactor; // private
 
@@ -18,6 +19,9 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct err *err);
 
 // Where commands go; exists from reactor_new to reactor_free.
 struct mailbox *reactor_mailbox(struct reactor *r);
+
+// Its counters; as long.
+const struct stats *reactor_stats(const struct reactor *r);
 
 // Before the first turn: events for a worker that is asleep and lendable make the thread that runs
 // this reactor its stand-in (mailbox_post).

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
+#include "mailbox/stats.h"
 #include "script/link.h"
 #include "script/task.h"
 #include "script/vm.h"
@@ -78,6 +79,7 @@ static void print(struct runtime *rt) {
 
 // Makes the event out of the message and the traceback on top, which it takes.
 static void push_event(lua_State *L, int code, const char *component) {
+  stats_error(runtime_of(L)->stats, component);
   lua_createtable(L, 0, 2); // event
   lua_pushliteral(L, "error");
   lua_setfield(L, -2, "type");

@@ -8,12 +8,15 @@
 
 struct runtime;
 
-void lib_luaws_open(lua_State *L);      // sleep, await, spawn, exit, workerIndex; and print
+void lib_luaws_open(lua_State *L);      // sleep, await, spawn, stats, exit, workerIndex; and print
 void lib_timer_open(lua_State *L);      // after, every
 void lib_log_open(lua_State *L);        // log
 void lib_connection_open(lua_State *L); // the class WebSocketConnection (no constructor)
 void lib_wss_open(lua_State *L);        // WebSocketServer
 void lib_webserver_open(lua_State *L);  // WebServer, webServer
+
+// luaws.stats()
+int lib_stats_push(lua_State *L);
 
 // Methods and properties about topics: of a connection, then of a WebSocketServer.
 int lib_topic_subscribe(lua_State *L);

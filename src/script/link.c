@@ -102,9 +102,11 @@ bool link_note_slow(struct link *link) {
 enum link_result link_send(struct runtime *rt, struct link *link, enum ws_opcode opcode,
                            const char *data, size_t length) {
   enum link_result result = link_admit(rt, link);
-  if (result == LINK_SENT)
-    link->sent += outgoing_send(link_outgoing(rt, link), link->handle, opcode, data, length);
-  return result;
+  if (result != LINK_SENT) return result;
+  link->sent += outgoing_send(link_outgoing(rt, link), link->handle, opcode, data, length);
+  stats_add(&rt->stats->sent_messages, 1);
+  stats_add(&rt->stats->sent_bytes, length);
+  return LINK_SENT;
 }
 
 void link_close(struct runtime *rt, struct link *link, unsigned code, const char *reason,
@@ -173,6 +175,7 @@ static enum link_result refuse_slow(struct runtime *rt, struct link *link) {
   struct wss *wss = link->wss;
   if (wss->config->slow_consumer == SLOW_CONSUMER_DROP) {
     atomic_fetch_add_explicit(&wss->config->dropped, 1, memory_order_relaxed);
+    stats_add(&rt->stats->dropped, 1);
     return LINK_DROPPED;
   }
   static const char REASON[] = "slow consumer";

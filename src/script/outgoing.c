@@ -67,8 +67,10 @@ size_t outgoing_send(struct outgoing *o, uint64_t handle, enum ws_opcode opcode,
 void outgoing_publish(struct outgoing *o, uint64_t server, uint64_t except, struct span topic,
                       enum ws_opcode opcode, const char *data, size_t length) {
   size_t size = ws_frame_header_size(length, false) + length;
-  struct command_publish head = {
-      .except = except, .frame_length = (uint32_t)size, .topic_length = (uint32_t)topic.n};
+  struct command_publish head = {.except = except,
+                                 .frame_length = (uint32_t)size,
+                                 .message_length = (uint32_t)length,
+                                 .topic_length = (uint32_t)topic.n};
   enum command_type type = topic.n > 0 ? COMMAND_PUBLISH : COMMAND_BROADCAST;
   struct record *r = batch_push(&o->batch, type, server, sizeof head + size + topic.n);
   memcpy(r->payload, &head, sizeof head);

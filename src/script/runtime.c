@@ -34,6 +34,7 @@ static void on_main_done(struct runtime *rt, struct task *t, bool ok);
 void runtime_init(struct runtime *rt, const struct worker_options *options,
                   struct mailbox *mailbox) {
   *rt = (struct runtime){.options = options,
+                         .stats = options->stats,
                          .mailbox = mailbox,
                          .tick_after = 1,
                          .reactor_count = options->reactor_count,

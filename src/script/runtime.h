@@ -60,6 +60,7 @@ struct runtime {
   lua_State *L; // the main thread: the host's stack, on which no script ever runs
   struct alloc alloc;
   const struct worker_options *options;
+  struct stats *stats;
   char *folder; // of the script, absolute: where relative paths in settings start
 
   struct mailbox *mailbox;

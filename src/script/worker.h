@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/survey.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/stats.h"
 
 struct worker; // private
 
@@ -20,11 +21,13 @@ struct pool {
   unsigned id;            // unique in the process, not 0
   atomic_bool is_ending;  // one has begun to end, so that all are about to
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
+  struct stats_all stats; // of the process; unchanged while workers run
 };
 
 // All pointers must stay good until worker_free.
 struct worker_options {
   struct pool *pool;
+  struct stats *stats;             // what it counts itself
   unsigned index;                  // in the pool, from 0
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
