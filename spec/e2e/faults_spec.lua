@@ -9,7 +9,8 @@ local client = require "spec.support.client"
 local server = require "spec.support.server"
 
 local ALL = os.getenv("LUAWS_FAULTS_ALL")
-local SAMPLES = ALL and math.huge or 2 -- of the calls of a kind, for each fault
+local IS_SLOW = async.seconds(1) > 1 -- a sanitizer's build
+local SAMPLES = ALL and math.huge or IS_SLOW and 1 or 2 -- of the calls of a kind, for each fault
 
 local TEXT, CONTINUATION = client.TEXT, client.CONTINUATION
 
