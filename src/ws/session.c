@@ -1,16 +1,17 @@
 // The frame reader of both roles, and the writer of control frames. Runs on the thread that owns
 // the connection.
 //
-// A frame's header is gathered and judged, then its payload goes one of two ways: data frames
-// into the message in progress, control frames straight into an event. Payload bytes leave the
-// input in one place, read_payload; what the reserved bits may say is decided in one place,
-// judge_first_byte.
+// A frame's header is gathered and judged, then its payload goes one of three ways: data frames
+// into the message in progress, as they are or inflated, control frames straight into an event.
+// Payload bytes leave the input in one place, unmask; what the reserved bits may say is
+// decided in one place, judge_first_byte.
 
 #include "ws/session.h"
 
 #include <assert.h>
 #include <string.h>
 #include "base/mem.h"
+#include "ws/inflate.h"
 #include "ws/mask.h"
 
 // What the next byte of input is.
@@ -28,6 +29,8 @@ struct fault {
   const char *cause;
 };
 
+enum { CLEAR_SIZE = 4096 }; // compressed bytes that are unmasked at a time
+
 #define FAULT(name, code, cause) static const struct fault name = {code, cause}
 
 FAULT(bad_reserved_bits, WS_CLOSE_PROTOCOL_ERROR, "reserved bits are set in a frame");
@@ -41,6 +44,7 @@ FAULT(bad_masked, WS_CLOSE_PROTOCOL_ERROR, "a server's frame is masked");
 FAULT(bad_length, WS_CLOSE_PROTOCOL_ERROR, "a frame's length is not minimal or over 63 bits");
 FAULT(bad_close_body, WS_CLOSE_PROTOCOL_ERROR, "a close frame has no valid code");
 FAULT(bad_close_reason, WS_CLOSE_INVALID_PAYLOAD, "a close frame's reason is not UTF-8");
+FAULT(bad_deflate, WS_CLOSE_INVALID_PAYLOAD, "a compressed message is corrupt");
 FAULT(bad_text, WS_CLOSE_INVALID_PAYLOAD, "a text message is not UTF-8");
 FAULT(too_many_fragments, WS_CLOSE_POLICY, "a message has too many fragments");
 FAULT(too_big, WS_CLOSE_TOO_BIG, "a message is too big");
@@ -49,12 +53,19 @@ static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_even
 static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h);
 static const struct fault *judge_header(const struct ws_session *s, const struct ws_frame_header *h,
                                         int parsed);
+static uint64_t room_for(const struct ws_session *s, const struct ws_frame_header *h);
 static const struct fault *judge_first_byte(const struct ws_session *s,
                                             const struct ws_frame_header *h);
+static bool may_have(const struct ws_session *s, const struct ws_frame_header *h);
 static void start_frame(struct ws_session *s, const struct ws_frame_header *h);
 static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static bool continue_compressed(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static const struct fault *inflate_payload(struct ws_session *s, struct ws_input *in, size_t n,
+                                           bool is_last, size_t *length);
 static bool continue_control(struct ws_session *s, struct ws_input *in, struct ws_event *event);
 static bool announce_control(struct ws_session *s, struct ws_event *event, size_t length);
+static void announce_message(struct ws_session *s, struct ws_event *event, size_t length);
+static bool unmask(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n);
 static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n);
 static void finish_message(struct ws_session *s);
 static void end(struct ws_session *s);
@@ -71,29 +82,40 @@ static void consume(struct ws_input *in, size_t n) {
   in->n -= n;
 }
 
+static void set_midway(struct ws_session *s, struct ws_midway *m) {
+  if (s->compresses)
+    s->deflate->midway = m;
+  else
+    s->midway = m;
+}
+
 static struct ws_midway *need_midway(struct ws_session *s) {
-  if (s->midway) return s->midway;
+  struct ws_midway *m = ws_session_midway(s);
+  if (m) return m;
   uint64_t max = s->limits->max_payload;
-  s->midway = mem_zalloc(sizeof *s->midway);
-  buf_init(&s->midway->partial, max < SIZE_MAX ? (size_t)max : SIZE_MAX);
-  return s->midway;
+  m = mem_zalloc(sizeof *m);
+  buf_init(&m->partial, max < SIZE_MAX ? (size_t)max : SIZE_MAX);
+  set_midway(s, m);
+  return m;
 }
 
 static void free_midway(struct ws_session *s) {
-  if (!s->midway) return;
-  buf_deinit(&s->midway->partial);
-  mem_free(s->midway);
-  s->midway = NULL;
+  struct ws_midway *m = ws_session_midway(s);
+  if (!m) return;
+  buf_deinit(&m->partial);
+  mem_free(m);
+  set_midway(s, NULL);
 }
 
 static void free_midway_if_empty(struct ws_session *s) {
-  const struct ws_midway *m = s->midway;
+  const struct ws_midway *m = ws_session_midway(s);
   if (m && !m->partial.data && m->control_len == 0 && m->head_len == 0) free_midway(s);
 }
 
-// Bytes of the message in progress that have been kept.
+// Bytes of the message in progress that have been kept, unless it is compressed.
 static size_t kept_length(const struct ws_session *s) {
-  return s->midway ? s->midway->partial.len : 0;
+  const struct ws_midway *m = ws_session_midway(s);
+  return m ? m->partial.len : 0;
 }
 
 void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_limits *limits) {
@@ -102,6 +124,16 @@ void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_li
 
 void ws_session_deinit(struct ws_session *s) {
   end(s);
+  if (!s->compresses) return;
+  ws_deflate_free(s->deflate);
+  s->compresses = false;
+  s->midway = NULL;
+}
+
+void ws_session_compress(struct ws_session *s, struct ws_deflate *d) {
+  assert(s->phase == PHASE_HEADER && !s->compresses && !s->midway);
+  s->deflate = d;
+  s->compresses = true;
 }
 
 bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
@@ -123,8 +155,13 @@ bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event 
 bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
                      struct ws_event *event) {
   assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
+  if (s->is_compressed) {
+    if (event->length > 0) memcpy(dst, s->deflate->into->data, event->length);
+    finish_message(s);
+    return true;
+  }
   size_t kept = kept_length(s);
-  if (kept > 0) memcpy(dst, s->midway->partial.data, kept);
+  if (kept > 0) memcpy(dst, ws_session_midway(s)->partial.data, kept);
   bool is_good = read_payload(s, in, s->left > 0 ? dst + kept : NULL, (size_t)s->left);
   if (!is_good || !ws_utf8_is_complete(&s->utf8)) {
     fail(s, event, &bad_text);
@@ -157,9 +194,15 @@ size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struc
   return size;
 }
 
+bool ws_session_is_at_control(const struct ws_session *s, const struct ws_input *in) {
+  const struct ws_midway *m = ws_session_midway(s);
+  if (s->phase != PHASE_HEADER || in->n == 0 || (m && m->head_len > 0)) return false;
+  return is_control(in->p[0] & 0x0f);
+}
+
 bool ws_session_is_midway(const struct ws_session *s) {
   if (s->phase == PHASE_ENDED) return false;
-  return s->phase != PHASE_HEADER || s->midway != NULL || s->message_opcode != 0;
+  return s->phase != PHASE_HEADER || s->message_opcode != 0 || ws_session_midway(s) != NULL;
 }
 
 // Reads a header, and as much of the payload as there is: a frame without payload must not wait
@@ -180,12 +223,13 @@ static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_even
 // Takes a header out of the input, or what there is of it into `head`. Returns what
 // ws_frame_parse says of all the bytes that have come.
 static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h) {
-  if (!s->midway || s->midway->head_len == 0) {
+  struct ws_midway *m = ws_session_midway(s);
+  if (!m || m->head_len == 0) {
     int parsed = ws_frame_parse(in->p, in->n, h);
     if (parsed == 0) consume(in, h->size);
     if (parsed <= 0) return parsed;
   }
-  struct ws_midway *m = need_midway(s);
+  m = need_midway(s);
   int parsed;
   while ((parsed = ws_frame_parse(m->head, m->head_len, h)) > 0 && in->n > 0) {
     size_t n = in->n < (size_t)parsed ? in->n : (size_t)parsed;
@@ -211,12 +255,21 @@ static const struct fault *judge_header(const struct ws_session *s, const struct
   if (is_control(h->opcode)) return has_long_length ? &bad_control_length : NULL;
   if (parsed < 0) return &bad_length;
   // While bytes of the length are missing it reads as 0.
-  return h->length > s->limits->max_payload - kept_length(s) ? &too_big : NULL;
+  return h->length > room_for(s, h) ? &too_big : NULL;
+}
+
+// How long a data frame's payload may be, by the ceiling and what has come before it. That of a
+// compressed one tells little: what comes out of it is looked at when it does.
+static uint64_t room_for(const struct ws_session *s, const struct ws_frame_header *h) {
+  uint64_t max = s->limits->max_payload;
+  if (!s->compresses) return max - kept_length(s);
+  bool is_compressed = h->opcode == WS_OPCODE_CONTINUATION ? s->is_compressed : h->rsv != 0;
+  return is_compressed ? ws_inflate_limit(max) - s->deflate->received : max - kept_length(s);
 }
 
 static const struct fault *judge_first_byte(const struct ws_session *s,
                                             const struct ws_frame_header *h) {
-  if (h->rsv != 0) return &bad_reserved_bits;
+  if (h->rsv != 0 && !may_have(s, h)) return &bad_reserved_bits;
   if (is_control(h->opcode)) {
     if (h->opcode > WS_OPCODE_PONG) return &bad_opcode;
     return h->fin ? NULL : &bad_control_fin;
@@ -226,6 +279,13 @@ static const struct fault *judge_first_byte(const struct ws_session *s,
   if (is_continuation && s->message_opcode == 0) return &bad_continuation;
   if (!is_continuation && s->message_opcode != 0) return &bad_interruption;
   return s->fragments >= s->limits->max_fragments ? &too_many_fragments : NULL;
+}
+
+// Of the reserved bits RSV1 alone has a meaning, on a message's first frame: it is compressed (RFC
+// 7692 section 6).
+static bool may_have(const struct ws_session *s, const struct ws_frame_header *h) {
+  return s->compresses && h->rsv == 4 &&
+         (h->opcode == WS_OPCODE_TEXT || h->opcode == WS_OPCODE_BINARY);
 }
 
 static void start_frame(struct ws_session *s, const struct ws_frame_header *h) {
@@ -240,17 +300,17 @@ static void start_frame(struct ws_session *s, const struct ws_frame_header *h) {
   }
   s->phase = PHASE_DATA;
   s->fragments++;
-  if (h->opcode != WS_OPCODE_CONTINUATION) s->message_opcode = h->opcode;
+  if (h->opcode == WS_OPCODE_CONTINUATION) return;
+  s->message_opcode = h->opcode;
+  s->is_compressed = h->rsv != 0;
 }
 
 // The bytes that end a message stay in the input until it is taken: what never was incomplete is
 // never kept.
 static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+  if (s->is_compressed) return continue_compressed(s, in, event);
   if (s->fin && in->n >= s->left) {
-    event->type = WS_EVENT_MESSAGE;
-    event->is_binary = s->message_opcode == WS_OPCODE_BINARY;
-    event->length = kept_length(s) + (size_t)s->left;
-    s->phase = PHASE_MESSAGE;
+    announce_message(s, event, kept_length(s) + (size_t)s->left);
     return true;
   }
   size_t n = in->n < s->left ? in->n : (size_t)s->left;
@@ -269,6 +329,55 @@ static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_e
   return false;
 }
 
+static void announce_message(struct ws_session *s, struct ws_event *event, size_t length) {
+  event->type = WS_EVENT_MESSAGE;
+  event->is_binary = s->message_opcode == WS_OPCODE_BINARY;
+  event->length = length;
+  s->phase = PHASE_MESSAGE;
+}
+
+static bool continue_compressed(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+  size_t n = in->n < s->left ? in->n : (size_t)s->left, length = 0;
+  bool is_last = s->fin && n == s->left;
+  const struct fault *fault = inflate_payload(s, in, n, is_last, &length);
+  if (fault != NULL) {
+    fail(s, event, fault);
+    return true;
+  }
+  if (is_last)
+    announce_message(s, event, length);
+  else if (s->left == 0)
+    s->phase = PHASE_HEADER;
+  return is_last;
+}
+
+static const struct fault *fault_of(int result) {
+  if (result == ERR_TOO_BIG) return &too_big;
+  return result == ERR_INFLATE_UTF8 ? &bad_text : &bad_deflate;
+}
+
+// Takes `n` bytes of a compressed message. `is_last`: *length is that of what it has become.
+static const struct fault *inflate_payload(struct ws_session *s, struct ws_input *in, size_t n,
+                                           bool is_last, size_t *length) {
+  struct ws_inflate_rules rules = {
+      .max_payload = s->limits->max_payload,
+      .text = s->message_opcode == WS_OPCODE_TEXT ? &s->utf8 : NULL,
+  };
+  uint8_t clear[CLEAR_SIZE];
+  int result = 0;
+  ws_inflate_expect(s->deflate, &rules, n, is_last);
+  while (n > 0 && result == 0) {
+    size_t part = n < sizeof clear ? n : sizeof clear;
+    unmask(s, in, clear, part);
+    result = ws_inflate_feed(s->deflate, &rules, clear, part);
+    n -= part;
+  }
+  struct span message = {NULL, 0};
+  if (is_last && result == 0) result = ws_inflate_end(s->deflate, &rules, &message);
+  *length = message.n;
+  return result == 0 ? NULL : fault_of(result);
+}
+
 static bool continue_control(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
   if (in->n < s->left) {
     if (in->n == 0) return false;
@@ -278,11 +387,12 @@ static bool continue_control(struct ws_session *s, struct ws_input *in, struct w
     m->control_len = (uint8_t)(m->control_len + n);
     return false;
   }
-  size_t kept = s->midway ? s->midway->control_len : 0;
+  struct ws_midway *m = ws_session_midway(s);
+  size_t kept = m ? m->control_len : 0;
   size_t length = kept + (size_t)s->left;
   if (kept > 0) {
-    memcpy(event->control, s->midway->control, kept);
-    s->midway->control_len = 0;
+    memcpy(event->control, m->control, kept);
+    m->control_len = 0;
     free_midway_if_empty(s);
   }
   read_payload(s, in, event->control + kept, (size_t)s->left);
@@ -308,10 +418,9 @@ static bool announce_control(struct ws_session *s, struct ws_event *event, size_
   return true;
 }
 
-// Moves the next `n` payload bytes from the input to `dst`, unmasked. False when they make the
-// text in progress invalid.
-static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n) {
-  if (n == 0) return true;
+// Moves the next `n` payload bytes from the input to `dst`, unmasked. Returns whether they are
+// known to be ASCII.
+static bool unmask(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n) {
   bool is_ascii = false;
   if (s->role == WS_ROLE_SERVER) {
     is_ascii = ws_mask_copy(dst, in->p, n, s->key, s->turn);
@@ -321,6 +430,13 @@ static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst
   }
   consume(in, n);
   s->left -= n;
+  return is_ascii;
+}
+
+// The same for what isn't compressed. False when the bytes make the text in progress invalid.
+static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t n) {
+  if (n == 0) return true;
+  bool is_ascii = unmask(s, in, dst, n);
   if (is_control(s->opcode) || s->message_opcode != WS_OPCODE_TEXT) return true;
   if (is_ascii && ws_utf8_is_complete(&s->utf8)) return true;
   return ws_utf8_feed(&s->utf8, dst, n);
@@ -328,6 +444,8 @@ static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst
 
 static void finish_message(struct ws_session *s) {
   free_midway(s); // a header or control frame that waited would stand before the message's end
+  if (s->is_compressed) ws_inflate_drop(s->deflate);
+  s->is_compressed = false;
   s->message_opcode = 0;
   s->fragments = 0;
   s->utf8 = (struct ws_utf8){0};
@@ -336,6 +454,7 @@ static void finish_message(struct ws_session *s) {
 
 static void end(struct ws_session *s) {
   free_midway(s);
+  if (s->compresses) ws_inflate_stop(s->deflate);
   s->phase = PHASE_ENDED;
 }
 

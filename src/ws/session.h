@@ -1,10 +1,10 @@
 #ifndef WS_SESSION_H
 #define WS_SESSION_H
 
-// The state of one WebSocket connection after the handshake, RFC 6455 sections 5 to 7: bytes in,
-// events out; both roles. It owns no socket and reads no clock. Feeding it cannot fail: a peer
-// that breaks the protocol is an outcome (WS_EVENT_FAIL with a close code and a cause), after
-// which further input is ignored.
+// The state of one WebSocket connection after the handshake, RFC 6455 sections 5 to 7, and RFC
+// 7692: bytes in, events out; both roles. It owns no socket and reads no clock. Feeding it cannot
+// fail: a peer that breaks the protocol is an outcome (WS_EVENT_FAIL with a close code and a
+// cause), after which further input is ignored.
 //
 // Owned by the thread that owns the connection (a reactor; a worker under the test kit's fake
 // wire).
@@ -17,7 +17,8 @@
 // Nothing is copied on the way when a message lies whole in the input: the event announces its
 // length, the caller makes room where it wants the payload, and ws_session_take unmasks it there,
 // the one copy. What is incomplete is kept as it arrives (memory follows the bytes received,
-// never the length that a header announces).
+// never the length that a header announces). A compressed message is inflated before it is
+// announced, and taken from there.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -25,6 +26,7 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "ws/close.h"
+#include "ws/deflate.h"
 #include "ws/frame.h"
 #include "ws/utf8.h"
 
@@ -32,7 +34,7 @@ enum ws_role { WS_ROLE_SERVER, WS_ROLE_CLIENT };
 
 // Limits of a session; shared by many and outliving them. Never changed under a session.
 struct ws_limits {
-  uint64_t max_payload;   // bytes of one message, all its frames together; over it: 1009
+  uint64_t max_payload;   // bytes of one message, decompressed, all its frames together: else 1009
   uint32_t max_fragments; // frames of one message; over it: 1008
 };
 
@@ -73,24 +75,32 @@ struct ws_midway {
 
 struct ws_session {
   const struct ws_limits *limits;
-  struct ws_midway *midway; // NULL: nothing is incomplete
-  uint64_t left;            // payload bytes of the frame in progress still to come
-  uint32_t fragments;       // frames of the message in progress
-  uint8_t key[4];           // of the frame in progress
-  uint8_t opcode;           // of the frame in progress
-  bool fin;                 // of the frame in progress
-  uint8_t turn;             // where its payload's next byte stands in the key: 0 to 3
-  uint8_t message_opcode;   // of the message in progress: text or binary; 0: none
-  struct ws_utf8 utf8;      // of the text message in progress
-  uint8_t role;             // enum ws_role
-  uint8_t phase;            // what the input's next byte is: session.c
+  union {
+    struct ws_midway *midway;   // NULL: nothing is incomplete
+    struct ws_deflate *deflate; // when it compresses: in there (ws_session_midway)
+  };
+  uint64_t left;          // payload bytes of the frame in progress still to come
+  uint32_t fragments;     // frames of the message in progress
+  uint8_t key[4];         // of the frame in progress
+  uint8_t opcode;         // of the frame in progress
+  bool fin;               // of the frame in progress
+  uint8_t turn;           // where its payload's next byte stands in the key: 0 to 3
+  uint8_t message_opcode; // of the message in progress: text or binary; 0: none
+  struct ws_utf8 utf8;    // of the text message in progress
+  uint8_t role;           // enum ws_role
+  uint8_t phase;          // what the input's next byte is: session.c
   bool close_sent;
   bool close_received;
+  bool compresses;    // permessage-deflate was agreed on
+  bool is_compressed; // the message in progress
 };
 
 // `limits` must outlive the session.
 void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_limits *limits);
 void ws_session_deinit(struct ws_session *s);
+
+// Before the first byte: permessage-deflate was agreed on. The session owns `d` from now on.
+void ws_session_compress(struct ws_session *s, struct ws_deflate *d);
 
 // Moves on in the input up to the next event. True: *event is filled. False: all input is used up
 // (or ignored, after a close frame or a failure).
@@ -117,10 +127,18 @@ size_t ws_session_pong(struct ws_session *s, uint8_t *out, struct span data, con
 size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struct span reason,
                         const uint8_t *key);
 
+// What is incomplete, or NULL. (A compressed message's payload is in ws_deflate.)
+static inline struct ws_midway *ws_session_midway(const struct ws_session *s) {
+  return s->compresses ? s->deflate->midway : s->midway;
+}
+
 // Whether close frames have gone both ways.
 static inline bool ws_session_is_closed(const struct ws_session *s) {
   return s->close_sent && s->close_received;
 }
+
+// Whether the input goes on with a control frame.
+bool ws_session_is_at_control(const struct ws_session *s, const struct ws_input *in);
 
 // Whether a message, a control frame or a header has begun and not ended.
 bool ws_session_is_midway(const struct ws_session *s);
