@@ -16,11 +16,14 @@
 #include "reactor/server.h"
 #include "reactor/web.h"
 
+// What is queued before it is sent in the middle of the commands.
 enum {
 #ifdef LUAWS_TINY
   PIECES_MAX = 4,
+  FANOUT_MAX = 64,
 #else
-  PIECES_MAX = 65536, // queued before they are sent in the middle of the commands
+  PIECES_MAX = 65536,
+  FANOUT_MAX = 4 * 1024 * 1024, // bytes that compressed forms may be made of
 #endif
 };
 
@@ -97,9 +100,10 @@ static void run_consumed(struct reactor *r, const struct record *record) {
   lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
   lane->heard_at = reactor_now(r);
   if (lane->owed > r->lane_window / 2) return;
-  while (!list_empty(&lane->paused)) {
+  // What one of them has held back may be as much again.
+  while (!list_empty(&lane->paused) && lane->owed < r->lane_window) {
     struct list *first = lane->paused.next;
-    conn_resume(LIST_ENTRY(first, struct conn_extra, lane_node)->conn, CONN_PAUSE_LANE);
+    conn_ws_resume(LIST_ENTRY(first, struct conn_extra, lane_node)->conn, CONN_PAUSE_LANE);
   }
 }
 
@@ -185,6 +189,6 @@ static void run(struct reactor *r, struct record *record) {
 void commands_run(struct reactor *r, struct block *block) {
   for (struct record *i = record_first(block); i; i = record_next(block, i)) {
     run(r, i);
-    if (r->piece_count > PIECES_MAX) conn_out_flush_all(r);
+    if (r->piece_count > PIECES_MAX || r->fanout_bytes > FANOUT_MAX) conn_out_flush_all(r);
   }
 }

@@ -57,7 +57,7 @@ struct conn_extra {
   struct addresses_entry *address;      // with maxConnectionsPerAddress, else NULL
   struct topics_subscriber *subscriber; // NULL: it has subscribed to nothing
   unsigned char *close_reason;          // length, text; NULL: none
-  struct buf *held;    // with maxMessageRate: read and not yet looked at; NULL: nothing
+  struct buf *held;    // with conn.may_hold: read and not yet looked at; NULL: nothing
   unsigned char *pong; // the latest of too many pongs: length, payload; NULL: none
   int64_t rate_tokens; // with maxMessageRate: thousandths of a message that may come
   uint64_t rate_at;    // ms: when they were last counted
@@ -83,6 +83,7 @@ struct conn {
   bool has_rate;        // maxMessageRate holds for it: `extra` is there
   bool was_refused : 1; // the kernel has refused part of a write: onDrain when empty again
   bool ping_sent : 1;   // and nothing heard since
+  bool may_hold : 1;    // maxMessageRate or compression: what it has sent may have to be held back
   bool is_parting : 1;  // in CLOSING: the close frame waits for what the worker has still to say
   struct ws_session session; // from OPEN on
   struct conn_extra *extra;  // NULL: it needs nothing of it

@@ -4,11 +4,13 @@
 
 #include <string.h>
 #include "base/mem.h"
-#include "mailbox/command.h"
 #include "reactor/conn.h"
+#include "reactor/conn_deflate.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_ws.h"
+#include "reactor/form.h"
 #include "reactor/loop.h"
+#include "reactor/piece.h"
 #include "reactor/server.h"
 
 enum {
@@ -17,17 +19,7 @@ enum {
   AHEAD = 3,         // connections fetched before they are sent to
 };
 
-// A run of bytes to be sent this turn. It lies in a block of commands, which stays until the turn
-// is over. From the reactor's pool, linked by index (the pool may move): 0 is none.
-struct piece {
-  const unsigned char *data;
-  uint32_t length;
-  uint32_t next;
-  struct record *fanout; // the record whose frame this is, or NULL: it is this connection's alone
-};
-
-// The worker's bufferedAmount goes down by `n`, or up when it is negative.
-static void count_taken(struct conn *c, ssize_t n) {
+void conn_out_count(struct conn *c, ssize_t n) {
   if (n == 0 || c->handle == 0) return;
   _Atomic uint64_t *taken = registry_taken(&c->reactor->registry, c->handle);
   // Only this thread writes it, so that no read-modify-write is needed.
@@ -65,7 +57,7 @@ void conn_out_drain(struct conn *c) {
       conn_lost(c, (int)n);
       return;
     }
-    count_taken(c, (ssize_t)outbox_consume(&c->outbox, (size_t)n));
+    conn_out_count(c, (ssize_t)outbox_consume(&c->outbox, (size_t)n));
     if (c->state == CONN_SENDING) conn_http_taken(c);
   }
   on_outbox_empty(c);
@@ -84,7 +76,7 @@ static void write_bytes(struct conn *c, const void *data, size_t size, bool coun
     }
     taken = n > 0 ? (size_t)n : 0;
   }
-  if (counted) count_taken(c, (ssize_t)taken);
+  if (counted) conn_out_count(c, (ssize_t)taken);
   if (taken == size) return;
   outbox_push(&c->outbox, (const char *)data + taken, size - taken, counted);
   conn_watch(c);
@@ -106,15 +98,21 @@ static void note_dirty(struct reactor *r, struct conn *c) {
   r->dirty[r->dirty_count++] = c;
 }
 
-void conn_out_queue(struct conn *c, const unsigned char *data, uint32_t length,
-                    struct record *fanout) {
-  struct reactor *r = c->reactor;
+uint32_t piece_new(struct reactor *r, const unsigned char *data, uint32_t length,
+                   struct record *fanout) {
   if (r->piece_count >= r->piece_capacity) {
     r->piece_capacity = r->piece_capacity ? r->piece_capacity * 2 : 256;
     r->pieces = mem_realloc(r->pieces, r->piece_capacity * sizeof *r->pieces);
   }
   uint32_t index = (uint32_t)r->piece_count++;
   r->pieces[index] = (struct piece){.data = data, .length = length, .fanout = fanout};
+  return index;
+}
+
+void conn_out_queue(struct conn *c, const unsigned char *data, uint32_t length,
+                    struct record *fanout) {
+  struct reactor *r = c->reactor;
+  uint32_t index = piece_new(r, data, length, fanout);
   if (c->first_piece)
     r->pieces[c->last_piece].next = index;
   else {
@@ -124,32 +122,18 @@ void conn_out_queue(struct conn *c, const unsigned char *data, uint32_t length,
   c->last_piece = index;
 }
 
-// Whether the worker has counted the piece when it sent it.
-static bool is_counted(const struct piece *piece) {
-  return !piece->fanout || piece->fanout->type == COMMAND_FANOUT;
-}
-
 // Keeps what the kernel did not take of a piece. A frame that many wait for is kept once.
 static void keep_piece(struct conn *c, const struct piece *piece, size_t offset) {
-  struct reactor *r = c->reactor;
   if (!piece->fanout) {
     outbox_push(&c->outbox, piece->data + offset, piece->length - offset, true);
     return;
   }
-  if (!piece->fanout->scratch) {
-    if (r->shared_count == r->shared_capacity) {
-      r->shared_capacity = r->shared_capacity ? r->shared_capacity * 2 : 16;
-      r->shared = mem_realloc(r->shared, r->shared_capacity * sizeof *r->shared);
-    }
-    piece->fanout->scratch = shared_new(piece->data, piece->length);
-    r->shared[r->shared_count++] = piece->fanout->scratch;
-  }
-  outbox_push_shared(&c->outbox, piece->fanout->scratch, offset);
+  struct shared *form = form_keep(c->reactor, piece->fanout, piece->data, piece->length);
+  outbox_push_shared(&c->outbox, form, offset);
 }
 
-// Whether another message may wait. If not, it has been dropped, or the connection has ended. Only
-// what the kernel doesn't take even now counts: it is asked once.
-static bool admit(struct conn *c, bool *asked) {
+// Only what the kernel doesn't take even now counts.
+static bool is_admitted(struct conn *c, bool *asked) {
   uint64_t limit = c->server->config->max_backpressure;
   if (outbox_bytes(&c->outbox) <= limit) return true;
   if (!*asked) conn_out_drain(c);
@@ -160,11 +144,13 @@ static bool admit(struct conn *c, bool *asked) {
   return false;
 }
 
-// A message for many that this connection doesn't get.
-static void uncount(struct conn *c, const struct piece *piece) {
+bool conn_out_admit(struct conn *c, const struct piece *piece, bool *asked) {
+  struct stats *stats = &c->reactor->stats;
+  if (is_admitted(c, asked)) return true;
   const struct command_publish *command = (const struct command_publish *)piece->fanout->payload;
-  stats_add(&c->reactor->stats.sent_messages, UINT64_MAX); // less one
-  stats_add(&c->reactor->stats.sent_bytes, -(uint64_t)command->message_length);
+  stats_add(&stats->sent_messages, UINT64_MAX); // less one
+  stats_add(&stats->sent_bytes, -(uint64_t)command->message_length);
+  return false;
 }
 
 // What counts has been admitted by the worker before it was sent; the rest is here, one by one.
@@ -173,12 +159,9 @@ static void keep_pieces(struct conn *c, uint32_t at, size_t offset) {
   bool asked = false;
   for (; at && c->state < CONN_LINGERING; at = pieces[at].next, offset = 0) {
     const struct piece *piece = &pieces[at];
-    if (!is_counted(piece)) {
-      if (!admit(c, &asked)) {
-        uncount(c, piece);
-        continue;
-      }
-      count_taken(c, -(ssize_t)(piece->length - offset));
+    if (!piece_is_counted(piece)) {
+      if (!conn_out_admit(c, piece, &asked)) continue;
+      conn_out_count(c, -(ssize_t)(piece->length - offset));
     }
     keep_piece(c, piece, offset);
   }
@@ -218,21 +201,17 @@ static int send_pieces(struct conn *c, uint32_t *at, size_t *offset) {
     size_t sent = (size_t)n, counted = 0;
     for (; *at && sent >= pieces[*at].length; *at = pieces[*at].next) {
       sent -= pieces[*at].length;
-      if (is_counted(&pieces[*at])) counted += pieces[*at].length;
+      if (piece_is_counted(&pieces[*at])) counted += pieces[*at].length;
     }
     *offset = sent;
-    if (*at && is_counted(&pieces[*at])) counted += sent;
-    count_taken(c, (ssize_t)counted);
+    if (*at && piece_is_counted(&pieces[*at])) counted += sent;
+    conn_out_count(c, (ssize_t)counted);
     if ((size_t)n < total) return 0;
   }
   return 0;
 }
 
-void conn_out_flush(struct conn *c) {
-  uint32_t at = c->first_piece;
-  if (at == 0) return;
-  c->first_piece = 0;
-  if (c->state == CONN_CLOSED) return;
+void conn_out_send(struct conn *c, uint32_t at) {
   size_t offset = 0;
   if (outbox_is_empty(&c->outbox)) {
     int result = send_pieces(c, &at, &offset);
@@ -242,6 +221,17 @@ void conn_out_flush(struct conn *c) {
     }
   }
   if (at) keep_pieces(c, at, offset);
+}
+
+void conn_out_flush(struct conn *c) {
+  uint32_t at = c->first_piece;
+  if (at == 0) return;
+  c->first_piece = 0;
+  if (c->state == CONN_CLOSED) return;
+  if (c->session.compresses)
+    conn_deflate_flush(c, at);
+  else
+    conn_out_send(c, at);
 }
 
 // Of thousands of connections none is in the processor's caches when its turn comes.
@@ -261,6 +251,6 @@ void conn_out_flush_all(struct reactor *r) {
   }
   r->dirty_count = 0;
   r->piece_count = 1; // index 0 means none
-  while (r->shared_count > 0)
-    shared_unref(r->shared[--r->shared_count]);
+  r->fanout_bytes = 0;
+  forms_release(r);
 }

@@ -7,8 +7,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct conn;
+struct piece;
 struct reactor;
 struct record;
 
@@ -27,6 +29,17 @@ void conn_out_queue(struct conn *c, const unsigned char *data, uint32_t length,
 // Sends what this turn has queued, for one connection or for all.
 void conn_out_flush(struct conn *c);
 void conn_out_flush_all(struct reactor *r);
+
+// A part of conn_out_flush: sends the pieces (piece.h) from `at` on, and keeps what the kernel
+// doesn't take. What is this connection's alone, or counted by the worker, is kept in any case.
+void conn_out_send(struct conn *c, uint32_t at);
+
+// Whether a message that the worker hasn't counted may wait. If not, it has been dropped, or the
+// connection has ended. *asked: whether the kernel has been asked already, in this flush.
+bool conn_out_admit(struct conn *c, const struct piece *piece, bool *asked);
+
+// The worker's bufferedAmount goes down by `n`, or up when it is negative.
+void conn_out_count(struct conn *c, ssize_t n);
 
 // Sends what waits in the outbox, as far as the kernel takes it.
 void conn_out_drain(struct conn *c);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 #include "base/mem.h"
+#include "http/deflate.h"
 #include "http/handshake.h"
 #include "mailbox/event.h"
 #include "reactor/conn.h"
@@ -92,7 +93,7 @@ static bool is_over_rate(const struct conn *c) {
 // From here on maxMessageRate holds.
 static void start_rate(struct conn *c, uint64_t rate) {
   struct conn_extra *extra = conn_need_extra(c);
-  c->has_rate = true;
+  c->has_rate = c->may_hold = true;
   extra->rate_at = now_of(c);
   extra->rate_tokens = (int64_t)rate * MESSAGE;
 }
@@ -111,8 +112,7 @@ static void refill(struct conn *c) {
 static void on_rate_due(struct conn *c) {
   refill(c);
   if (is_over_rate(c)) return;
-  conn_resume(c, CONN_PAUSE_RATE);
-  conn_ws_feed_held(c);
+  conn_ws_resume(c, CONN_PAUSE_RATE);
 }
 
 void conn_ws_timeout(struct conn *c) {
@@ -128,19 +128,51 @@ void conn_ws_timeout(struct conn *c) {
 
 // Opening -----------------------------------------------------------------------------------------
 
+// permessage-deflate as this server and the request agree on it: `answer`. False: they don't.
+static bool agree(const struct conn *c, struct ws_deflate_params *params,
+                  char answer[HTTP_DEFLATE_ANSWER_MAX]) {
+  const struct compression *k = &c->server->config->compression;
+  struct http_deflate_policy policy = {k->window_bits, k->context_takeover};
+  struct http_deflate agreed;
+  answer[0] = '\0';
+  if (!k->on || !http_deflate_accept(c->exchange->request, &policy, &agreed, answer)) return false;
+  *params = (struct ws_deflate_params){
+      .threshold = k->threshold,
+      .out_bits = agreed.server_bits,
+      .in_bits = agreed.client_bits,
+      .out_takeover = agreed.server_takeover,
+      .in_takeover = agreed.client_takeover,
+      .level = k->level,
+      .mem_level = k->mem_level,
+  };
+  return true;
+}
+
+// What comes out of few bytes may be many, so that they are held back like those beyond a rate.
+static void start_compression(struct conn *c, const struct ws_deflate_params *params) {
+  struct reactor *r = c->reactor;
+  if (!r->codec) r->codec = ws_codec_new();
+  ws_session_compress(&c->session, ws_deflate_new(r->codec, params));
+  c->may_hold = true;
+}
+
 void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   struct exchange *x = c->exchange;
   struct buf head;
   buf_init(&head, HEAD_MAX);
   buf_reserve(&head, HEAD_USUAL + headers.n);
   struct span key = http_request_header(x->request, "sec-websocket-key");
-  if (http_handshake_write(&head, key, protocol, (struct span){NULL, 0}, headers) != 0) {
+  struct ws_deflate_params params;
+  char answer[HTTP_DEFLATE_ANSWER_MAX];
+  bool compresses = agree(c, &params, answer);
+  if (http_handshake_write(&head, key, protocol, span_of(answer), headers) != 0) {
     buf_deinit(&head);
     conn_http_refuse(c, 500, "the response headers are too long");
     return;
   }
   const struct server_config *config = c->server->config;
   ws_session_init(&c->session, WS_ROLE_SERVER, &c->server->limits);
+  if (compresses) start_compression(c, &params);
   c->state = CONN_OPEN;
   stats_add(&c->reactor->stats.opened, 1);
   stats_add(&c->reactor->stats.connections, 1);
@@ -161,11 +193,15 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
 
 // Receiving ---------------------------------------------------------------------------------------
 
+static bool lane_is_full(const struct conn *c) {
+  return c->server->lane->owed >= c->reactor->lane_window;
+}
+
 size_t conn_ws_allowance(const struct conn *c) {
-  if (c->has_rate) return READ_MIN; // what is beyond the rate has to be kept
+  if (c->may_hold) return READ_MIN; // it may have to be kept
   size_t left = c->owed < EVENT_WINDOW ? EVENT_WINDOW - c->owed : 0;
   // When all together owe too much each may still say a little: pings, a close frame.
-  if (c->server->lane->owed >= c->reactor->lane_window) left = 0;
+  if (lane_is_full(c)) left = 0;
   return left > READ_MIN ? left : READ_MIN;
 }
 
@@ -204,11 +240,21 @@ static void on_ping(struct conn *c, struct span data) {
   if (data.n > 0) memcpy(extra->pong + 1, data.p, data.n);
 }
 
-// Goes through the input up to its end, or to where the connection ends or is over its rate.
+// Whether the rest of the input has to be held back. Credit alone doesn't bound what compressed
+// messages become: of them no more is looked at than there is credit for, but for control frames
+// when it is not this connection's fault.
+static bool must_hold(const struct conn *c, const struct ws_input *in) {
+  if (is_over_rate(c)) return true;
+  if (!c->session.compresses || c->state != CONN_OPEN) return false;
+  if (c->owed >= EVENT_WINDOW) return true;
+  return lane_is_full(c) && !ws_session_is_at_control(&c->session, in);
+}
+
+// Goes through the input up to its end, or to where the connection ends or the rest is held back.
 static void take_events(struct conn *c, struct ws_input *in) {
   struct ws_event e;
-  while ((c->state == CONN_OPEN || c->state == CONN_CLOSING) && !is_over_rate(c) &&
-         ws_session_next(&c->session, in, &e)) {
+  while ((c->state == CONN_OPEN || c->state == CONN_CLOSING) &&
+         !(c->may_hold && must_hold(c, in)) && ws_session_next(&c->session, in, &e)) {
     switch (e.type) {
     case WS_EVENT_MESSAGE: on_message(c, in, &e); break;
     case WS_EVENT_PING: on_ping(c, e.data); break;
@@ -219,10 +265,10 @@ static void take_events(struct conn *c, struct ws_input *in) {
   }
 }
 
-// What is beyond the rate waits with the connection. Bounded by conn_ws_allowance, and by what an
-// upgrade may bring along.
+// What is held back waits with the connection. Bounded by conn_ws_allowance, and by what an upgrade
+// may bring along.
 static void hold(struct conn *c, const struct ws_input *in) {
-  struct buf *held = c->extra->held = mem_alloc(sizeof *held);
+  struct buf *held = conn_need_extra(c)->held = mem_alloc(sizeof *held);
   buf_init(held, SIZE_MAX);
   buf_append(held, in->p, in->n);
 }
@@ -238,6 +284,11 @@ void conn_ws_feed_held(struct conn *c) {
   c->extra->held = NULL;
   conn_ws_feed(c, (const unsigned char *)held->data, held->len);
   free_held(held);
+}
+
+void conn_ws_resume(struct conn *c, enum conn_pause why) {
+  conn_resume(c, why);
+  if (!(c->paused & (CONN_PAUSE_CREDIT | CONN_PAUSE_LANE | CONN_PAUSE_RATE))) conn_ws_feed_held(c);
 }
 
 void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n) {
@@ -256,12 +307,15 @@ void conn_ws_drop(struct conn *c) {
   c->extra->pong = NULL;
 }
 
+// Whether it adds to what the worker owes; else it only pings.
+static bool adds(const struct conn *c) {
+  return c->owed > 0 || ws_session_is_midway(&c->session) || (c->extra && c->extra->held);
+}
+
 void conn_ws_throttle(struct conn *c) {
-  struct lane *lane = c->server->lane;
   if (c->owed >= EVENT_WINDOW) conn_pause(c, CONN_PAUSE_CREDIT);
-  bool adds = c->owed > 0 || ws_session_is_midway(&c->session); // else it only pings
-  if (lane->owed >= c->reactor->lane_window && adds && !(c->paused & CONN_PAUSE_LANE)) {
-    list_push(&lane->paused, &conn_need_extra(c)->lane_node);
+  if (lane_is_full(c) && adds(c) && !(c->paused & CONN_PAUSE_LANE)) {
+    list_push(&c->server->lane->paused, &conn_need_extra(c)->lane_node);
     conn_pause(c, CONN_PAUSE_LANE);
   }
   if (!is_over_rate(c)) return;
@@ -271,7 +325,8 @@ void conn_ws_throttle(struct conn *c) {
 
 void conn_ws_credit(struct conn *c, uint32_t cost) {
   c->owed -= cost < c->owed ? cost : c->owed;
-  if (c->owed <= EVENT_WINDOW / 2) conn_resume(c, CONN_PAUSE_CREDIT);
+  if ((c->paused & CONN_PAUSE_CREDIT) && c->owed <= EVENT_WINDOW / 2)
+    conn_ws_resume(c, CONN_PAUSE_CREDIT);
 }
 
 // Sending -----------------------------------------------------------------------------------------

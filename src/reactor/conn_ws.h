@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/span.h"
-
-struct conn;
+#include "reactor/conn.h"
 
 // COMMAND_ACCEPT: writes the 101 and opens. `headers`: further header lines.
 void conn_ws_accept(struct conn *c, struct span protocol, struct span headers);
@@ -15,8 +14,11 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers);
 // Bytes have come (state OPEN or CLOSING).
 void conn_ws_feed(struct conn *c, const unsigned char *p, size_t n);
 
-// Goes on with what maxMessageRate has held back, if anything.
+// Goes on with what has been held back, if anything.
 void conn_ws_feed_held(struct conn *c);
+
+// conn_resume, and goes on with what has been held back if nothing else stands against it.
+void conn_ws_resume(struct conn *c, enum conn_pause why);
 
 // How many bytes may be read at once, by the credit that is left.
 size_t conn_ws_allowance(const struct conn *c);

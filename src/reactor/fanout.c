@@ -64,6 +64,7 @@ static uint64_t publish(struct endpoint *e, struct record *record) {
 }
 
 void fanout_run(struct reactor *r, struct record *record) {
+  if (r->codec) r->fanout_bytes += record->length;
   if (record->type == COMMAND_FANOUT) {
     run_list(r, record);
     return;

@@ -27,7 +27,9 @@
 #endif
 
 struct conn;
+struct form;
 struct piece;
+struct ws_codec;
 
 struct reactor {
   unsigned index;
@@ -59,9 +61,10 @@ struct reactor {
   struct piece *pieces; // the turn's pool of them
   size_t piece_count;
   size_t piece_capacity;
-  struct shared **shared; // fan-out frames that had to be kept, this turn's references
-  size_t shared_count;
-  size_t shared_capacity;
+  struct form *forms;  // of fan-outs' frames, this turn's
+  size_t fanout_bytes; // of records that have queued frames, while there is a codec
+
+  struct ws_codec *codec; // of all connections that compress; NULL: none has ever been here
 
   uint64_t next_connection; // public ids: index + 1, + count, ...
   struct stats stats;       // written here alone, read by any thread

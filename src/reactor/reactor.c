@@ -21,6 +21,7 @@
 #include "reactor/loop.h"
 #include "reactor/server.h"
 #include "reactor/web.h"
+#include "ws/codec.h"
 
 enum {
   ROUNDS_MAX = 8,   // of commands in one turn, so that sockets get theirs
@@ -281,6 +282,6 @@ void reactor_free(struct reactor *r) {
   mailbox_free(r->mailbox);
   mem_free(r->dirty);
   mem_free(r->pieces);
-  mem_free(r->shared);
+  ws_codec_free(r->codec);
   mem_free(r);
 }
