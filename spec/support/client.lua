@@ -53,12 +53,18 @@ local function wake(self)
   if waiting then waiting() end
 end
 
+-- libuv tells an EOF where a reset came right behind the last bytes; such a socket has no peer any more. (Nor has one
+-- that was closed from both sides.)
+local function isReset(self)
+  return self.stream.nodelay ~= nil and not self.isHalfClosed and self.stream:getpeername() == nil
+end
+
 local function onRead(self, err, bytes)
   if bytes then
     self.chunks[#self.chunks + 1] = bytes
     self.size = self.size + #bytes
   else
-    self.ended = err or "EOF"
+    self.ended = err or isReset(self) and "ECONNRESET" or "EOF"
   end
   wake(self)
 end
@@ -164,6 +170,7 @@ function Client:flush(timeout)
 end
 
 function Client:halfClose()
+  self.isHalfClosed = true
   async.await(function(done) self.stream:shutdown(done) end)
 end
 
