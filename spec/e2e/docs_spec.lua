@@ -22,10 +22,10 @@ local server = require "spec.support.server"
 
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
-local API, ERRORS, TOUR = "docs/api.md", "docs/errors.md", "src/README.md"
-local TRIED = { "README.md", API, ERRORS, "docs/coming-from.md", "docs/performance.md", "docs/conformance.md" }
-local LINKED = { "README.md", API, ERRORS, "docs/coming-from.md", "docs/performance.md", "docs/conformance.md", TOUR,
-                 "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
+local API, ERRORS, LIMITS, TOUR = "docs/api.md", "docs/errors.md", "docs/limits.md", "src/README.md"
+local TRIED = { "README.md", API, ERRORS, LIMITS, "docs/coming-from.md", "docs/performance.md", "docs/conformance.md" }
+local LINKED = { "README.md", API, ERRORS, LIMITS, "docs/coming-from.md", "docs/performance.md", "docs/conformance.md",
+                 TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
 
 local function readFile(path)
   local file = assert(io.open(path, "rb"))
