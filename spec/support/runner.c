@@ -21,6 +21,8 @@
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define TIMEOUT_FACTOR "6"
+#elif defined(LUAWS_TINY)
+#define TIMEOUT_FACTOR "3"
 #else
 #define TIMEOUT_FACTOR "1"
 #endif

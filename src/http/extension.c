@@ -42,6 +42,7 @@ bool http_extension_next(const struct http_header *headers, size_t count,
   }
   bool is_well_formed = take_extension(&at->rest, extension);
   assert(is_well_formed);
+  (void)is_well_formed;
   return true;
 }
 
@@ -49,6 +50,7 @@ bool http_extension_next_param(struct span *params, struct http_extension_param 
   if (params->n == 0) return false;
   bool is_well_formed = take_param(params, param);
   assert(is_well_formed);
+  (void)is_well_formed;
   return true;
 }
 

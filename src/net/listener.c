@@ -41,9 +41,9 @@ static void remove_stale_socket(const struct address *a) {
   if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode) && !is_alive(a)) unlink(path);
 }
 
-static void switch_on(int fd, int level, int option) {
+static int switch_on(int fd, int level, int option) {
   int on = 1;
-  setsockopt(fd, level, option, &on, sizeof on);
+  return setsockopt(fd, level, option, &on, sizeof on);
 }
 
 // SO_REUSEPORT would let several processes share a port by mistake. So the first socket is bound
@@ -53,9 +53,9 @@ static int bind_to(int fd, const struct address *a, enum listener_share share) {
     remove_stale_socket(a);
   else
     switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
-  if (share == LISTENER_NEXT) switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
+  if (share == LISTENER_NEXT && switch_on(fd, SOL_SOCKET, SO_REUSEPORT) != 0) return -1;
   if (bind(fd, (const struct sockaddr *)&a->storage, a->size) != 0) return -1;
-  if (share == LISTENER_FIRST) switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
+  if (share == LISTENER_FIRST && switch_on(fd, SOL_SOCKET, SO_REUSEPORT) != 0) return -1;
   // What is accepted inherits it: a call less for each connection.
   if (a->storage.ss_family != AF_UNIX) switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
   return 0;
@@ -132,6 +132,7 @@ void listener_host(const struct listener *l, char text[LISTENER_HOST_MAX]) {
   int status = getnameinfo((const struct sockaddr *)&l->own.storage, l->own.size, text,
                            LISTENER_HOST_MAX, NULL, 0, NI_NUMERICHOST);
   assert(status == 0);
+  (void)status;
 }
 
 static void on_handle_closed(uv_handle_t *handle) {

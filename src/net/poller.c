@@ -82,12 +82,14 @@ void poller_want(struct poll_item *item, bool readable, bool writable) {
   item->wanted = (uint8_t)wanted;
   int result = control(item, EPOLL_CTL_MOD);
   assert(result == 0);
+  (void)result;
 }
 
 void poller_read_on(struct poll_item *item) {
   if (item->wanted != UV_READABLE) return;
   int result = control(item, EPOLL_CTL_MOD);
   assert(result == 0);
+  (void)result;
 }
 
 void poller_halt(struct poller *p) {

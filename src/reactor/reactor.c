@@ -278,6 +278,7 @@ void reactor_free(struct reactor *r) {
     lane_free(LIST_ENTRY(r->lanes.next, struct lane, node));
   int status = uv_loop_close(&r->loop);
   assert(status == 0);
+  (void)status;
   registry_deinit(&r->registry);
   mailbox_free(r->mailbox);
   mem_free(r->dirty);
