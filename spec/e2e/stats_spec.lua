@@ -3,6 +3,7 @@
 local json = require("probe").json
 local async = require "spec.support.async"
 local client = require "spec.support.client"
+local deflate = require "spec.conformance.deflate"
 local server = require "spec.support.server"
 
 -- Tells its counters at /stats, on a connection of its own (which they include).
@@ -212,6 +213,30 @@ for _, threads in ipairs({ {}, { ioThreads = 2, workers = 2 } }) do
 end
 
 describe("luaws.stats", function()
+  for _, takeover in ipairs({ false, true }) do
+    it(("counts messages as they are, the wire as compressed, takeover %s"):format(takeover), function()
+      local options = ("maxPayload = 50000, compression = { contextTakeover = %s }"):format(takeover)
+      local s = server.start((CHAT:gsub("maxPayload = 5000", options)))
+      local o = observe(s)
+      local c = client.open(s, "/ws", { ["Sec-WebSocket-Extensions"] = deflate.OFFER })
+      local agreed = assert(deflate.agree(deflate.OFFER, c.answer.headers["sec-websocket-extensions"]))
+      local state = deflate.new(agreed, true)
+      local before = o:stats()
+      local text = ("0123456789"):rep(2000)
+      for _, prefix in ipairs({ "", "all:", "news:" }) do
+        c:write(state:encode({ opcode = client.TEXT, payload = prefix .. text }))
+        local frame = c:readFrame()
+        assert.equal(4, frame.rsv)
+        assert.equal(text, state:inflate(frame.payload))
+      end
+      local stats = o:stats()
+      assert.same({ 3, 60009 }, { stats.received.messages, stats.received.bytes })
+      assert.same({ 3, 60000 }, { stats.sent.messages, stats.sent.bytes })
+      assert.is_true(stats.received.wire - before.received.wire < 1000)
+      assert.is_true(stats.sent.wire - before.sent.wire < 2000) -- an answer of HTTP among it
+    end)
+  end
+
   it("counts messages that a slow consumer doesn't get as dropped, not as sent", function()
     local s = server.start(PAGE .. [[
       serve({ onMessage = function(_, ws, event)
