@@ -19,6 +19,7 @@
 #include "ws_portable.h"
 
 #define SESSION "probe.ws.session"
+#define CODEC   "probe.ws.codec"
 
 struct probe_session {
   struct ws_session session;
@@ -229,16 +230,81 @@ static int write_close(lua_State *L) {
   return 1;
 }
 
-// session(role [, maxPayload [, maxFragments]]) -> session; role: "server" or "client"
+// codec() -> codec
+static int new_codec(lua_State *L) {
+  struct ws_codec **codec = lua_newuserdatauv(L, sizeof(struct ws_codec *), 0);
+  *codec = ws_codec_new();
+  luaL_setmetatable(L, CODEC);
+  return 1;
+}
+
+static struct ws_codec *check_codec(lua_State *L, int index) {
+  return *(struct ws_codec **)luaL_checkudata(L, index, CODEC);
+}
+
+static int collect_codec(lua_State *L) {
+  ws_codec_free(check_codec(L, 1));
+  return 0;
+}
+
+// codec:state() -> messages compressed, messages decompressed, bytes of frames held
+static int codec_state(lua_State *L) {
+  const struct ws_codec *codec = check_codec(L, 1);
+  lua_pushinteger(L, (lua_Integer)ws_codec_deflated(codec));
+  lua_pushinteger(L, (lua_Integer)ws_codec_inflated(codec));
+  lua_pushinteger(L, (lua_Integer)ws_codec_held(codec));
+  return 3;
+}
+
+static int release_codec(lua_State *L) {
+  ws_codec_release(check_codec(L, 1));
+  return 0;
+}
+
+// The integer field `name` of the table at `index`.
+static lua_Integer get_integer(lua_State *L, int index, const char *name, lua_Integer otherwise) {
+  lua_getfield(L, index, name);
+  lua_Integer value = luaL_optinteger(L, -1, otherwise);
+  lua_pop(L, 1);
+  return value;
+}
+
+static bool get_boolean(lua_State *L, int index, const char *name) {
+  lua_getfield(L, index, name);
+  bool value = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+// { codec =, outBits = 15, inBits = 15, outTakeover = false, inTakeover = false, level = 6,
+// memLevel = 8, threshold = 0 }. The session at -1 keeps the codec.
+static void use_deflate(lua_State *L, struct ws_session *s, int index) {
+  struct ws_deflate_params params = {
+      .threshold = (uint64_t)get_integer(L, index, "threshold", 0),
+      .out_bits = (uint8_t)get_integer(L, index, "outBits", 15),
+      .in_bits = (uint8_t)get_integer(L, index, "inBits", 15),
+      .out_takeover = get_boolean(L, index, "outTakeover"),
+      .in_takeover = get_boolean(L, index, "inTakeover"),
+      .level = (uint8_t)get_integer(L, index, "level", 6),
+      .mem_level = (uint8_t)get_integer(L, index, "memLevel", 8),
+  };
+  lua_getfield(L, index, "codec");
+  struct ws_codec *codec = check_codec(L, -1);
+  lua_setiuservalue(L, -2, 1);
+  ws_session_compress(s, ws_deflate_new(codec, &params));
+}
+
+// session(role [, maxPayload [, maxFragments [, deflate]]]) -> session; role: "server" or "client"
 static int new_session(lua_State *L) {
   static const char *const roles[] = {"server", "client", NULL};
   int role = luaL_checkoption(L, 1, NULL, roles);
   struct ws_limits limits = {(uint64_t)luaL_optinteger(L, 2, 1 << 20),
                              (uint32_t)luaL_optinteger(L, 3, 16384)};
-  struct probe_session *p = lua_newuserdatauv(L, sizeof *p, 0);
+  struct probe_session *p = lua_newuserdatauv(L, sizeof *p, 1);
   p->limits = limits;
   ws_session_init(&p->session, role == 0 ? WS_ROLE_SERVER : WS_ROLE_CLIENT, &p->limits);
   luaL_setmetatable(L, SESSION);
+  if (lua_istable(L, 4)) use_deflate(L, &p->session, 4);
   return 1;
 }
 
@@ -342,12 +408,27 @@ static int close_session(lua_State *L) {
   return push_frame(L, out, ws_session_close(s, out, code, opt_span(L, 3), opt_key(L, 4)));
 }
 
+// session:deflate(opcode, payload [, key]) -> frame, or nil: send it as it is
+static int deflate_message(lua_State *L) {
+  struct ws_session *s = &check_session(L)->session;
+  struct span payload = opt_span(L, 3), frame;
+  char *copy = alloc_exactly(payload.n);
+  memcpy(copy, payload.p, payload.n);
+  bool is_made = ws_deflate_wants(s->deflate, payload.n) &&
+                 ws_deflate_frame(s->deflate, (enum ws_opcode)luaL_checkinteger(L, 2),
+                                  (struct span){copy, payload.n}, opt_key(L, 4), &frame);
+  free(copy);
+  return push_frame(L, is_made ? (const uint8_t *)frame.p : NULL, is_made ? frame.n : 0);
+}
+
 // session:state() -> isMidway, isClosed, bytes of buffers held
 static int session_state(lua_State *L) {
   const struct ws_session *s = &check_session(L)->session;
   lua_pushboolean(L, ws_session_is_midway(s));
   lua_pushboolean(L, ws_session_is_closed(s));
-  size_t held = s->midway ? sizeof *s->midway + s->midway->partial.cap : 0;
+  const struct ws_midway *midway = ws_session_midway(s);
+  size_t held = midway ? sizeof *midway + midway->partial.cap : 0;
+  if (s->compresses) held += ws_deflate_held(s->deflate);
   lua_pushinteger(L, (lua_Integer)held);
   return 3;
 }
@@ -361,6 +442,7 @@ static const luaL_Reg functions[] = {
     {"parseClose", parse_close},
     {"writeClose", write_close},
     {"session", new_session},
+    {"codec", new_codec},
     {NULL, NULL},
 };
 
@@ -372,17 +454,32 @@ static const luaL_Reg pass_functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"feed", feed_session},   {"ping", ping_session},   {"pong", pong_session},
-    {"close", close_session}, {"state", session_state}, {NULL, NULL},
+    {"feed", feed_session},
+    {"ping", ping_session},
+    {"pong", pong_session},
+    {"close", close_session},
+    {"state", session_state},
+    {"deflate", deflate_message},
+    {NULL, NULL},
 };
 
-int probe_open_ws(lua_State *L) {
-  luaL_newmetatable(L, SESSION);
-  lua_pushcfunction(L, collect_session);
+static const luaL_Reg codec_methods[] = {
+    {"state", codec_state}, {"release", release_codec}, {NULL, NULL}};
+
+static void new_class(lua_State *L, const char *name, lua_CFunction collect,
+                      const luaL_Reg *of_class) {
+  luaL_newmetatable(L, name);
+  lua_pushcfunction(L, collect);
   lua_setfield(L, -2, "__gc");
-  luaL_newlib(L, methods);
+  lua_newtable(L);
+  luaL_setfuncs(L, of_class, 0);
   lua_setfield(L, -2, "__index");
   lua_pop(L, 1);
+}
+
+int probe_open_ws(lua_State *L) {
+  new_class(L, SESSION, collect_session, methods);
+  new_class(L, CODEC, collect_codec, codec_methods);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, &here);
   luaL_setfuncs(L, pass_functions, 1);

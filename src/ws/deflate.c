@@ -85,10 +85,9 @@ bool ws_deflate_frame(struct ws_deflate *d, enum ws_opcode opcode, struct span p
                       const uint8_t *key, struct span *frame) {
   assert(payload.n > 0);
   z_stream *z = deflater_of(d);
-  // Without takeover there is no use in more room than the payload takes. With it the context has
-  // changed when zlib is done, so that the message has to go out in any case.
-  bool may_stop = !d->params.out_takeover;
-  size_t max = may_stop ? WS_FRAME_HEADER_MAX + payload.n + TAIL_SIZE : SIZE_MAX;
+  // Without takeover there is no use in more room than the payload takes: zlib leaves some of it,
+  // or the message goes out as it is. With takeover the context has changed, so that it can't.
+  size_t max = d->params.out_takeover ? SIZE_MAX : WS_FRAME_HEADER_MAX + payload.n + TAIL_SIZE;
   struct room room = {.used = WS_FRAME_HEADER_MAX, .size = ROOM_MIN + payload.n / 4};
   if (room.size > max) room.size = max;
   room.at = ws_codec_reserve(d->codec, room.size);
@@ -96,7 +95,6 @@ bool ws_deflate_frame(struct ws_deflate *d, enum ws_opcode opcode, struct span p
   if (!deflate_all(d->codec, z, payload, max, &room)) return false;
   room.used -= TAIL_SIZE;
   assert(memcmp(room.at + room.used, "\0\0\xff\xff", TAIL_SIZE) == 0);
-  if (may_stop && room.used - WS_FRAME_HEADER_MAX >= payload.n) return false;
   *frame = put_header(&room, opcode, key);
   ws_codec_commit(d->codec, room.used);
   return true;
