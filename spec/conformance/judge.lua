@@ -334,6 +334,9 @@ end
 local function readAnswer(self, method)
   local ok, answer = pcall(self.c.response, self.c, method, PATIENCE)
   if ok then return answer end
+  if self.c.ended and self.c.size == 0 and (self.case.answer or {}).ends then
+    return self:nonStrict("TCP ended without an answer")
+  end
   self:fail("expected an answer in HTTP: %s", tostring(answer):sub(1, 200))
 end
 
@@ -378,6 +381,7 @@ local function exchange(self)
   end
   write(self, { wire.fill(request or upgradeRequest(self), self.target, self.c.host) }, case.chop)
   local answer = readAnswer(self, request and request:match("^%u+") or nil)
+  if not answer then return false end
   judgeAnswer(self, answer, case.answer or { status = 101 })
   if isUpgraded(answer) then
     checkUpgrade(self, answer)
