@@ -101,6 +101,49 @@ session("continuation-of-nothing", function(f) return f(FIN | CONTINUATION, "x")
 session("interrupted-message", function(f) return f(TEXT, "x") .. f(FIN | BINARY, "y") end)
 session("masked-wrong", function(_, is_client) return frame(is_client, FIN | TEXT, "Hello") end)
 
+-- Compressed, the examples of RFC 7692 section 7.2.3 among them. `bits`: of the window and, with
+-- 0x80, context takeover.
+local function packed(name, wire, bits, payload)
+  local settings = PAYLOAD[payload or "most"] << 1 | FRAGMENTS.most << 4 | 0x40
+  local client = wire(function(...) return frame(false, ...) end)
+  local server = wire(function(...) return frame(true, ...) end)
+  seed("ws_session", "server-deflate-" .. name, char(settings, bits or 0x86), "\1\2\3", server)
+  seed("ws_session", "client-deflate-" .. name, char(settings | 1, bits or 0x86), "\1\2\3", client)
+end
+
+local HELLO = "\xf2\x48\xcd\xc9\xc9\x07\0"
+-- 300,000 zeros.
+local BOMB = "\xec\xc1\x01\x0d\0\0\0\xc2\xa0\xf7\x4f\x6d\x0f\x07\x14" .. ("\0"):rep(290) .. "\xfc\x18\0"
+
+packed("hello", function(f) return f(FIN | RSV1 | TEXT, HELLO) .. f(FIN | TEXT, "plain") end)
+packed("fragments", function(f)
+  return f(RSV1 | TEXT, HELLO:sub(1, 3)) .. f(FIN | PING, "p") .. f(FIN | CONTINUATION, HELLO:sub(4))
+end)
+packed("takeover", function(f) return f(FIN | RSV1 | TEXT, HELLO) .. f(FIN | RSV1 | TEXT, "\xf2\0\x11\0\0") end)
+packed("no-takeover", function(f) return f(FIN | RSV1 | TEXT, HELLO) .. f(FIN | RSV1 | TEXT, "\xf2\0\x11\0\0") end, 6)
+packed("takeover-small-window", function(f)
+  return f(FIN | RSV1 | TEXT, HELLO) .. f(FIN | RSV1 | TEXT, "\xf2\0\x11\0\0")
+end, 0x80)
+packed("stored", function(f) return f(FIN | RSV1 | BINARY, "\0\5\0\xfa\xffHello\0") end)
+packed("final-block", function(f)
+  return f(FIN | RSV1 | BINARY, "\xf3\x48\xcd\xc9\xc9\x07\0\0") .. f(FIN | RSV1 | BINARY, "\xf3\x48\xcd\xc9\xc9\x07\0")
+end)
+packed("two-blocks", function(f)
+  return f(FIN | RSV1 | TEXT, "\xf2\x48\5\0\0\0\xff\xff\xca\xc9\xc9\x07\0")
+end)
+packed("empty", function(f) return f(FIN | RSV1 | TEXT, "\0") .. f(FIN | RSV1 | TEXT, "") end)
+packed("corrupt", function(f) return f(FIN | RSV1 | TEXT, "\xff\xff\xff") end)
+packed("cut", function(f) return f(FIN | RSV1 | TEXT, HELLO:sub(1, 3)) end)
+packed("not-utf8", function(f) return f(FIN | RSV1 | TEXT, "\0\2\0\xfd\xffa\xff\0") end)
+packed("unfinished-character", function(f) return f(FIN | RSV1 | TEXT, "\0\2\0\xfd\xffa\xc3\0") end)
+packed("too-big", function(f) return f(FIN | RSV1 | BINARY, BOMB) end, nil, 1000)
+packed("limit-0", function(f) return f(FIN | RSV1 | TEXT, HELLO) end, nil, 0)
+packed("bomb", function(f) return f(RSV1 | BINARY, BOMB) end, nil, 65536)
+packed("too-long", function(_) return header(RSV1 | FIN | BINARY, 1 << 40, true) end)
+packed("ping", function(f) return f(FIN | RSV1 | PING, "") end)
+packed("continuation", function(f) return f(RSV1 | TEXT, HELLO) .. f(FIN | RSV1 | CONTINUATION, "") end)
+packed("reserved-2", function(f) return f(FIN | RSV1 | RSV2 | TEXT, HELLO) end)
+
 -- ws_messages: role, limits and skips; four bytes for the cuts; frames as fuzz/support/script.c
 -- chooses them.
 local function messages(name, choices, settings)
@@ -123,7 +166,41 @@ messages("huge-positive", "\x0f\x82\x01")
 messages("borders", "\xb1abc\xc1abc\xd1abc\xe1abc\xf1abc")
 messages("too-big", "\x51Hello\x61Hello!", 6 << 1)
 messages("too-many-fragments", "\x12a\x14b\x15c", 2 << 4)
-messages("skipped", "\x50Hello\x32Hel\x25lo\x60Hello!", 0xc0)
+messages("skipped", "\x50Hello\x32Hel\x25lo\x60Hello!", 0x40)
+
+-- With compression: what was agreed on and how the peer compresses stands behind the settings, and
+-- behind each data frame how it is packed.
+local function packed_messages(name, choices, bits, how)
+  for role, settings in pairs { server = 0x80, client = 0x81 } do
+    seed("ws_messages", role .. "-deflate-" .. name, char(settings, bits or 0x66, how or 6), "\1\2\3\4", choices)
+  end
+end
+
+packed_messages("whole", "\x50Hello\0\x50Hello\0\x50plain\1\x36pin\x59\0\0bye")
+packed_messages("no-takeover", "\x50Hello\0\x50Hello\0", 0x6e)
+packed_messages("takes-over-wrongly", "\x50Hello\0\x50Hello\x40", 0x6e)
+packed_messages("fragments", "\x32Hel\0\x36pin\x24lo\2\x34abc\4\x35xyz\4")
+packed_messages("final-blocks", "\x32Hel\6\x35abc\6\x50Hello\6")
+packed_messages("resets", "\x50Hello\0\x50Hello\x20")
+packed_messages("raw", "\x51\0\5\0\xfa\xff\x08")
+packed_messages("flipped", "\x50Hello\x10\3")
+packed_messages("stored", "\xa1\x30abcdefgh\0", nil, 0)
+packed_messages("fixed", "\xd1abc\0\xe1abc\0", nil, 49)
+packed_messages("window-small", "\xf1abcdefghijklmnopqrstuvwxyz\0\x51abcde\0", 0)
+packed_messages("window-too-large", "\xf1abcdefghijklmnopqrstuvwxyz\0\xe1abcde\0", 0x60)
+packed_messages("not-utf8", "\x50caf\xe9x\0")
+
+-- ws_deflate: for each of two connections its window and takeover, levels and threshold, role; then
+-- messages: whose and how often repeated, how long, the bytes.
+for name, first in pairs { takeover = "\x16\x66\0", ["no-takeover"] = "\x06\x66\1", ["window-9"] = "\x10\x61\0",
+  ["level-0"] = "\x13\x00\1", threshold = "\x05\xe9\0" } do
+  seed("ws_deflate", name, first, "\x06\x36\1", "\x34\x05Hello", "\x32\x05Hello", "\x35\x05Hello",
+    "\x40\x0bHello world", "\x66\x14abcdefghijklmnopqrst", "\x00\x00", "\x58\x14abcdefghijklmnopqrst",
+    "\x59\x14abcdefghijklmnopqrst", "\x6c\x14abcdefghijklmnopqrst")
+end
+seed("ws_deflate", "long", "\x16\x66\0", "\x06\x36\1", "\x34\x05Hello", "\x70\x14abcdefghijklmnopqrst")
+seed("ws_deflate", "long-noise", "\x16\x66\0", "\x06\x36\1", "\x30\x05Hello", "\x78\x14abcdefghijklmnopqrst")
+seed("ws_deflate", "long-noise-first", "\x06\x66\0", "\x16\x36\1", "\x79\x0babcdefghijk", "\x78\x0babcdefghijk")
 
 -- ws_frame, ws_close, ws_mask, ws_utf8 -------------------------------------------------------------
 

@@ -11,19 +11,33 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static struct reader_settings read_settings(uint8_t choice) {
+static struct reader_settings read_settings(struct input *in, struct ws_deflate_params *deflate) {
   static const uint64_t payloads[] = {0, 1, 100, 125, 126, 1000, 65536, UINT64_MAX};
   static const uint32_t fragments[] = {1, 2, 3, UINT32_MAX};
-  return (struct reader_settings){
+  uint8_t choice = input_byte(in);
+  struct reader_settings settings = {
       .role = (choice & 1) != 0 ? WS_ROLE_CLIENT : WS_ROLE_SERVER,
       .limits.max_payload = payloads[choice >> 1 & 7],
       .limits.max_fragments = fragments[choice >> 4 & 3],
   };
+  if ((choice & 0x40) == 0) return settings;
+  uint8_t bits = input_byte(in);
+  *deflate = (struct ws_deflate_params){
+      .in_bits = (uint8_t)(9 + bits % 7),
+      .in_takeover = (bits & 0x80) != 0,
+      .out_bits = 15,
+      .level = 6,
+      .mem_level = 8,
+  };
+  settings.deflate = deflate;
+  if (settings.limits.max_payload == UINT64_MAX) settings.limits.max_payload = 1 << 18;
+  return settings;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input in = {data, size};
-  struct reader_settings settings = read_settings(input_byte(&in));
+  struct ws_deflate_params deflate;
+  const struct reader_settings settings = read_settings(&in, &deflate);
   uint32_t cuts = 0;
   for (int i = 0; i < 3; i++)
     cuts = cuts << 8 | input_byte(&in);

@@ -7,6 +7,11 @@
 #include "support/input.h"
 #include "support/ledger.h"
 
+enum {
+  INFLATED_MOST = 1032,    // bytes that one compressed byte can become
+  CODEC_MOST = 200 * 1024, // zlib's inflaters, windows and what the codec keeps
+};
+
 static void feed_piece(struct reader *r, const uint8_t *p, size_t n);
 static void handle_event(struct reader *r, struct ws_input *in, struct ws_event *event);
 static void handle_message(struct reader *r, struct ws_input *in, struct ws_event *event);
@@ -24,12 +29,18 @@ void reader_init(struct reader *r, const struct reader_settings *settings) {
   buf_init(&r->events, SIZE_MAX);
   buf_init(&r->replies, SIZE_MAX);
   ws_session_init(&r->session, settings->role, &settings->limits);
+  if (!settings->deflate) return;
+  ledger_enter(&r->ledger);
+  r->codec = ws_codec_new();
+  ws_session_compress(&r->session, ws_deflate_new(r->codec, settings->deflate));
+  ledger_leave(&r->ledger);
 }
 
 void reader_deinit(struct reader *r) {
-  assert(!r->has_ended || r->ledger.live == 0);
+  assert(!r->has_ended || r->settings->deflate || r->ledger.live == 0);
   ledger_enter(&r->ledger);
   ws_session_deinit(&r->session);
+  ws_codec_free(r->codec);
   ledger_leave(&r->ledger);
   assert(r->ledger.live == 0);
   buf_deinit(&r->events);
@@ -89,10 +100,12 @@ static void feed_piece(struct reader *r, const uint8_t *p, size_t n) {
   struct ws_event event;
   r->fed += n;
   for (;;) {
+    bool is_control = ws_session_is_at_control(&r->session, &in);
     ledger_enter(&r->ledger);
     bool happened = ws_session_next(&r->session, &in, &event);
     ledger_leave(&r->ledger);
     if (!happened) break;
+    assert(!is_control || event.type != WS_EVENT_MESSAGE);
     assert(in.n <= n && in.p == copy + n - in.n);
     handle_event(r, &in, &event);
   }
@@ -180,11 +193,19 @@ static void reply(struct reader *r, enum ws_opcode opcode, unsigned code, struct
 
 // What is kept follows what has come, never what was announced; between messages it is nothing.
 static void check_memory(const struct reader *r) {
-  const struct ws_session *s = &r->session;
-  size_t ceiling = sizeof *s->midway;
+  const struct ws_midway *m = ws_session_midway(&r->session);
+  bool is_midway = ws_session_is_midway(&r->session);
+  if (!is_midway) assert(m == NULL);
+  size_t factor = r->settings->deflate ? INFLATED_MOST : 1;
   uint64_t most = r->settings->limits.max_payload;
-  ceiling += most < 64 + 2 * r->fed ? (size_t)most : 64 + 2 * r->fed;
+  size_t ceiling = sizeof *m;
+  ceiling += most < 64 + 2 * factor * r->fed ? (size_t)most : 64 + 2 * factor * r->fed;
+  if (r->session.compresses)
+    assert(ws_deflate_held(r->session.deflate) <= 2 * ceiling + CODEC_MOST);
+  if (r->settings->deflate)
+    ceiling = 2 * ceiling + CODEC_MOST;
+  else if (!is_midway)
+    ceiling = 0;
   assert(r->ledger.live <= ceiling);
-  assert(r->ledger.peak <= 2 * ceiling);
-  if (!ws_session_is_midway(s)) assert(s->midway == NULL && r->ledger.live == 0);
+  assert(r->ledger.peak <= 2 * (ceiling + sizeof *m + r->fed + 64));
 }

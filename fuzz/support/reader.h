@@ -14,22 +14,24 @@
 struct reader_settings {
   enum ws_role role;
   struct ws_limits limits;
-  bool skips; // messages are dropped unread
+  bool skips;                              // messages are dropped unread
+  const struct ws_deflate_params *deflate; // NULL: compression was not agreed on
 };
 
 struct reader {
   const struct reader_settings *settings;
   struct ws_session session;
-  struct ledger ledger; // of the session
-  struct buf events;    // what came, written by the functions below
-  struct buf replies;   // to the peer: pongs, pings and a close frame
-  size_t fed;           // bytes so far
-  bool has_ended;       // by a close frame or a failure
-  size_t ended_at;      // bytes fed, with the piece that ended it
-  const char *cause;    // of the failure
+  struct ws_codec *codec; // NULL: no compression
+  struct ledger ledger;   // of the session
+  struct buf events;      // what came, written by the functions below
+  struct buf replies;     // to the peer: pongs, pings and a close frame
+  size_t fed;             // bytes so far
+  bool has_ended;         // by a close frame or a failure
+  size_t ended_at;        // bytes fed, with the piece that ended it
+  const char *cause;      // of the failure
 };
 
-// `settings` must outlive it.
+// `settings` must outlive it. Each has a codec of its own.
 void reader_init(struct reader *r, const struct reader_settings *settings);
 
 // Also checks that the session leaves nothing behind.

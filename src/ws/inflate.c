@@ -77,7 +77,7 @@ static void remember(struct ws_deflate *d) {
 static size_t make_room(struct buf *b, uint8_t **to) {
   size_t left = b->max - b->len;
   if (b->cap == b->len && left > 0) buf_reserve(b, left < ROOM_MIN ? left : ROOM_MIN);
-  *to = (uint8_t *)b->data + b->len;
+  *to = left > 0 ? (uint8_t *)b->data + b->len : NULL;
   return left < b->cap - b->len ? left : b->cap - b->len;
 }
 
