@@ -3,6 +3,7 @@
 
 local uv = require "luv"
 local async = require "spec.support.async"
+local build = require "spec.support.build"
 local client = require "spec.support.client"
 local server = require "spec.support.server"
 
@@ -108,6 +109,7 @@ for _, ending in ipairs(ENDS) do
     end)
 
     it("terminate comes too late", function()
+      build.skipTiny("it comes before the peer's close frame has been read")
       c:write(text("ws:send 'bye' ws:terminate(3000)") .. ending[2])
       assert.equal("bye", c:receive())
       expectEnd()

@@ -1,6 +1,7 @@
 -- What crosses between the threads, counted: blocks, records and allocations for many messages. luaws logs its
 -- counters at debug level when it ends.
 
+local build = require "spec.support.build"
 local client = require "spec.support.client"
 local server = require "spec.support.server"
 
@@ -54,6 +55,7 @@ describe("10,000 pipelined messages of 100 connections", function()
   end
 
   it("cross in at most 200 blocks either way, with no allocation for each", function()
+    build.skipTiny("a turn reads 3 bytes")
     local more = difference(echo(0), echo(100))
     assert.is_true(more.eventRecords >= 10000, "each message is a record")
     assertAtMost({ eventBlocks = 200, commandBlocks = 200, allocations = 1000 }, more)

@@ -58,6 +58,12 @@ static int open_runner(lua_State *L) {
   const luaL_Reg functions[] = {
       {"progress", report_progress}, {"onCallbackError", set_error_callback}, {NULL, NULL}};
   luaL_newlib(L, functions);
+#ifdef LUAWS_TINY
+  lua_pushboolean(L, true);
+#else
+  lua_pushboolean(L, false);
+#endif
+  lua_setfield(L, -2, "isTiny");
   return 1;
 }
 

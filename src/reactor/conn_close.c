@@ -11,7 +11,13 @@
 #include "reactor/loop.h"
 #include "reactor/server.h"
 
-enum { PATIENCE_MS = 50 }; // with a worker that says nothing
+enum {
+#ifdef LUAWS_TINY
+  PATIENCE_MS = 500,
+#else
+  PATIENCE_MS = 50, // with a worker that says nothing
+#endif
+};
 
 static void note_close(struct conn *c, unsigned code, struct span reason) {
   if (c->close_code != 0) return; // the one that was begun first counts
