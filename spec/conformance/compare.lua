@@ -27,10 +27,10 @@ local function readFile(path)
   return file and file:read("a")
 end
 
--- What one run says of a peer.
-function compare.runPeer(peer, run, port, cases)
+-- What one run says of a peer. `brief`: where everything takes long.
+function compare.runPeer(peer, run, port, cases, brief)
   return runner.run(cases, {
-    port = port, slowly = run.slowly, compressed = run.compressed, isLuaws = peer.isLuaws,
+    port = port, slowly = run.slowly, compressed = run.compressed, isLuaws = peer.isLuaws, brief = brief,
   })
 end
 

@@ -1,12 +1,14 @@
 -- luaws under the whole suite (README.md here), and what is committed of its results.
 
 local docs = require "bench.docs"
+local async = require "spec.support.async"
 local server = require "spec.support.server"
 local catalogue = require "spec.conformance.catalogue"
 local compare = require "spec.conformance.compare"
 local peers = require "spec.conformance.peers"
 local report = require "spec.conformance.report"
 
+local IS_SLOW = async.seconds(1) > 1 -- under a sanitizer
 local AGAIN = "the results have changed; where that is right: luaws-spec --conformance --compare luaws"
 
 local function readFile(path)
@@ -21,7 +23,7 @@ describe("luaws in the conformance suite,", function()
   for i, run in ipairs(luaws.runs) do
     it(run.title .. ", passes every case", function()
       local s = server.startFile("spec/conformance/peers/luaws.lua", { scriptArgs = { run.compression } })
-      local results = compare.runPeer(luaws, run, s.port, catalogue.load())
+      local results = compare.runPeer(luaws, run, s.port, catalogue.load(), IS_SLOW)
       runs[i] = { title = run.title, results = results }
       assert.same({}, report.complaints(results))
     end)

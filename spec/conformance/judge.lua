@@ -3,7 +3,8 @@
 --
 -- judge.run(case, target) -> { outcome = "passed" | "non-strict" | "failed" | "skipped", note = a sentence or nil }
 --
--- target: { port =, host = "127.0.0.1", path = "/", slowly = false, compressed = false, full = false, isLuaws = false }
+-- target: { port =, host = "127.0.0.1", path = "/" }, and what may be true: slowly, compressed, full, brief,
+--     isLuaws
 
 local utf8 = require "utf8"
 local async = require "spec.support.async"
@@ -405,9 +406,8 @@ local function checkQuiet(self, seconds)
 end
 
 local function goRounds(self, stage)
-  if self.target.slowly then self:skip("too long to go byte by byte") end
   local rounds = stage.rounds
-  if type(rounds) == "function" then rounds = rounds(self.target.full) end
+  if type(rounds) == "function" then rounds = rounds(self.target) end
   for i = 1, rounds do
     local message = stage.message(i)
     send(self, { message }, stage.chop)

@@ -5,7 +5,7 @@ local frame = require "spec.conformance.frame"
 local data = require "spec.conformance.data"
 
 local AS_AUTOBAHN = 1000 -- messages of a case
-local VOLUME, FEWEST, MOST = 512 * 1024, 8, 250 -- what else a case sends in all, in messages
+local VOLUME, FEWEST, MOST = 256 * 1024, 4, 100 -- what else a case sends in all, in messages
 
 -- bytes of a message; bytes of a fragment, 0: not fragmented
 local SIZES = {
@@ -27,8 +27,9 @@ local OFFERS = {
 local section = { title = "Compression" }
 
 local function roundsOf(size)
-  return function(full)
-    if full then return AS_AUTOBAHN end
+  return function(target)
+    if target.full then return AS_AUTOBAHN end
+    if target.brief then return FEWEST end
     return math.max(FEWEST, math.min(MOST, VOLUME // size))
   end
 end
@@ -38,7 +39,7 @@ local function addCases(prefix, kind, offer, what)
     local size, fragment = table.unpack(row)
     local about = ("messages of %d bytes%s, %s, come back"):format(size,
       fragment > 0 and (" in compressed fragments of %d"):format(fragment) or "", what)
-    table.insert(section, { ("%s.%d"):format(prefix, i), about, offer = offer,
+    table.insert(section, { ("%s.%d"):format(prefix, i), about, offer = offer, slowly = false,
       function()
         local cut = data.cutter(kind, size)
         return {
