@@ -25,9 +25,10 @@
 #include "script/worker.h"
 
 enum {
-  SIGNALED = 128,     // exit code of a program that a signal has ended: 128 + its number
-  GRACE_MS = 100,     // for the script to begin the end by itself
-  PATIENCE_MS = 10000 // after which a stop that hangs is explained
+  SIGNALED = 128,      // exit code of a program that a signal has ended: 128 + its number
+  GRACE_MS = 100,      // for the script to begin the end by itself
+  PATIENCE_MS = 10000, // after which a stop that hangs is explained
+  TIDY_MS = 10000      // between two looks at free memory
 };
 
 // Main thread, but for the atomics.
@@ -47,7 +48,7 @@ struct threads {
   uv_loop_t loop;
   uv_signal_t interrupt, terminate, hangup;
   uv_async_t news; // sent by workers, after they have changed what is below
-  uv_timer_t patience;
+  uv_timer_t patience, tidy;
   bool is_stopping;
   bool is_signalled;
   atomic_uint running;  // workers that have not ended
@@ -100,6 +101,11 @@ static void on_hangup(uv_signal_t *handle, int number) {
   (void)handle;
   (void)number;
   log_info("SIGHUP is ignored: reloading is not there yet");
+}
+
+static void on_tidy(uv_timer_t *timer) {
+  (void)timer;
+  mem_give_back();
 }
 
 static void on_news(uv_async_t *handle) {
@@ -156,6 +162,8 @@ static int open_handles(struct threads *t) {
   int status = uv_async_init(&t->loop, &t->news, on_news);
   if (status < 0) return status;
   uv_timer_init(&t->loop, &t->patience);
+  uv_timer_init(&t->loop, &t->tidy);
+  uv_timer_start(&t->tidy, on_tidy, TIDY_MS, TIDY_MS);
   status = watch_signal(t, &t->interrupt, SIGINT, on_signal);
   if (status == 0) status = watch_signal(t, &t->terminate, SIGTERM, on_signal);
   if (status == 0) status = watch_signal(t, &t->hangup, SIGHUP, on_hangup);

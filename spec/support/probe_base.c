@@ -454,6 +454,21 @@ static int allocate(lua_State *L) {
   return 1;
 }
 
+// giveBack(bytes): that many, taken and freed below a block that stays, then mem_give_back
+static int give_back(lua_State *L) {
+  size_t count = (size_t)luaL_checkinteger(L, 1) / 4096;
+  void **blocks = mem_alloc(count * sizeof *blocks);
+  for (size_t i = 0; i < count; i++)
+    blocks[i] = memset(mem_alloc(4096), 'x', 4096);
+  void *above = mem_alloc(64 * 1024); // too large for any hole
+  for (size_t i = 0; i < count; i++)
+    mem_free(blocks[i]);
+  mem_free(blocks);
+  mem_give_back();
+  mem_free(above);
+  return 0;
+}
+
 // clock() -> ms, ns
 static int read_clock(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)clock_ms());
@@ -474,6 +489,7 @@ int probe_open_base(lua_State *L) {
                                        {"dup", dup_text},
                                        {"allocations", allocations},
                                        {"allocate", allocate},
+                                       {"giveBack", give_back},
                                        {"clock", read_clock},
                                        {NULL, NULL}};
   open_class(L, BUF, BUF_METHODS);

@@ -170,6 +170,8 @@ static int stats(lua_State *L) {
   lua_setfield(L, -2, "records");
   lua_pushinteger(L, (lua_Integer)s.wakeups);
   lua_setfield(L, -2, "wakeups");
+  lua_pushinteger(L, (lua_Integer)s.bytes);
+  lua_setfield(L, -2, "bytes");
   lua_pushinteger(L, (lua_Integer)s.recycled);
   lua_setfield(L, -2, "recycled");
   return 1;

@@ -156,6 +156,19 @@ describe("a span", function()
   end)
 end)
 
+describe("memory that is free", function()
+  local uv = require "luv"
+
+  it("goes back to the system when there is much of it", function()
+    local before = uv.resident_set_memory()
+    base.giveBack(100 * 1024 * 1024)
+    local more = uv.resident_set_memory() - before
+    if require("spec.support.async").seconds(1) == 1 then -- a sanitizer keeps it
+      assert.is_true(more < 50 * 1024 * 1024, more .. " bytes have stayed")
+    end
+  end)
+end)
+
 describe("the clock", function()
   it("never goes back", function()
     local ms, ns = base.clock()

@@ -87,12 +87,40 @@ describe("a mailbox", function()
     mb:flush()
   end
 
+  local LARGE = ("x"):rep(BLOCK_SIZE // 8 + 1) -- has a block of its own
+
   it("gives all blocks at once, in the order of posting", function()
+    post(LARGE .. "a")
+    post(LARGE .. "b")
+    post(LARGE .. "c")
+    assert.same({ { { 1, 1, LARGE .. "a" } }, { { 1, 1, LARGE .. "b" } }, { { 1, 1, LARGE .. "c" } } }, mb:take())
+    assert.same({}, mb:take())
+  end)
+
+  it("puts a few records into the block that waits before them, as long as they fit", function()
+    post(LARGE)
     post "a"
     post "b"
-    post "c"
-    assert.same({ { { 1, 1, "a" } }, { { 1, 1, "b" } }, { { 1, 1, "c" } } }, mb:take())
-    assert.same({}, mb:take())
+    assert.same({ { { 1, 1, LARGE }, { 1, 1, "a" }, { 1, 1, "b" } } }, mb:take())
+    local few = ("x"):rep(BLOCK_SIZE // 8 - 100)
+    for _ = 1, 17 do post(few) end
+    local blocks, counts = mb:take(), {}
+    for i, block in ipairs(blocks) do counts[i] = #block end
+    assert.same({ 8, 8, 1 }, counts)
+    assert.equal(4, mb:stats().blocks)
+  end)
+
+  it("is not filled by a producer that posts little, often", function()
+    for i = 1, 20000 do post(tostring(i)) end
+    assert.is_true(mb:stats().bytes < 10 * BLOCK_SIZE, mb:stats().bytes .. " bytes")
+    local n = 0
+    for _, block in ipairs(mb:take()) do
+      for _, record in ipairs(block) do
+        n = n + 1
+        assert.equal(tostring(n), record[3])
+      end
+    end
+    assert.equal(20000, n)
   end)
 
   it("wakes a sleeping consumer once, an awake one never", function()
@@ -104,7 +132,7 @@ describe("a mailbox", function()
     post "woken already"
     assert.is_true(mb:isReadable())
     assert.equal(1, mb:stats().wakeups)
-    assert.equal(2, #mb:take())
+    assert.equal(2, #mb:take()[1])
     assert.is_false(mb:isReadable())
   end)
 
@@ -126,7 +154,7 @@ describe("a mailbox", function()
       assert.is_false(mb:rise())
       post "another"
       assert.is_false(mb:hasAdopted())
-      assert.equal(2, #mb:take())
+      assert.equal(2, #mb:take()[1])
       assert.is_true(mb:sleep(true))
       assert.is_true(mb:rise())
     end)

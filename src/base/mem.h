@@ -22,6 +22,11 @@ char *mem_dup(const void *p, size_t size);
 // Frees; NULL is fine.
 void mem_free(void *p);
 
+// Gives memory that is free back to the system, when there is much of it: tens of megabytes. That
+// takes milliseconds, in which others may wait for memory; without it, very little. What an attack
+// or a rush hour took would otherwise stay with the process for ever. Only where the C library can.
+void mem_give_back(void);
+
 // How many allocations and reallocations this process has asked for: what specs read to prove
 // that the hot path makes none. Relaxed counter, any thread.
 uint64_t mem_count(void);

@@ -8,16 +8,19 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
 #include <sys/eventfd.h>
 #endif
+#include "base/list.h"
 #include "base/mem.h"
 
 enum {
   SPARES_MAX = 16,                    // blocks kept for reuse
   SPARE_BYTES_MAX = 16 * 1024 * 1024, // and their bytes
+  JOIN_MAX = MAILBOX_BLOCK_SIZE / 8,  // records that join those of the block before
 };
 
 struct mailbox {
@@ -112,14 +115,33 @@ static void rouse(struct mailbox *mb, bool *adopted) {
   *adopted = true;
 }
 
+// Puts the records behind those of the block that was posted before, while that waits: a consumer
+// that is long in coming would else be sent a block, mostly empty, for each turn of a producer.
+// Lock held.
+static bool join_last(struct mailbox *mb, const struct block *block) {
+  if (!mb->first || block->used > JOIN_MAX) return false;
+  struct block *last = LIST_ENTRY(mb->last, struct block, next);
+  if (last->capacity - last->used < block->used) return false;
+  memcpy(last->data + last->used, block->data, block->used);
+  last->used += block->used;
+  last->records += block->records;
+  return true;
+}
+
 struct block *mailbox_post(struct mailbox *mb, struct block *block, bool *adopted) {
   block->next = NULL;
   pthread_mutex_lock(&mb->lock);
+  mb->stats.records += block->records;
+  atomic_fetch_add_explicit(&mb->pending, block->used, memory_order_relaxed);
+  if (join_last(mb, block)) {
+    pthread_mutex_unlock(&mb->lock);
+    block->used = 0;
+    block->records = 0;
+    return block;
+  }
   *mb->last = block;
   mb->last = &block->next;
   mb->stats.blocks++;
-  mb->stats.records += block->records;
-  atomic_fetch_add_explicit(&mb->pending, block->used, memory_order_relaxed);
   if (mb->asleep) rouse(mb, adopted);
   struct block *spare = pop_spare(mb, 0);
   pthread_mutex_unlock(&mb->lock);

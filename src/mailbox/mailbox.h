@@ -48,9 +48,10 @@ void mailbox_free(struct mailbox *mb);
 // Producer: a block with room for at least `size` bytes of records, recycled or new.
 struct block *mailbox_block(struct mailbox *mb, size_t size);
 
-// Producer: hands `block` over. Returns a recycled block for the next turn, or NULL. Blocks of one
-// producer arrive in the order in which they were posted. `adopted` (may be NULL): set to true when
-// the consumer was asleep and lendable; then nobody is woken and this thread is the consumer now.
+// Producer: hands `block` over. Returns a recycled block for the next turn, or NULL. Records of one
+// producer arrive in the order in which they were posted, few of them perhaps in the block before.
+// `adopted` (may be NULL): set to true when the consumer was asleep and lendable; then nobody is
+// woken and this thread is the consumer now.
 struct block *mailbox_post(struct mailbox *mb, struct block *block, bool *adopted);
 
 // Producer: gives an unused block back.
