@@ -244,6 +244,9 @@ static void log_counters(const struct reactor *r) {
             "%" PRIu64 " blocks, %" PRIu64 " records, %" PRIu64 " wake-ups",
             r->index, atomic_load(&r->stats.accepted), atomic_load(&r->stats.undelivered),
             commands.blocks, commands.records, commands.wakeups);
+  if (!r->codec) return;
+  log_debug("reactor %u: %" PRIu64 " messages compressed, %" PRIu64 " decompressed", r->index,
+            ws_codec_deflated(r->codec), ws_codec_inflated(r->codec));
 }
 
 // What a command owns must not be lost with it.
