@@ -280,6 +280,8 @@ seed("script_value", "cycle", "\x08\x01\x0f")
 seed("script_value", "deepest", "\x0e\x80\x12")
 seed("script_value", "too-deep", "\x0e\x81\x12")
 
+assert(loadfile "fuzz/seeds_http.lua")(seed)
+
 -- Writing ------------------------------------------------------------------------------------------
 
 local stale = 0

@@ -12,7 +12,8 @@ typedef void free_hook(const volatile void *p);
 __attribute__((weak)) int __sanitizer_install_malloc_and_free_hooks(malloc_hook *, free_hook *);
 __attribute__((weak)) size_t __sanitizer_get_allocated_size(const volatile void *p);
 
-static struct ledger *entered;
+// Of this thread: libFuzzer has others, which allocate too.
+static _Thread_local struct ledger *entered;
 
 static void on_malloc(const volatile void *p, size_t size) {
   if (!entered || !p) return;

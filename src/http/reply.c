@@ -139,14 +139,13 @@ static enum http_progress pass_interim(struct http_reply *r) {
   return HTTP_MORE;
 }
 
-// RFC 9112 section 6.3. What is in a coding that can't be read isn't kept.
+// RFC 9112 section 6.3. What is in a coding that can't be read isn't kept. Both a length and a
+// coding llhttp has refused.
 static enum http_progress begin_body(struct http_reply *r) {
   struct http_head *h = &r->head;
   struct span length, coding;
   size_t lengths = http_header_count(h->headers, h->header_count, "content-length", &length);
   size_t codings = http_header_count(h->headers, h->header_count, "transfer-encoding", &coding);
-  if (lengths > 0 && codings > 0)
-    return http_head_fail(h, 0, "Content-Length with Transfer-Encoding");
   if (!http_status_has_body(r->status)) return HTTP_COMPLETE;
   bool is_chunked = codings == 1 && span_eq_nocase(coding, SPAN("chunked"));
   if (codings > 0 && !is_chunked) return HTTP_COMPLETE;

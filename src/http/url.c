@@ -2,6 +2,8 @@
 
 #include "http/url.h"
 
+#include "http/ip.h"
+
 static int hex_value(char c);
 static bool is_host(struct span host);
 static bool is_port(struct span port);
@@ -93,48 +95,14 @@ static int hex_value(char c) {
   return -1;
 }
 
-// Four numbers from 0 to 255 without leading zeros.
-static bool is_ipv4(struct span s) {
-  for (int i = 0; i < 4; i++) {
-    size_t digits = 0;
-    unsigned number = 0;
-    if (i > 0 && (s.n == 0 || s.p[0] != '.')) return false;
-    if (i > 0) s.p++, s.n--;
-    bool is_padded = s.n > 1 && s.p[0] == '0' && s.p[1] != '.';
-    for (; digits < s.n && digits < 4 && s.p[digits] >= '0' && s.p[digits] <= '9'; digits++)
-      number = number * 10 + (unsigned)(s.p[digits] - '0');
-    if (digits == 0 || number > 255 || is_padded) return false;
-    s.p += digits, s.n -= digits;
-  }
-  return s.n == 0;
-}
-
-// Up to eight groups of up to four hex digits, "::" at most once in place of some, the last two
-// groups possibly as an IPv4 address (RFC 3986 section 3.2.2).
-static bool is_ipv6(struct span s) {
-  int groups = 0;
-  bool has_gap = false;
-  while (s.n > 0) {
-    bool is_gap = s.n >= 2 && s.p[0] == ':' && s.p[1] == ':';
-    size_t colons = is_gap ? 2 : groups > 0, digits = 0;
-    if ((is_gap && has_gap) || (colons > 0 && s.p[0] != ':')) return false;
-    has_gap = has_gap || is_gap;
-    s.p += colons, s.n -= colons;
-    if (is_gap && s.n == 0) break;
-    if (is_ipv4(s)) return has_gap ? groups < 6 : groups == 6;
-    while (digits < s.n && hex_value(s.p[digits]) >= 0)
-      digits++;
-    if (digits == 0 || digits > 4) return false;
-    s.p += digits, s.n -= digits;
-    groups++;
-  }
-  return has_gap ? groups < 8 : groups == 8;
-}
-
-// reg-name of RFC 3986 section 3.2.2, which covers IPv4 addresses too.
+// RFC 3986 section 3.2.2: an IPv6 address in brackets, or a reg-name, which covers IPv4 addresses
+// too.
 static bool is_host(struct span host) {
-  if (host.n > 0 && host.p[0] == '[')
-    return host.p[host.n - 1] == ']' && is_ipv6((struct span){host.p + 1, host.n - 2});
+  if (host.n > 0 && host.p[0] == '[') {
+    struct span inner = {host.p + 1, host.n - 2};
+    struct http_ip ip;
+    return host.p[host.n - 1] == ']' && memchr(inner.p, ':', inner.n) && http_ip_read(inner, &ip);
+  }
   while (host.n > 0) {
     char c = host.p[0];
     bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
