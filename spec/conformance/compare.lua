@@ -2,8 +2,8 @@
 -- spec/conformance/results/<name>.txt for each and the table in docs/conformance.md of all.
 --
 -- compare.run(names) -> passed, failed of luaws
--- compare.read(name) -> { heading =, runs = { { title =, passed =, ["non-strict"] =, failed =, skipped = } } } of the
---     committed file, or nil
+-- compare.read(name) -> { heading =, counts = { { title = of the run, group = of cases, passed =, ["non-strict"] =,
+--     failed =, skipped = } } } of the committed file, or nil
 -- compare.table() -> the table that docs/conformance.md has
 
 local docs = require "bench.docs"
@@ -40,7 +40,7 @@ local function runAll(peer, cases)
     local s = peers.start(peer, run.compression)
     runs[i] = { title = run.title, results = compare.runPeer(peer, run, s.port, cases) }
     s.stop()
-    print(peer.name .. ", " .. report.countLine(runs[i]))
+    for _, line in ipairs(report.countLines(runs[i])) do print(peer.name .. ", " .. line) end
   end
   return runs
 end
@@ -48,23 +48,41 @@ end
 function compare.read(name)
   local text = readFile(pathOf(name))
   if not text then return nil end
-  local found = { heading = text:match("^[^\n]*"), text = text, runs = {} }
+  local found = { heading = text:match("^[^\n]*"), counts = {} }
   for line in text:match("^[^\n]*\n(.-)\n\n"):gmatch("[^\n]+") do
-    found.runs[#found.runs + 1] = report.parseCountLine(line)
+    found.counts[#found.counts + 1] = report.parseCountLine(line)
   end
   return found
 end
 
+local RUNS = { plain = 1, compressed = 2 } -- the others are luaws' alone
+
+-- By cases, run and server.
+local function isBefore(a, b)
+  if a.counts.group ~= b.counts.group then return a.counts.group < b.counts.group end
+  local first, second = RUNS[a.counts.title] or 3, RUNS[b.counts.title] or 3
+  if first ~= second then return first < second end
+  if a.order ~= b.order then return a.order < b.order end
+  return a.place < b.place
+end
+
 function compare.table()
   local lines = {
-    "| server | run | passed | non-strict | failed | skipped |", "| --- | --- | ---: | ---: | ---: | ---: |",
+    "| cases | run | server | passed | non-strict | failed | skipped |",
+    "| --- | --- | --- | ---: | ---: | ---: | ---: |",
   }
-  for _, peer in ipairs(peers) do
+  local rows = {}
+  for order, peer in ipairs(peers) do
     local found = compare.read(peer.name)
-    for _, run in ipairs(found and found.runs or {}) do
-      lines[#lines + 1] = ("| %s | %s | %d | %d | %d | %d |"):format(found.heading, run.title, run.passed,
-        run["non-strict"], run.failed, run.skipped)
+    for place, counts in ipairs(found and found.counts or {}) do
+      rows[#rows + 1] = { counts = counts, heading = found.heading, order = order, place = place }
     end
+  end
+  table.sort(rows, isBefore)
+  for _, row in ipairs(rows) do
+    local counts = row.counts
+    lines[#lines + 1] = ("| %s | %s | %s | %d | %d | %d | %d |"):format(counts.group, counts.title, row.heading,
+      counts.passed, counts["non-strict"], counts.failed, counts.skipped)
   end
   return table.concat(lines, "\n") .. "\n"
 end

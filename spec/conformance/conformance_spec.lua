@@ -16,6 +16,16 @@ local function readFile(path)
   return file:read("a")
 end
 
+-- Those of the lines that results/deviations.md doesn't explain ("- 6.4.1: why").
+local function unexplained(complaints)
+  local explained, left = {}, {}
+  for name in readFile("spec/conformance/results/deviations.md"):gmatch("\n%- (%S+):") do explained[name] = true end
+  for _, line in ipairs(complaints) do
+    if not explained[line:match("^%S+")] then left[#left + 1] = line end
+  end
+  return left
+end
+
 describe("luaws in the conformance suite,", function()
   local luaws = peers[1]
   local runs = {}
@@ -25,7 +35,7 @@ describe("luaws in the conformance suite,", function()
       local s = server.startFile("spec/conformance/peers/luaws.lua", { scriptArgs = { run.compression } })
       local results = compare.runPeer(luaws, run, s.port, catalogue.load(), IS_SLOW)
       runs[i] = { title = run.title, results = results }
-      assert.same({}, report.complaints(results))
+      assert.same({}, unexplained(report.complaints(results)))
     end)
   end
 
@@ -50,7 +60,7 @@ describe("the committed results", function()
   it("are there for each server, with its version", function()
     for _, peer in ipairs(peers) do
       local found = assert(compare.read(peer.name), peer.name)
-      assert.equal(#peer.runs, #found.runs, peer.name)
+      assert.equal(2 * #peer.runs, #found.counts, peer.name)
       if not peer.isLuaws then assert.truthy(found.heading:find("%d+%.%d"), found.heading) end
     end
   end)

@@ -2,8 +2,9 @@
 --
 -- report.line(result) -> "6.4.1 non-strict: it fails only when ... (a text ...)"
 -- report.complaints(results) -> such a line for each that failed or is non-strict
--- report.countLine(run) -> "plain: 301 passed, 0 non-strict, 0 failed, 216 skipped"; report.parseCountLine(line)
--- report.text(runs, heading) -> the heading, a line of counts for each run ({ title =, results = }), a table with a
+-- report.countLines(run) -> an array: "plain; Autobahn's catalogue: 301 passed, 0 non-strict, 0 failed, 216 skipped",
+--     then the same of our own cases; report.parseCountLine(line)
+-- report.text(runs, heading) -> the heading, the lines of counts of each run ({ title =, results = }), a table with a
 --     column for each, then what did not pass
 
 local runner = require "spec.conformance.runner"
@@ -16,16 +17,34 @@ function report.line(result)
   return ("%s %s: %s (%s)"):format(result.name, result.outcome, result.note or "", result.about)
 end
 
-function report.countLine(run)
-  local counts = runner.count(run.results)
-  return ("%s: %d passed, %d non-strict, %d failed, %d skipped"):format(run.title, counts.passed,
-    counts["non-strict"], counts.failed, counts.skipped)
+-- Autobahn's cases have its numbers for names.
+local function isAutobahns(result)
+  return result.name:find("^%d") ~= nil
+end
+
+local GROUPS = { { "Autobahn's catalogue", true }, { "our own", false } }
+
+function report.countLines(run)
+  local lines = {}
+  for _, group in ipairs(GROUPS) do
+    local results = {}
+    for _, result in ipairs(run.results) do
+      if isAutobahns(result) == group[2] then results[#results + 1] = result end
+    end
+    local counts = runner.count(results)
+    if #results > 0 then
+      lines[#lines + 1] = ("%s; %s: %d passed, %d non-strict, %d failed, %d skipped"):format(run.title, group[1],
+        counts.passed, counts["non-strict"], counts.failed, counts.skipped)
+    end
+  end
+  return lines
 end
 
 function report.parseCountLine(line)
-  local title, passed, nonStrict, failed, skipped =
-    line:match("^(.-): (%d+) passed, (%d+) non%-strict, (%d+) failed, (%d+) skipped$")
-  return { title = title, passed = passed, ["non-strict"] = nonStrict, failed = failed, skipped = skipped }
+  local title, group, passed, nonStrict, failed, skipped =
+    line:match("^(.-); (.-): (%d+) passed, (%d+) non%-strict, (%d+) failed, (%d+) skipped$")
+  return { title = title, group = group, passed = passed, ["non-strict"] = nonStrict, failed = failed,
+    skipped = skipped }
 end
 
 local function row(name, runs, i)
@@ -44,7 +63,7 @@ end
 
 function report.text(runs, heading)
   local lines = { heading }
-  for _, run in ipairs(runs) do lines[#lines + 1] = report.countLine(run) end
+  for _, run in ipairs(runs) do table.move(report.countLines(run), 1, #GROUPS, #lines + 1, lines) end
   lines[#lines + 1] = ""
   for i, result in ipairs(runs[1].results) do lines[#lines + 1] = row(result.name, runs, i) end
   for _, run in ipairs(runs) do
