@@ -15,7 +15,7 @@
 
 enum {
   CONNECTIONS = 2,
-  WORK_MAX = 300000,     // bytes of all messages: more take too long
+  WORK_MAX = 250000,     // bytes of all messages: more take too long
   NOISE = 8,             // in the byte that chooses a message
   STATE_MAX = 400 << 10, // of a deflater with the largest window and memory
 };
@@ -79,19 +79,25 @@ static void close_connection(struct connection *c, struct ledger *ledger) {
   buf_deinit(&c->expected);
 }
 
+UNWATCHED static void vary(uint8_t *p, size_t n, bool everywhere) {
+  uint32_t random = (uint32_t)n;
+  for (size_t i = everywhere ? 0 : 250; i < n; i += everywhere ? 1 : 251) {
+    random = random * 1664525 + 1013904223;
+    p[i] ^= (uint8_t)(random >> 24);
+  }
+}
+
 // A payload of the input's next bytes; the longer ones repeat them, with a difference here and
 // there.
-static uint8_t *read_payload(struct input *in, uint8_t choice, size_t *n) {
+// NULL: that would be more than `most` bytes.
+static uint8_t *read_payload(struct input *in, uint8_t choice, size_t most, size_t *n) {
   static const unsigned times[] = {1, 1, 1, 3, 20, 300, 2500, 9000};
   struct input part = input_take(in, input_byte(in) & 63);
   *n = part.n * times[choice >> 4 & 7];
+  if (*n > most) return NULL;
   uint8_t *payload = mem_alloc(*n);
-  uint32_t noise = choice;
-  for (size_t i = 0; i < *n; i++) {
-    noise = noise * 1664525 + 1013904223;
-    uint8_t difference = (choice & NOISE) != 0 ? noise >> 24 : i % 251 == 250 ? (uint8_t)i : 0;
-    payload[i] = part.p[i % part.n] ^ difference;
-  }
+  input_repeat(payload, *n, part);
+  vary(payload, *n, choice & NOISE);
   return payload;
 }
 
@@ -117,7 +123,7 @@ static void check_frame(const struct connection *c, struct span frame, struct sp
 }
 
 static void send_message(struct connection *c, struct ledger *ledger, struct span payload,
-                         size_t widest) {
+                         bool is_cut) {
   static const uint8_t masking[] = {0x12, 0, 0xfe, 0x80};
   const uint8_t *key = c->settings.role == WS_ROLE_SERVER ? masking : NULL;
   struct span frame;
@@ -136,6 +142,7 @@ static void send_message(struct connection *c, struct ledger *ledger, struct spa
   }
   c->packed++;
   check_frame(c, frame, payload);
+  size_t widest = is_cut ? 7 + frame.n / 100 : 0;
   reader_feed(&c->reader, (const uint8_t *)frame.p, frame.n, widest, (uint32_t)frame.n);
 }
 
@@ -149,16 +156,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int i = 0; i < CONNECTIONS; i++)
     open_connection(&connections[i], codec, &ledger, &in);
 
-  size_t work = 0;
+  size_t most = WORK_MAX;
   while (in.n > 0) {
     uint8_t choice = input_byte(&in);
     size_t n;
-    uint8_t *payload = read_payload(&in, choice, &n);
-    work += n;
-    if (work <= WORK_MAX)
-      send_message(&connections[choice & 1], &ledger, (struct span){(char *)payload, n},
-                   (choice & 2) != 0 ? 7 : 0);
+    uint8_t *payload = read_payload(&in, choice, most, &n);
+    if (!payload) continue;
+    send_message(&connections[choice & 1], &ledger, (struct span){(char *)payload, n},
+                 (choice & 2) != 0);
     mem_free(payload);
+    most -= n;
     if ((choice & 4) == 0) continue;
     ledger_enter(&ledger);
     ws_codec_release(codec);

@@ -15,7 +15,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static bool is_ascii(const uint8_t *p, size_t n) {
+UNWATCHED static bool is_ascii(const uint8_t *p, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (p[i] >= 0x80) return false;
   return true;
@@ -31,8 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size_t before = choice & 31, n = in.n * (1 + (choice >> 5));
 
   uint8_t *src = mem_alloc(before + n), *dst = mem_alloc(before + n), *expected = mem_alloc(n);
-  for (size_t i = 0; i < n; i++)
-    src[before + i] = in.p[i % in.n];
+  input_repeat(src + before, n, in);
   plain_mask(expected, src + before, n, key, offset);
   bool expects_ascii = is_ascii(expected, n);
 

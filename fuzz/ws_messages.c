@@ -64,7 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct script script;
   script_init(&script, &setup.reader, &setup.packing, &in);
   check(&script, 0, cuts);
-  check(&script, 2 + cuts % 300, cuts);
+  check(&script, 2 + cuts % 300 + script.wire.len / 500, cuts);
   if (script.wire.len <= BYTES_MAX) check(&script, 1, cuts);
   script_deinit(&script);
   return 0;

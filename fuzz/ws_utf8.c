@@ -40,8 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size_t times = 1 + random % 8;
   size_t n = in.n * times;
   uint8_t *text = mem_alloc(n);
-  for (size_t i = 0; i < n; i++)
-    text[i] = in.p[i % in.n];
+  input_repeat(text, n, in);
 
   bool is_complete;
   size_t good = plain_utf8(text, n, &is_complete);

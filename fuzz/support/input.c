@@ -31,7 +31,12 @@ uint8_t *input_copy(const void *p, size_t n) {
   return copy;
 }
 
-size_t input_piece(size_t left, size_t widest, uint32_t *random) {
+UNWATCHED void input_repeat(uint8_t *to, size_t n, struct input part) {
+  for (size_t i = 0; i < n; i++)
+    to[i] = part.n > 0 ? part.p[i % part.n] : 0;
+}
+
+UNWATCHED size_t input_piece(size_t left, size_t widest, uint32_t *random) {
   *random = *random * 1664525 + 1013904223;
   size_t size = widest == 0 ? left : 1 + (*random >> 8) % widest;
   return size < left ? size : left;

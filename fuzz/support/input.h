@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// For functions with loops over bytes: the fuzzer learns nothing by watching those.
+#define UNWATCHED __attribute__((no_sanitize("coverage")))
+
 struct input {
   const uint8_t *p;
   size_t n;
@@ -21,6 +24,9 @@ struct input input_take(struct input *in, size_t n);
 // A copy in a block of its own size, so that the sanitizer sees a read past its end. The caller
 // frees it with mem_free. Also for 0 bytes.
 uint8_t *input_copy(const void *p, size_t n);
+
+// Fills `n` bytes with those of `part`, over and over; with zeros if it has none.
+void input_repeat(uint8_t *to, size_t n, struct input part);
 
 // The size of the next piece of `left` bytes, 1 at least: all of them when `widest` is 0, else up
 // to `widest`, as *random has it, which moves on.

@@ -3,6 +3,7 @@
 #include "support/judge.h"
 
 #include <assert.h>
+#include "support/input.h"
 #include "support/plain.h"
 #include "ws/inflate.h"
 
@@ -19,7 +20,7 @@ void judge_init(struct judge *j, const struct reader_settings *settings) {
   buf_init(&j->events, SIZE_MAX);
   buf_init(&j->answers, SIZE_MAX);
   buf_init(&j->message, SIZE_MAX);
-  if (settings->deflate) unzipper_init(&j->unzipper, settings->deflate->in_bits);
+  if (settings->deflate) unzipper_init(&j->unzipper);
 }
 
 void judge_deinit(struct judge *j) {
@@ -125,7 +126,7 @@ static void judge_control(struct judge *j, const struct frame *f, size_t end) {
 }
 
 // A byte of the message itself, inflated if it was compressed. 0, or the code.
-static unsigned take_byte(struct judge *j, uint8_t byte) {
+UNWATCHED static unsigned take_byte(struct judge *j, uint8_t byte) {
   if (j->message.len == j->settings->limits.max_payload) return 1009;
   int result = buf_append(&j->message, &byte, 1);
   assert(result == 0);
@@ -139,7 +140,7 @@ static unsigned take_byte(struct judge *j, uint8_t byte) {
 }
 
 // A byte of the payload.
-static unsigned take_payload(struct judge *j, uint8_t byte) {
+UNWATCHED static unsigned take_payload(struct judge *j, uint8_t byte) {
   if (!j->is_packed) return take_byte(j, byte);
   unsigned code = 0;
   unzipper_give(&j->unzipper, byte);
@@ -165,9 +166,8 @@ static unsigned finish_packed(struct judge *j) {
 static void begin_message(struct judge *j, const struct frame *f) {
   j->is_packed = is_of_packed(j, f);
   j->opcode = f->first & 15;
-  if (!j->is_packed) return;
-  j->unzipper.has_ended = false;
-  if (!j->settings->deflate->in_takeover) unzipper_reset(&j->unzipper);
+  const struct ws_deflate_params *p = j->settings->deflate;
+  if (j->is_packed) unzipper_begin(&j->unzipper, p->in_takeover ? (size_t)1 << p->in_bits : 0);
 }
 
 static void finish_message(struct judge *j) {

@@ -2,12 +2,14 @@
 
 #include "support/plain.h"
 
+#include "support/input.h"
+
 // The code points that a character of so many bytes may have, but for the surrogates.
 static const struct {
   uint32_t first, last;
 } ranges[] = {{0, 0}, {0, 0x7f}, {0x80, 0x7ff}, {0x800, 0xffff}, {0x10000, 0x10ffff}};
 
-static unsigned length_of(uint8_t lead) {
+UNWATCHED static unsigned length_of(uint8_t lead) {
   if (lead < 0x80) return 1;
   if (lead >= 0xf8 || lead < 0xc0) return 0;
   return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
@@ -15,7 +17,7 @@ static unsigned length_of(uint8_t lead) {
 
 // Whether a character of `length` bytes can begin with these `n`: whether among the code points
 // that the missing bits leave open there is a good one.
-static bool can_begin(const uint8_t *p, size_t n, unsigned length) {
+UNWATCHED static bool can_begin(const uint8_t *p, size_t n, unsigned length) {
   uint32_t low = length == 1 ? p[0] : p[0] & (0x7fu >> length);
   for (size_t i = 1; i < n; i++) {
     if ((p[i] & 0xc0) != 0x80) return false;
@@ -30,7 +32,7 @@ static bool can_begin(const uint8_t *p, size_t n, unsigned length) {
   return low < 0xd800 || high > 0xdfff;
 }
 
-size_t plain_utf8(const uint8_t *p, size_t n, bool *is_complete) {
+UNWATCHED size_t plain_utf8(const uint8_t *p, size_t n, bool *is_complete) {
   *is_complete = true;
   for (size_t i = 0; i < n;) {
     unsigned length = length_of(p[i]);
@@ -46,7 +48,8 @@ size_t plain_utf8(const uint8_t *p, size_t n, bool *is_complete) {
   return n;
 }
 
-void plain_mask(uint8_t *dst, const uint8_t *src, size_t n, const uint8_t key[4], uint64_t offset) {
+UNWATCHED void plain_mask(uint8_t *dst, const uint8_t *src, size_t n, const uint8_t key[4],
+                          uint64_t offset) {
   for (size_t i = 0; i < n; i++)
     dst[i] = src[i] ^ key[(offset + i) % 4];
 }

@@ -191,21 +191,17 @@ static void reply(struct reader *r, enum ws_opcode opcode, unsigned code, struct
   }
 }
 
-// What is kept follows what has come, never what was announced; between messages it is nothing.
+// What is kept follows what has come, never what was announced: buffers double, and growing takes
+// both sizes for a moment. Between messages nothing is kept, but for what compressing needs.
 static void check_memory(const struct reader *r) {
-  const struct ws_midway *m = ws_session_midway(&r->session);
-  bool is_midway = ws_session_is_midway(&r->session);
-  if (!is_midway) assert(m == NULL);
-  size_t factor = r->settings->deflate ? INFLATED_MOST : 1;
-  uint64_t most = r->settings->limits.max_payload;
-  size_t ceiling = sizeof *m;
-  ceiling += most < 64 + 2 * factor * r->fed ? (size_t)most : 64 + 2 * factor * r->fed;
-  if (r->session.compresses)
-    assert(ws_deflate_held(r->session.deflate) <= 2 * ceiling + CODEC_MOST);
-  if (r->settings->deflate)
-    ceiling = 2 * ceiling + CODEC_MOST;
-  else if (!is_midway)
-    ceiling = 0;
-  assert(r->ledger.live <= ceiling);
-  assert(r->ledger.peak <= 2 * (ceiling + sizeof *m + r->fed + 64));
+  const struct ws_session *s = &r->session;
+  bool is_midway = ws_session_is_midway(s), is_packed = r->settings->deflate != NULL;
+  if (!is_midway) assert(ws_session_midway(s) == NULL);
+  size_t come = 64 + 2 * r->fed * (is_packed ? INFLATED_MOST : 1);
+  uint64_t limit = r->settings->limits.max_payload;
+  size_t most = sizeof(struct ws_midway) + (limit < come ? (size_t)limit : come);
+  if (is_packed) most = 2 * most + CODEC_MOST; // with the codec's scratch
+  assert(r->ledger.peak <= 2 * most);
+  assert(r->ledger.live <= (is_midway || is_packed ? most : 0));
+  if (s->compresses) assert(ws_deflate_held(s->deflate) <= most);
 }

@@ -119,9 +119,8 @@ static void choose_payload(struct frame *f, struct input *in, unsigned size) {
   if (size >= 11 && size <= 13) n = 125 + size - 11;
   if (size >= 14) n = UINT16_MAX + size - 14;
   struct input part = input_take(in, n < 256 ? n : 32);
-  f->payload = mem_zalloc(n);
-  for (size_t i = 0; i < n && part.n > 0; i++)
-    f->payload[i] = part.p[i % part.n];
+  f->payload = mem_alloc(n);
+  input_repeat(f->payload, n, part);
   f->length = f->n = n;
 }
 

@@ -3,6 +3,7 @@
 #include "support/zip.h"
 
 #include <assert.h>
+#include "support/input.h"
 
 void zipper_init(struct zipper *z, int bits, int level, int strategy) {
   *z = (struct zipper){.stream = {0}};
@@ -35,9 +36,9 @@ void zipper_add(struct zipper *z, const uint8_t *p, size_t n, int flush, struct 
   if (result == Z_STREAM_END) deflateReset(&z->stream);
 }
 
-void unzipper_init(struct unzipper *u, int bits) {
+void unzipper_init(struct unzipper *u) {
   *u = (struct unzipper){.in = 0};
-  int result = inflateInit2(&u->stream, -bits);
+  int result = inflateInit2(&u->stream, -15);
   assert(result == Z_OK);
 }
 
@@ -45,12 +46,22 @@ void unzipper_deinit(struct unzipper *u) {
   inflateEnd(&u->stream);
 }
 
-void unzipper_reset(struct unzipper *u) {
+// Moves the window, or the end of it, on into a new stream.
+static void begin_again(struct unzipper *u, size_t most) {
+  uint8_t window[1 << 15];
+  uInt n = 0;
+  inflateGetDictionary(&u->stream, window, &n);
+  size_t kept = n < most ? n : most;
   inflateReset(&u->stream);
+  inflateSetDictionary(&u->stream, window + n - kept, (uInt)kept);
+}
+
+void unzipper_begin(struct unzipper *u, size_t window) {
+  begin_again(u, window);
   u->has_ended = false;
 }
 
-void unzipper_give(struct unzipper *u, uint8_t byte) {
+UNWATCHED void unzipper_give(struct unzipper *u, uint8_t byte) {
   assert(u->stream.avail_in == 0);
   u->in = byte;
   u->stream.next_in = &u->in;
@@ -58,26 +69,18 @@ void unzipper_give(struct unzipper *u, uint8_t byte) {
   u->has_ended = false;
 }
 
-// Behind a final block another may follow, which may refer to what was before (RFC 7692 section
-// 7.2.3.4): so the window moves on into a new stream.
-static void begin_again(struct unzipper *u) {
-  uint8_t window[1 << 15];
-  uInt n = 0;
-  u->has_ended = u->stream.avail_in == 0;
-  inflateGetDictionary(&u->stream, window, &n);
-  inflateReset(&u->stream);
-  inflateSetDictionary(&u->stream, window, n);
-}
-
-enum unzipped unzipper_next(struct unzipper *u, uint8_t *byte) {
+UNWATCHED enum unzipped unzipper_next(struct unzipper *u, uint8_t *byte) {
   for (;;) {
     u->stream.next_out = byte;
     u->stream.avail_out = 1;
     int result = inflate(&u->stream, Z_SYNC_FLUSH);
-    if (result == Z_STREAM_END)
-      begin_again(u);
-    else if (result != Z_OK && result != Z_BUF_ERROR)
+    if (result == Z_STREAM_END) {
+      // Another block may follow, and refer to what was before (RFC 7692 section 7.2.3.4).
+      u->has_ended = u->stream.avail_in == 0;
+      begin_again(u, SIZE_MAX);
+    } else if (result != Z_OK && result != Z_BUF_ERROR) {
       return UNZIPPED_BAD;
+    }
     if (u->stream.avail_out == 0) return UNZIPPED_BYTE;
     if (u->stream.avail_in == 0) return UNZIPPED_NONE;
   }

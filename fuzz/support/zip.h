@@ -3,7 +3,7 @@
 
 // Raw zlib, for what permessage-deflate must make of bytes (RFC 7692 section 7.2): a compressor for
 // one peer's messages, and a decompressor that takes and gives one byte at a time, so that each
-// fault shows at the first byte that has it and the window is no larger than agreed.
+// fault shows at the first byte that has it.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,9 +31,11 @@ struct unzipper {
   bool has_ended;
 };
 
-void unzipper_init(struct unzipper *u, int bits);
+void unzipper_init(struct unzipper *u);
 void unzipper_deinit(struct unzipper *u);
-void unzipper_reset(struct unzipper *u);
+
+// Before each message, which may refer to the last `window` bytes of those before it.
+void unzipper_begin(struct unzipper *u, size_t window);
 
 // Gives the next byte, when unzipper_next has said that it has no more.
 void unzipper_give(struct unzipper *u, uint8_t byte);
