@@ -37,7 +37,7 @@ end
 -- The expression of a #define, of a constant in an enum, or of a member in an initializer, in the file or in what it
 -- includes.
 local function findExpression(path, name)
-  local text = readFile(path):gsub("//[^\n]*", "")
+  local text = readFile(path):gsub("//[^\n]*", ""):gsub("#ifdef LUAWS_TINY\n.-#else", "")
   local expression = text:match("#define%s+" .. name .. "%s+([^\n]+)")
     or text:match("[%s.{]" .. name .. "%s*=%s*([^,;}]+)")
   if expression then return expression:match("^%(?(.-)%)?%s*$") end
