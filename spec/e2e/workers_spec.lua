@@ -187,7 +187,7 @@ describe("a message for many", function()
             ws.wss:publish("news", ("%d:%06d"):format(luaws.workerIndex, count))
           end
         end,
-      })
+      }, { pingInterval = false })
     ]], { workers = WORKERS, ioThreads = 2 })
     local subscribers, triggers = openMany(s, SUBSCRIBERS), openMany(s, 2 * WORKERS)
     for _, c in ipairs(subscribers) do c:send("subscribe") end
