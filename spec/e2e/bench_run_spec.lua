@@ -59,7 +59,7 @@ describe("the bench", function()
   teardown(function() os.execute("rm -rf '" .. (folder or "") .. "'") end)
 
   it("measures in turn, prints a table, keeps samples, and adds to them", function()
-    build.skipTiny("an echo of 1 KiB takes longer than is measured")
+    if build.isTiny then pending("an echo of 1 KiB takes longer than is measured") end
     local run = assertEnds(0, bench("LINES=echo64x1", "PEERS=luaws base", "BASE=" .. BIN, "ROUNDS=2", "bench/run"))
     assert.same({ "echo64x1 luaws 1", "echo64x1 base 1", "echo64x1 luaws 2", "echo64x1 base 2" }, measured())
     assert.same({ "echo 64 B, 100 connections, 1 in flight, luaws", "echo 64 B, 100 connections, 1 in flight, base" },
@@ -78,7 +78,7 @@ describe("the bench", function()
   end)
 
   it("writes the page for users when it is told to", function()
-    build.skipTiny("an echo of 1 KiB takes longer than is measured")
+    if build.isTiny then pending("an echo of 1 KiB takes longer than is measured") end
     local before = readFile(PAGE)
     assertEnds(0, bench("LINES=echo1k", "bench/run"))
     assert.equal(before, readFile(PAGE))

@@ -109,7 +109,7 @@ for _, ending in ipairs(ENDS) do
     end)
 
     it("terminate comes too late", function()
-      build.skipTiny("it comes before the peer's close frame has been read")
+      if build.isTiny then pending("it comes before the peer's close frame has been read") end
       c:write(text("ws:send 'bye' ws:terminate(3000)") .. ending[2])
       assert.equal("bye", c:receive())
       expectEnd()

@@ -55,7 +55,7 @@ describe("10,000 pipelined messages of 100 connections", function()
   end
 
   it("cross in at most 200 blocks either way, with no allocation for each", function()
-    build.skipTiny("a turn reads 3 bytes")
+    if build.isTiny then pending("a turn reads 3 bytes") end
     local more = difference(echo(0), echo(100))
     assert.is_true(more.eventRecords >= 10000, "each message is a record")
     assertAtMost({ eventBlocks = 200, commandBlocks = 200, allocations = 1000 }, more)

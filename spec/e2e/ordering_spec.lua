@@ -49,7 +49,7 @@ describe("a callback that waits", function()
   end)
 
   it("keeps what arrives meanwhile in order, past a bound in the socket", function()
-    build.skipTiny("32 MB, 3 bytes at a time")
+    if build.isTiny then pending("32 MB, 3 bytes at a time") end
     local s = server.start([[
       local first, count, done = true, 0
       serve({ onMessage = function(_, ws, event)

@@ -4,10 +4,8 @@
 --
 -- build.isTiny           LUAWS_TINY: buffers of 3 bytes, tables of 2 slots, Lua's collector always on. Whatever is
 --                        large takes a hundred times as long, and messages come in pieces.
--- build.pick(usual, tiny)    the second one there: fewer of something, or smaller
--- build.skipTiny(why)    in a test, first: skips it there
+-- build.pick(usual, tiny)   the second one there: fewer of something, or smaller
 
-local busted = require "busted"
 local runner = require "runner"
 
 local build = { isTiny = runner.isTiny }
@@ -15,10 +13,6 @@ local build = { isTiny = runner.isTiny }
 function build.pick(usual, tiny)
   if build.isTiny then return tiny end
   return usual
-end
-
-function build.skipTiny(why)
-  if build.isTiny then busted.pending("tiny build: " .. why) end
 end
 
 return build
