@@ -2,6 +2,7 @@
 -- polite client's echo stays quick; afterwards the server serves as before. The figures are printed.
 
 local uv = require "luv"
+local zlib = require "probe".zlib
 local async = require "spec.support.async"
 local client = require "spec.support.client"
 local polite = require "spec.support.polite"
@@ -61,12 +62,14 @@ local function tell(name, grown, figures)
 end
 
 -- A test: `act(s)` attacks the server of `script`, again and again for a while. Options: `once`; `echoes`, a size
--- that has been echoed before; `memory`, MiB more that it may take; `quick`, ms that the polite client may wait.
+-- that has been echoed before; `before(s)`, what else has been done; `memory`, MiB more that it may take; `quick`, ms
+-- that the polite client may wait.
 local function attack(name, script, act, options)
   options = options or {}
   it(name, function()
     local s = server.start(script)
     warmUp(s, options.echoes or 100000)
+    if options.before then options.before(s) end
     local p = polite.start(s, "/polite")
     s:resetPeak()
     local before = s:memory()
@@ -307,6 +310,130 @@ describe("requests:", function()
     c:resume()
     local answers = c:readAll()
     assert.equal(10001, select(2, answers:gsub("HTTP/1.1 404 ", "")))
+  end, { once = true })
+end)
+
+describe("compressed:", function()
+  local OFFER = { ["Sec-WebSocket-Extensions"] = "permessage-deflate" }
+  local deflater = zlib.deflater({ bits = 15 })
+
+  local function compressed(bytes)
+    return client.frame({ opcode = BINARY, rsv = 4, payload = bytes })
+  end
+
+  -- 1 GiB of zeros: a MiB, and then the same bytes for each further one.
+  local function bomb()
+    local zeros = ("\0"):rep(MEBIBYTE)
+    deflater:reset()
+    return deflater:deflate(zeros) .. deflater:deflate(zeros):rep(1023)
+  end
+
+  local function warmUpInflater(s)
+    local c = client.open(s, "/ws", OFFER)
+    deflater:reset()
+    c:write(compressed(deflater:deflate(("warm"):rep(20000)):sub(1, -5)))
+    c:readFrame()
+    c:close(1000)
+  end
+
+  for _, takeover in ipairs({ "false", "true" }) do
+    local script = echo("compression = { contextTakeover = " .. takeover .. " }")
+    local suffix = takeover == "true" and ", with context takeover" or ""
+    local before = { before = warmUpInflater, memory = 2 }
+
+    attack("a bomb of 1 GiB in 1 MiB" .. suffix, script, function(s)
+      local c = client.open(s, "/ws", OFFER)
+      c:write(compressed(bomb():sub(1, -5)))
+      expectFailed(c, 1009)
+    end, before)
+
+    attack("a bomb of 1 GiB in fragments" .. suffix, script, function(s)
+      local c, bytes = client.open(s, "/ws", OFFER), bomb():sub(1, -5)
+      c:write(client.frame({ opcode = TEXT, rsv = 4, fin = false, payload = bytes:sub(1, 1000) }))
+      for at = 1001, #bytes, 1000 do c:write(frame(CONTINUATION, bytes:sub(at, at + 999), false)) end
+      expectFailed(c, 1009)
+    end, before)
+  end
+
+  attack("20,000 messages of 60 kB in 80 bytes", echo("compression = true"), function(s)
+    local c = client.open(s, "/ws", OFFER)
+    c:pause()
+    deflater:reset()
+    c:write(compressed(deflater:deflate(("\0"):rep(60000)):sub(1, -5)):rep(many(20000)))
+    async.sleep(0.1)
+    c:reset()
+  end, { before = warmUpInflater })
+
+  attack("100,000 empty compressed messages", echo("compression = true"), function(s)
+    local c = client.open(s, "/ws", OFFER)
+    c:write(compressed("\0"):rep(100000))
+    c:read(100000)
+    c:drop()
+  end, { before = warmUpInflater })
+
+  attack("1,000 empty blocks in each of 1,000 messages", echo("compression = true"), function(s)
+    local c = client.open(s, "/ws", OFFER)
+    c:write(compressed(("\0\0\0\255\255"):rep(1000) .. "\0"):rep(many(1000)))
+    c:read(many(1000) * 2)
+    c:drop()
+  end, { before = warmUpInflater })
+
+  attack("garbage that says it is compressed", echo("compression = true"), function(s)
+    for _ = 1, 20 do
+      local c = client.open(s, "/ws", OFFER)
+      c:write(compressed(("\1\254garbage\255"):rep(10000)))
+      expectFailed(c, 1007)
+    end
+  end, { before = warmUpInflater })
+end)
+
+describe("topics:", function()
+  -- A chat whose clients name the topics.
+  local TOPICS = [[
+    local echo = { onMessage = function(_, ws, event) ws:send(event.data) end }
+    serve(echo, { path = "/polite" })
+    serve({ onMessage = function(_, ws, event)
+      local verb, topic = event.data:match "^(%l+) (.*)$"
+      if verb == "sub" then ws:subscribe(topic)
+      elseif verb == "unsub" then ws:unsubscribe(topic)
+      elseif verb == "pub" then ws.wss:publish(topic, "x")
+      else ws:send(event.data) end
+    end, onError = function() end }, { path = "/ws" })
+  ]]
+
+  local function sendAll(c, texts)
+    for i, text in ipairs(texts) do texts[i] = frame(TEXT, text) end
+    c:write(table.concat(texts) .. frame(TEXT, '"done"'))
+    c:readUntil('"done"')
+  end
+
+  attack("10,000 publishes to topics of 127 segments among patterns", TOPICS, function(s)
+    local c, texts = client.open(s, "/ws"), {}
+    for i = 0, 255 do -- all patterns of eight segments
+      local segments = {}
+      for bit = 0, 7 do segments[#segments + 1] = i >> bit & 1 == 1 and "*" or "a" end
+      texts[#texts + 1] = "sub " .. table.concat(segments, ".") .. ".>"
+    end
+    for _ = 1, many(2000) do texts[#texts + 1] = "pub a" .. (".a"):rep(126) end
+    sendAll(c, texts)
+    c:drop()
+  end, { once = true })
+
+  attack("10,000 topics that come and go", TOPICS, function(s)
+    local c, texts = client.open(s, "/ws"), {}
+    for i = 1, many(10000) do
+      texts[#texts + 1] = "sub " .. i .. (".x"):rep(20)
+      texts[#texts + 1] = "unsub " .. i .. (".x"):rep(20)
+    end
+    sendAll(c, texts)
+    c:drop()
+  end, { once = true })
+
+  attack("10,000 names that are none", TOPICS, function(s)
+    local c, texts = client.open(s, "/ws"), {}
+    for i = 1, many(2000) do texts[i] = "sub " .. (" "):rep(i % 300) end
+    sendAll(c, texts)
+    c:drop()
   end, { once = true })
 end)
 
