@@ -191,6 +191,59 @@ describe("maxMessageRate", function()
   end)
 end)
 
+describe("maxMessageRate behind its burst", function()
+  local RATE = 5 -- a second's worth comes at once
+
+  local function burst(c, count, behind)
+    local frames = {}
+    for i = 1, count do frames[i] = client.frame({ opcode = client.TEXT, payload = tostring(i) }) end
+    c:write(table.concat(frames) .. (behind or ""))
+  end
+
+  it("lets a second's worth through at once, and holds what is beyond, whole and in order", function()
+    local s = echo("maxMessageRate = " .. RATE)
+    local c, start = client.open(s, "/"), uv.hrtime()
+    burst(c, RATE + 3)
+    for i = 1, RATE do assert.equal(tostring(i), (c:receive())) end
+    assert.is_true(since(start) < async.seconds(0.55), "the burst took " .. since(start))
+    for i = RATE + 1, RATE + 3 do assert.equal(tostring(i), (c:receive())) end
+    assert.is_true(since(start) > 2.9 / RATE, "the rest took " .. since(start))
+  end)
+
+  it("answers a ping and a close where they stand, behind what is held", function()
+    local s = echo("maxMessageRate = " .. RATE)
+    local c = client.open(s, "/")
+    burst(c, RATE + 2, client.frame({ opcode = client.PING, payload = "p" })
+      .. client.frame({ opcode = client.CLOSE, payload = client.closePayload(4000) }))
+    for i = 1, RATE + 2 do assert.equal(tostring(i), (c:receive())) end
+    assert.equal(client.PONG, c:receiveFrame().opcode)
+    c:expectCloseFrame(4000)
+    s:expectLines("terminate 4000 nil true")
+  end)
+
+  it("delivers what is held when the client has sent FIN behind it", function()
+    local s = echo("maxMessageRate = " .. RATE)
+    local c = client.open(s, "/")
+    burst(c, RATE + 2)
+    c:halfClose()
+    for i = 1, RATE + 2 do assert.equal(tostring(i), (c:receive())) end
+    s:expectLines("terminate 1006 nil false")
+  end)
+
+  it("gives each connection its own", function()
+    local s = echo("maxMessageRate = 1")
+    local held = client.open(s, "/")
+    burst(held, 3)
+    for i = 1, 20 do
+      local c = client.open(s, "/")
+      c:send("mine " .. i)
+      assert.equal("mine " .. i, (c:receive()))
+      c:drop()
+    end
+    assert.is_nil(held:peek():match("3"))
+  end)
+end)
+
 describe("pingInterval and pongTimeout", function()
   it("ping a silent client, and drop it when it doesn't answer: 1006", function()
     local s = echo("pingInterval = 0.1, pongTimeout = 0.1")
@@ -250,6 +303,53 @@ describe("pingInterval and pongTimeout", function()
     assert.equal("all", c:receive())
     c:send("more")
     c:ping()
+  end)
+end)
+
+describe("a client that is gone", function()
+  it("is noticed though its reading is paused, so that who waits in its callback for ever ends", function()
+    local s = server.start([[
+      serve({ onMessage = function() say "waits" luaws.await(function() end) end, onError = function() end,
+        onTerminate = function(_, _, event) say("terminate", event.code) end },
+        { pingInterval = 0.1, closeTimeout = 0.1 })
+    ]])
+    local c = client.open(s, "/")
+    c:write(client.frame({ opcode = client.BINARY, payload = ("x"):rep(200000) }):rep(20))
+    s:expectLines("waits")
+    async.sleep(0.2) -- until luaws reads no more of it
+    c:reset()
+    s:expectLines("terminate 1006")
+  end)
+end)
+
+describe("limits and clocks that are off", function()
+  it("bound nothing", function()
+    local s = server.start([[
+      assert(luaws.webServer:start { handshakeTimeout = false, keepAliveTimeout = false })
+      serve({ onMessage = function(_, ws, event) ws:send(event.data, event.isBinary) end }, {
+        maxPayload = false, maxFragments = false, maxConnections = false, maxConnectionsPerAddress = false,
+        maxMessageRate = false, pingInterval = false, pongTimeout = false, answerTimeout = false, closeTimeout = false,
+        maxBackpressure = false,
+      })
+    ]])
+    local idle = client.connect(s)
+    local c = client.open(s, "/")
+    local payload = ("x"):rep(8 * 1024 * 1024)
+    c:pause()
+    for _ = 1, 3 do c:sendBinary(payload) end
+    async.sleep(0.2)
+    c:resume()
+    for _ = 1, 3 do assert.equal(#payload, #c:receive(30)) end
+    local piece = client.frame({ opcode = client.CONTINUATION, fin = false, payload = "x" })
+    c:write(client.frame({ opcode = client.TEXT, fin = false, payload = "" }) .. piece:rep(20000)
+      .. client.frame({ opcode = client.CONTINUATION, payload = "" }))
+    assert.equal(20000, #c:receive())
+    for _ = 1, 3 do
+      idle:sendRequest({ path = "/" })
+      assert.equal(426, idle:response().status)
+      async.sleep(0.05)
+    end
+    c:close(1000)
   end)
 end)
 

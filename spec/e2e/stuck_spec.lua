@@ -86,6 +86,48 @@ describe("a script that computes for 3 s", function()
     s:assertPeakBelow(115)
   end)
 
+  it("stops no clock: pings go out, the dead are dropped, the slow are cut off, and it hears of that later", function()
+    local s = server.start([[
+      local uv = require "luv"
+      assert(luaws.webServer:start { handshakeTimeout = 0.3, keepAliveTimeout = 0.3 })
+      serve({ onMessage = function(_, ws, event)
+        if event.data ~= "spin" then return ws:send(event.data) end
+        say "spins"
+        local stop = uv.hrtime() + 3e9
+        while uv.hrtime() < stop do end
+        say "done"
+      end, onTerminate = function(_, ws, event) say("terminate", event.code, ws.path) end,
+      }, { path = "/:who", pingInterval = 0.2, pongTimeout = 0.4, answerTimeout = 0.5 })
+    ]], { workers = 1 })
+    local stuck, alive, dead = client.open(s, "/stuck"), client.open(s, "/alive"), client.open(s, "/dead")
+    local keptAlive = client.connect(s)
+    keptAlive:sendRequest({ path = "/a/b" })
+    assert.equal(404, keptAlive:response().status)
+    stuck:send("spin")
+    s:expectLines("spins")
+    local start = uv.hrtime()
+    local silent, asking = client.connect(s), client.connect(s)
+    asking:sendRequest({ path = "/late", headers = client.upgradeHeaders() })
+    local answers = async.spawn(function()
+      repeat
+        local frame = alive:receiveFrame()
+        assert.is_true(frame.opcode == client.PING or frame.opcode == client.TEXT)
+        if frame.opcode == client.PING then alive:sendFrame({ opcode = client.PONG, payload = frame.payload }) end
+        if frame.opcode == client.PING then stuck:sendFrame({ opcode = client.PONG, payload = frame.payload }) end
+      until frame.payload == "still here"
+    end)
+    assert.equal("\x89\0", (dead:readAll()))
+    silent:expectEof()
+    keptAlive:expectEof()
+    assert.equal(503, asking:response().status)
+    assert.is_true((uv.hrtime() - start) / 1e9 < 3, "all of that while it was spinning")
+    alive:send("still here")
+    answers:join()
+    local told = { s:line(), s:line(), s:line() }
+    table.sort(told)
+    assert.same({ "done", "terminate 1006 /dead", "terminate 1006 /late" }, told)
+  end)
+
   it("is told of no more requests than it can hold: others get 503, and a line in the log says so", function()
     if build.isTiny then pending("90 MB, 3 bytes at a time") end
     local s = server.start([[
@@ -95,8 +137,7 @@ describe("a script that computes for 3 s", function()
       end } })
       serve({ onMessage = function()
         say "spins"
-        local stop = uv.hrtime() + 1.5e9
-        while uv.hrtime() < stop do end
+        repeat until uv.fs_stat(arg[0] .. ".go")
       end }, { path = "/ws" })
     ]])
     client.open(s, "/ws"):send("spin")
@@ -106,6 +147,7 @@ describe("a script that computes for 3 s", function()
     for i = 1, 90 do clients[i] = client.connect(s):write(text) end
     s:awaitLog("refused a request with 503")
     assert.equal(503, select(2, client.handshake(s, "/ws")).status)
+    assert(io.open(s.folder .. "/script.lua.go", "w")):close()
     local counts = { [200] = 0, [503] = 0 }
     for _, c in ipairs(clients) do
       local status = c:response().status

@@ -180,7 +180,7 @@ struct echo {
   struct batch commands;
   uint16_t port;
   uint32_t messages;
-  uint64_t request_timeout, response_timeout;
+  uint64_t request_timeout, response_timeout, linger_timeout;
   bool has_handler;
 };
 
@@ -192,6 +192,7 @@ static struct web_config *echo_web(struct echo *e) {
   c->handshake_timeout = c->keep_alive_timeout = CONFIG_NONE;
   c->request_timeout = e->request_timeout;
   c->response_timeout = e->response_timeout;
+  c->linger_timeout = e->linger_timeout;
   c->has_handler = e->has_handler;
   c->max_body = 1 << 20;
   return c;
@@ -281,18 +282,20 @@ static uint64_t read_time(lua_State *L, const char *name) {
   return ms;
 }
 
-// echo([{ requestTimeout = ms, responseTimeout = ms }]) -> a reactor that listens, and its worker.
-// With the table plain requests are the worker's.
+// echo([{ requestTimeout = ms, responseTimeout =, lingerTimeout = }]) -> a reactor that listens,
+// and its worker. With the table plain requests are the worker's.
 static int echo_new(lua_State *L) {
   struct err err;
   uint64_t request_timeout = read_time(L, "requestTimeout");
   uint64_t response_timeout = read_time(L, "responseTimeout");
+  uint64_t linger_timeout = read_time(L, "lingerTimeout");
   bool has_handler = lua_istable(L, 1);
   struct echo *e = lua_newuserdatauv(L, sizeof *e, 0);
   memset(e, 0, sizeof *e);
   luaL_setmetatable(L, ECHO);
   e->request_timeout = request_timeout;
   e->response_timeout = response_timeout;
+  e->linger_timeout = linger_timeout;
   e->has_handler = has_handler;
   e->reactor = reactor_new(0, 1, &err);
   e->events = mailbox_new();

@@ -110,3 +110,20 @@ describe("the clock of a response", function()
     assert.is_true(uv.hrtime() - start > 0.6e9)
   end)
 end)
+
+describe("the clock of a lingering connection", function()
+  it("ends it though the peer sends no FIN, also where closeTimeout is off", function()
+    local port = startEcho({ lingerTimeout = 200 }):port()
+    local plain, failed = client.connect(port), client.open(port, "/")
+    plain:sendRequest({ path = "/bytes/10", headers = { Connection = "close" } })
+    failed:sendFrame({ opcode = 3 })
+    for _, c in ipairs({ plain, failed }) do
+      c:readAll() -- their FIN has come; ours doesn't go
+      local err
+      repeat
+        async.sleep(0.02)
+        err = async.await(function(done) c.stream:write("x", done) end)
+      until err
+    end
+  end)
+end)

@@ -34,6 +34,7 @@ struct web_config {
   uint64_t keep_alive_timeout;
   uint64_t request_timeout;  // for a request's body (then 408), and for onRequest (then 503)
   uint64_t response_timeout; // for the client to take something more of a response
+  uint64_t linger_timeout; // for its FIN, after a plain response or where nothing else bounds that
   uint64_t max_body;
 };
 

@@ -19,7 +19,6 @@
 
 enum {
   HTTP_READ_SIZE = 16384, // as much as a request's head may have
-  LINGER_MS = 5000,       // for the peer's FIN after a plain response
   COMPLAIN_MS = 60000,
 };
 
@@ -213,9 +212,11 @@ static void close_socket(struct conn *c, bool reset) {
   c->transport->ops->close(c->transport, reset);
 }
 
-// A closing handshake's deadline holds for what follows it, too.
+// A closing handshake's deadline holds for what follows it, too. Without one (closeTimeout = false)
+// the script has waited for as long as it liked: it has been told.
 static void linger(struct conn *c) {
-  if (c->state != CONN_CLOSING) conn_set_deadline(c, reactor_now(c->reactor) + LINGER_MS);
+  if (c->state != CONN_CLOSING || !wheel_is_running(&c->deadline))
+    conn_set_deadline(c, reactor_due(c->reactor, c->web->config->linger_timeout));
   c->state = CONN_LINGERING;
   c->paused = 0;
   leave_lane(c);

@@ -68,7 +68,12 @@ static void send_ping(struct conn *c, struct span data) {
 static void keep_alive(struct conn *c) {
   const struct server_config *config = c->server->config;
   uint64_t now = now_of(c);
-  if (c->paused) conn_ws_restart_clock(c); // the silence is ours
+  if (c->paused) { // the silence is ours, but a socket whose peer is gone refuses pings
+    conn_ws_restart_clock(c);
+    c->keepalive_due = now + config->ping_interval;
+    if (outbox_is_empty(&c->outbox)) send_ping(c, (struct span){NULL, 0});
+    return;
+  }
   if (c->ping_sent && config->pong_timeout != CONFIG_NONE) {
     conn_end(c, CONN_EXIT_DESTROY, "no pong");
     return;

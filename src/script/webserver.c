@@ -26,6 +26,7 @@ static const struct web_config DEFAULTS = {
     .keep_alive_timeout = 5000,
     .request_timeout = 30000,
     .response_timeout = 60000,
+    .linger_timeout = 5000,
     .max_body = 1024 * 1024,
 };
 
@@ -290,6 +291,7 @@ static struct web_config *copy_config(const struct web_config *from) {
   c->keep_alive_timeout = from->keep_alive_timeout;
   c->request_timeout = from->request_timeout;
   c->response_timeout = from->response_timeout;
+  c->linger_timeout = from->linger_timeout;
   c->max_body = from->max_body;
   return c;
 }
