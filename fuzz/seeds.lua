@@ -200,7 +200,7 @@ for name, first in pairs { takeover = "\x16\x66\0", ["no-takeover"] = "\x06\x66\
 end
 seed("ws_deflate", "long", "\x16\x66\0", "\x06\x36\1", "\x34\x05Hello", "\x70\x14abcdefghijklmnopqrst")
 seed("ws_deflate", "long-noise", "\x16\x66\0", "\x06\x36\1", "\x30\x05Hello", "\x78\x14abcdefghijklmnopqrst")
-seed("ws_deflate", "long-noise-first", "\x06\x66\0", "\x16\x36\1", "\x79\x0babcdefghijk", "\x78\x0babcdefghijk")
+seed("ws_deflate", "long-noise-first", "\x06\x66\0", "\x16\x36\1", "\x79\x0babcdefghijk", "\x7c\x0babcdefghijk")
 
 -- ws_frame, ws_close, ws_mask, ws_utf8 -------------------------------------------------------------
 
@@ -235,6 +235,35 @@ utf8_seed("too-large", ("世"):rep(30) .. "\xf4\x90\x80\x80")
 utf8_seed("cut", ("🎉"):rep(20) .. "\xf0\x9f\x8e")
 utf8_seed("tail-alone", ("x"):rep(64) .. "\x80")
 utf8_seed("ascii-after-others", ("é"):rep(16) .. ("x"):rep(200))
+
+-- Offers and answers of permessage-deflate: the server's and the client's policy, then values of
+-- headers, a line each.
+local LARGE, SMALL, LARGE_NO_TAKEOVER, SMALL_NO_TAKEOVER = "\x84", "\x85", "\x06", "\0"
+local PMD = "permessage-deflate"
+for name, lines in pairs {
+  bare = PMD,
+  browser = PMD .. "; client_max_window_bits",
+  all = PMD .. "; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=10" ..
+    "; client_max_window_bits=\"12\"",
+  several = "x-other; a=b, " .. PMD .. "; server_max_window_bits=8, " .. PMD .. ";client_max_window_bits=8",
+  ["several-lines"] = PMD .. "; server_max_window_bits=7\n" .. PMD .. "; unknown\n\n" .. PMD,
+  twice = PMD .. "; server_no_context_takeover; server_no_context_takeover",
+  ["with-value"] = PMD .. "; client_no_context_takeover=1",
+  ["bits-missing"] = PMD .. "; server_max_window_bits",
+  ["bits-bad"] = PMD .. "; client_max_window_bits=016",
+  ["bits-quoted"] = PMD .. "; client_max_window_bits=\"1\\0\"",
+  malformed = PMD .. ";;",
+  ["malformed-quote"] = PMD .. "; a=\"b c",
+  ["too-many"] = ("a,"):rep(65),
+  ["answer-too-large"] = PMD .. "; server_no_context_takeover; client_max_window_bits=15",
+  ["answer-8"] = PMD .. "; server_no_context_takeover; server_max_window_bits=8; client_max_window_bits=8",
+  ["answer-client-too-large"] = PMD .. "; server_max_window_bits=9; client_max_window_bits=15",
+  ["answer-chosen-twice"] = PMD .. ", " .. PMD,
+} do
+  seed("http_deflate", name, LARGE, LARGE, lines)
+  seed("http_deflate", name .. "-small", SMALL, SMALL_NO_TAKEOVER, lines)
+  seed("http_deflate", name .. "-small-window", LARGE_NO_TAKEOVER, SMALL, lines)
+end
 
 -- Topics, JSON -------------------------------------------------------------------------------------
 
