@@ -22,27 +22,18 @@ struct parts {
   struct http_header headers[EXTRA_MAX];
 };
 
-// Takes what stands before `mark`, or all.
-static struct span take_to(struct span *rest, char mark) {
-  const char *end = rest->n > 0 ? memchr(rest->p, mark, rest->n) : NULL;
-  struct span piece = {rest->p, end ? (size_t)(end - rest->p) : rest->n};
-  size_t gone = end ? piece.n + 1 : piece.n;
-  rest->p += gone, rest->n -= gone;
-  return piece;
-}
-
 static struct http_opening read_opening(struct span text, struct parts *parts) {
   struct http_opening o = {.protocols = parts->protocols, .headers = parts->headers};
-  o.host = take_to(&text, '\n');
-  o.target = take_to(&text, '\n');
-  struct span list = take_to(&text, '\n');
+  o.host = input_part(&text, '\n');
+  o.target = input_part(&text, '\n');
+  struct span list = input_part(&text, '\n');
   while (list.n > 0 && o.protocol_count < PROTOCOLS_MAX)
-    parts->protocols[o.protocol_count++] = take_to(&list, ',');
-  o.extensions = take_to(&text, '\n');
+    parts->protocols[o.protocol_count++] = input_part(&list, ',');
+  o.extensions = input_part(&text, '\n');
   while (text.n > 0 && o.header_count < EXTRA_MAX) {
-    struct span line = take_to(&text, '\n');
+    struct span line = input_part(&text, '\n');
     struct http_header *header = &parts->headers[o.header_count++];
-    header->name = take_to(&line, ':');
+    header->name = input_part(&line, ':');
     header->value = line;
   }
   http_opening_set_key(&o, (const unsigned char *)"the sample nonce");

@@ -14,14 +14,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { PATTERNS_MAX = 16 };
 
-static struct span take_line(struct span *rest) {
-  const char *end = rest->n > 0 ? memchr(rest->p, '\n', rest->n) : NULL;
-  struct span line = {rest->p, end ? (size_t)(end - rest->p) : rest->n};
-  size_t gone = end ? line.n + 1 : line.n;
-  rest->p += gone, rest->n -= gone;
-  return line;
-}
-
 static bool has_star(struct span s) {
   return s.n > 0 && memchr(s.p, '*', s.n);
 }
@@ -59,12 +51,12 @@ static void check_match(struct span origin, struct span pattern) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *copy = (char *)input_copy(data, size);
   struct span rest = {copy, size};
-  struct span origin = take_line(&rest), host = take_line(&rest), name, port;
+  struct span origin = input_part(&rest, '\n'), host = input_part(&rest, '\n'), name, port;
   struct span patterns[PATTERNS_MAX];
   size_t count = 0;
   bool any = false;
   while (rest.n > 0 && count < PATTERNS_MAX) {
-    struct span pattern = take_line(&rest);
+    struct span pattern = input_part(&rest, '\n');
     if (http_origin_pattern_is_valid(pattern)) patterns[count++] = pattern;
   }
   for (size_t i = 0; i < count; i++) {

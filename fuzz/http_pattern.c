@@ -7,15 +7,7 @@
 #include "base/mem.h"
 #include "http/pattern.h"
 #include "http/url.h"
-
-// Takes a line, which may lack its end, off the front.
-static struct span take_line(struct span *rest) {
-  const char *end = rest->n > 0 ? memchr(rest->p, '\n', rest->n) : NULL;
-  struct span line = {rest->p, end ? (size_t)(end - rest->p) : rest->n};
-  size_t taken = line.n + (end ? 1 : 0);
-  rest->p += taken, rest->n -= taken;
-  return line;
-}
+#include "support/input.h"
 
 static struct http_pattern *make_pattern(struct span text) {
   const char *why = NULL;
@@ -56,7 +48,7 @@ static void check_encoding(struct span path, int rc) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct span rest = {(const char *)data, size};
-  struct span texts[2] = {take_line(&rest), take_line(&rest)};
+  struct span texts[2] = {input_part(&rest, '\n'), input_part(&rest, '\n')};
   // Of its own size, so that the sanitizer sees a read past the path.
   char *copy = mem_alloc(rest.n);
   if (rest.n > 0) memcpy(copy, rest.p, rest.n);

@@ -19,14 +19,7 @@ enum { KEEP_ALIVE = 1, HEAD_ONLY = 2 };
 static size_t write_headers(struct buf *out, struct span text) {
   size_t count = 0;
   while (text.n > 0) {
-    const char *end = memchr(text.p, '\n', text.n);
-    struct span line = {text.p, end ? (size_t)(end - text.p) : text.n};
-    size_t gone = end ? line.n + 1 : line.n;
-    text.p += gone, text.n -= gone;
-    const char *colon = line.n > 0 ? memchr(line.p, ':', line.n) : NULL;
-    if (!colon) continue;
-    struct span name = {line.p, (size_t)(colon - line.p)};
-    struct span value = {colon + 1, line.n - name.n - 1};
+    struct span value = input_part(&text, '\n'), name = input_part(&value, ':');
     bool may = http_header_name_is_valid(name) && http_header_value_is_valid(value);
     if (!may || http_header_is_reserved(name)) continue;
     http_response_header(out, name, value);

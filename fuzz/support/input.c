@@ -25,6 +25,14 @@ struct input input_take(struct input *in, size_t n) {
   return taken;
 }
 
+struct span input_part(struct span *rest, char mark) {
+  const char *end = rest->n > 0 ? memchr(rest->p, mark, rest->n) : NULL;
+  struct span part = {rest->p, end ? (size_t)(end - rest->p) : rest->n};
+  size_t gone = end ? part.n + 1 : part.n;
+  rest->p += gone, rest->n -= gone;
+  return part;
+}
+
 uint8_t *input_copy(const void *p, size_t n) {
   uint8_t *copy = mem_alloc(n);
   if (n > 0) memcpy(copy, p, n);

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include "base/span.h"
 
 // For functions with loops over bytes: the fuzzer learns nothing by watching those.
 #define UNWATCHED __attribute__((no_sanitize("coverage")))
@@ -20,6 +21,9 @@ uint32_t input_word(struct input *in);
 
 // Takes up to `n` bytes.
 struct input input_take(struct input *in, size_t n);
+
+// Takes what stands before the next `mark`, and that with it; or all the rest.
+struct span input_part(struct span *rest, char mark);
 
 // A copy in a block of its own size, so that the sanitizer sees a read past its end. The caller
 // frees it with mem_free. Also for 0 bytes.

@@ -546,6 +546,17 @@ describe("connections of HTTP", function()
     end
   end)
 
+  it("answer HEAD without a body, whatever is wrong with it", function()
+    local s = static({ ["a.txt"] = "a" })
+    for _, text in ipairs({ "HEAD / HTTP/2.0\r\n", "HEAD /%zz HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\n\r\n",
+                            "HEAD /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n" }) do
+      local c = client.connect(s)
+      c:write(text)
+      assert.is_true(c:response("HEAD").status >= 400)
+      c:expectEof()
+    end
+  end)
+
   it("are told what the whole server can, by OPTIONS", function()
     local s = static({ ["a.txt"] = "a" })
     local c = client.connect(s)

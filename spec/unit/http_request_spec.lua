@@ -62,6 +62,8 @@ end
 
 local function get(...) return request("GET / HTTP/1.1", "Host: a", ...) end
 
+local function line(text) return text .. "\r\nHost: a\r\n\r\n" end
+
 local function assertBad(bytes, status, text, maxBody)
   local r = read(bytes, maxBody)
   assert.equal("bad", r.progress, ("%q"):format(bytes:sub(1, 200)))
@@ -149,8 +151,6 @@ describe("http/request", function()
   end)
 
   describe("a request line", function()
-    local function line(text) return text .. "\r\nHost: a\r\n\r\n" end
-
     it("is refused when it is malformed", function()
       for _, text in ipairs {
         "GET", "GET ", "GET /", "GET / ", " GET / HTTP/1.1", "GET  / HTTP/1.1", "GET /  HTTP/1.1",
@@ -295,16 +295,16 @@ describe("http/request", function()
     end)
 
     it("may fill 16 KiB with all others", function()
-      local line = "Host: a\r\n"
-      local fill = 16384 - #line - #"X: \r\n"
-      local r = assertComplete("GET / HTTP/1.1\r\n" .. line .. "X: " .. ("y"):rep(fill) .. "\r\n\r\n")
+      local host = "Host: a\r\n"
+      local fill = 16384 - #host - #"X: \r\n"
+      local r = assertComplete("GET / HTTP/1.1\r\n" .. host .. "X: " .. ("y"):rep(fill) .. "\r\n\r\n")
       assert.equal(fill, #r.headers[2][2])
-      assertBad("GET / HTTP/1.1\r\n" .. line .. "X: " .. ("y"):rep(fill + 1) .. "\r\n\r\n", 431,
+      assertBad("GET / HTTP/1.1\r\n" .. host .. "X: " .. ("y"):rep(fill + 1) .. "\r\n\r\n", 431,
                 "header lines too long")
       local two = fill // 2
-      assertBad("GET / HTTP/1.1\r\n" .. line .. "X: " .. ("y"):rep(two) .. "\r\nY: "
+      assertBad("GET / HTTP/1.1\r\n" .. host .. "X: " .. ("y"):rep(two) .. "\r\nY: "
         .. ("y"):rep(two) .. "\r\n\r\n", 431)
-      local exact = "GET / HTTP/1.1\r\n" .. line .. "X: " .. ("y"):rep(fill - 1)
+      local exact = "GET / HTTP/1.1\r\n" .. host .. "X: " .. ("y"):rep(fill - 1)
       assertBad(exact .. "\r\nZ", 431)
       assertBad("GET / HTTP/1.1\r\n" .. ("x"):rep(100000), 431)
     end)
@@ -605,6 +605,17 @@ describe("http/request", function()
         local lines = { "GET / HTTP/" .. version, "Host: a" }
         if connection then lines[3] = "Connection: " .. connection end
         assert.equal(expected, assertComplete(request(table.unpack(lines))).keepAlive)
+      end
+    end)
+
+    it("knows the method of a bad request, once its line has come", function()
+      for bytes, expected in pairs {
+        [line("HEAD / HTTP/2.0")] = "HEAD", [line("HEAD * HTTP/1.1")] = "HEAD", [line("POST /%zz HTTP/1.1")] = "POST",
+        [request("HEAD / HTTP/1.1", "Host: a b")] = "HEAD", [line("HEAD /")] = "", ["HEAD / HTTP/1.1\n"] = "",
+      } do
+        local r = http.newRequest()
+        assert.equal("bad", (r:feed(bytes)))
+        assert.equal(expected, r:method())
       end
     end)
 

@@ -163,12 +163,12 @@ static enum http_progress cut_absolute_form(struct http_request *r, struct span 
 
 static enum http_progress read_request_line(struct http_request *r) {
   struct span line = buf_span(&r->head.text);
-  struct http_request_line parts;
+  struct http_request_line parts = {.method = {line.p, 0}};
   r->head.failure = http_rules_split_line((struct span){line.p, line.n - 2}, &parts);
+  r->method = http_head_part(&r->head, parts.method); // HEAD gets no body even with a bad target
   if (r->head.failure.status) return HTTP_BAD;
   if (!http_head_parse(&r->head, line.p, line.n)) return fail_request_line(r);
   r->http10 = parts.http10;
-  r->method = http_head_part(&r->head, parts.method);
   r->target = http_head_part(&r->head, parts.target);
   r->stage = AT_HEADERS;
   http_head_end_first(&r->head);

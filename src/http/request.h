@@ -40,7 +40,7 @@ bool http_request_has_begun(const struct http_request *r);
 bool http_request_has_head(const struct http_request *r);
 
 // The parts; good once the head is whole, until reset or free. Spans point into the request.
-struct span http_request_method(const struct http_request *r); // "GET"
+struct span http_request_method(const struct http_request *r); // "GET"; of a bad one what it has
 
 // The target in origin form: "/chat?x=1" (an absolute-form target is cut down), its path encoded
 // well and without a NUL; or "*", which only OPTIONS has.
