@@ -75,15 +75,11 @@ static bool read_number(struct span text, unsigned most, unsigned *number) {
   return *number <= most;
 }
 
-// Sets the bits behind the prefix to zero. True: they were.
-static bool cut_to_prefix(struct range *range) {
-  bool was_clean = true;
-  for (unsigned bit = range->prefix; bit < 128; bit++) {
-    uint8_t mask = (uint8_t)(0x80 >> bit % 8);
-    if (range->ip.bytes[bit / 8] & mask) was_clean = false;
-    range->ip.bytes[bit / 8] &= (uint8_t)~mask;
-  }
-  return was_clean;
+// Whether the bits behind the prefix are zero.
+static bool ends_with_prefix(const struct range *range) {
+  for (unsigned bit = range->prefix; bit < 128; bit++)
+    if (range->ip.bytes[bit / 8] & 0x80 >> bit % 8) return false;
+  return true;
 }
 
 static const char *read_range(struct span text, struct range *range) {
@@ -99,7 +95,7 @@ static const char *read_range(struct span text, struct range *range) {
       return least ? "has a bad prefix: 0 to 32 bits" : "has a bad prefix: 0 to 128 bits";
   }
   range->prefix = (uint8_t)(least + prefix);
-  return cut_to_prefix(range) ? NULL : "is no range: bits behind its prefix are set";
+  return ends_with_prefix(range) ? NULL : "is no range: bits behind its prefix are set";
 }
 
 static bool is_unix(struct span entry) {
