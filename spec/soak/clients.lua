@@ -66,10 +66,11 @@ end
 
 -- The closing handshake; what was on its way before is passed over.
 local function leave(c)
-  c:sendClose(1000)
+  local payload = pick { client.closePayload(1000), client.closePayload(4000, "that is all"), "" }
+  c:sendFrame({ opcode = CLOSE, payload = payload })
   local frame
   repeat frame = c:readFrame(20) until frame.opcode == CLOSE
-  assert(frame.payload == "\3\xe8", "another code than ours came back")
+  assert(frame.payload == payload, "another close frame than ours came back")
   c:expectEof(20)
 end
 
@@ -136,6 +137,18 @@ function clients.good.subscriber(s)
     if maybe() then async.sleep(0.02) end
   end
   leave(c)
+end
+
+-- Asks to be seen off.
+function clients.good.seenOff(s)
+  local c = open(s, "/topics")
+  c:send("sub seen.off")
+  c:send("end enough")
+  local frame
+  repeat frame = c:readFrame(20) until frame.opcode == CLOSE
+  assert(frame.payload == client.closePayload(4001, "enough"), "another code or reason came")
+  c:sendClose(4001, "enough")
+  c:expectEof(20)
 end
 
 -- All numbers come to one who reads.

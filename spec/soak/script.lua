@@ -83,12 +83,13 @@ end
 serve("/drop", { maxBackpressure = 200000, slowConsumer = "drop" }, { onMessage = push })
 serve("/cut", { maxBackpressure = 200000 }, { onMessage = push })
 
--- "sub TOPIC", "unsub TOPIC"; "pub TOPIC TEXT" reaches all subscribers, the sender too.
+-- "sub TOPIC", "unsub TOPIC"; "pub TOPIC TEXT" reaches all subscribers, the sender too; "end REASON".
 local topics = serve("/topics", { compression = true }, { onMessage = function(_, ws, event)
   local verb, topic, text = event.data:match("^(%l+) (%S+) ?(.*)$")
   if verb == "sub" then ws:subscribe(topic) ws:send("subscribed " .. topic) end
   if verb == "unsub" then ws:unsubscribe(topic) end
   if verb == "pub" then ws.wss:publish(topic, text) end
+  if verb == "end" then ws:terminate(4001, topic) end
 end })
 
 luaws.every(0.05, function()
