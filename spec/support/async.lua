@@ -98,10 +98,12 @@ local function startClock(wait, timeout, what)
   local span = async.seconds(timeout or DEFAULT_TIMEOUT)
   uv.update_time()
   wait.timer = uv.new_timer()
-  wait.timer:start(math.ceil(span * 1000), 0, function()
+  local function fail()
     settle(wait, false, ("%s: timed out after %g s waiting%s"):format(specPosition(wait.co), span,
       what and " for " .. what or ""))
-  end)
+  end
+  -- This thread may have been busy itself, and what has come meanwhile lies unread: one more turn of the loop.
+  wait.timer:start(math.ceil(span * 1000), 0, function() wait.timer:start(1, 0, fail) end)
 end
 
 local function throwPendingError()
