@@ -4,11 +4,17 @@ local uv = require "luv"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
+-- Beside the echo, as /echo/..., the same compressed in several ways.
 local ECHO = [[
-  serve({ onMessage = function(_, ws, event)
+  local echo = { onMessage = function(_, ws, event)
     if event.data == "close me" then return ws:terminate(4321, "as you wish") end
     ws:send(event.data, event.isBinary)
-  end }, { path = "/echo", protocols = { "v1" } })
+  end }
+  serve(echo, { path = "/echo", protocols = { "v1" } })
+  serve(echo, { path = "/echo/compressed", compression = true })
+  serve(echo, { path = "/echo/takeover", compression = { threshold = 0, contextTakeover = true } })
+  serve(echo, { path = "/echo/small",
+    compression = { threshold = 0, contextTakeover = true, windowBits = 9, memLevel = 1 } })
 ]]
 
 local function succeeds(program, arguments)

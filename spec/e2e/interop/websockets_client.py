@@ -5,9 +5,11 @@ Ends with 0 when luaws behaves as this client expects.
 
 import asyncio
 import json
+import os
 import sys
 
 import websockets
+from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 echo_url, chat_url = sys.argv[1:]
 
@@ -42,6 +44,21 @@ async def server_closes():
         assert (ws.close_code, ws.close_reason) == (4321, "as you wish"), (ws.close_code, ws.close_reason)
 
 
+async def compression():
+    small = [ClientPerMessageDeflateFactory(server_max_window_bits=9, client_max_window_bits=10)]
+    fresh = [ClientPerMessageDeflateFactory(True, True)]
+    noise = os.urandom(30000)
+    for path in ["/compressed", "/takeover", "/small"]:
+        for extensions in [None, small, fresh]:
+            async with websockets.connect(echo_url + path, extensions=extensions, max_size=None) as ws:
+                assert [e.name for e in ws.extensions] == ["permessage-deflate"], ws.extensions
+                for data in ["", "a", "", "grün \U0001f600" * 300, "x" * (1 << 20), noise, noise[:10], noise, "a"]:
+                    await ws.send(data)
+                    assert await ws.recv() == data
+                await ws.send(["frag" * 1000, "ment", "ed"])
+                assert await ws.recv() == "frag" * 1000 + "mented"
+
+
 async def refusal():
     try:
         async with websockets.connect(chat_url):
@@ -66,6 +83,7 @@ async def chat():
 async def main():
     await echo()
     await server_closes()
+    await compression()
     await refusal()
     await chat()
     print("ok")

@@ -65,6 +65,36 @@ async function compressionIsDeclined() {
   await once(ws, "close");
 }
 
+// What is sent is compressed from 0 bytes on, what comes back as the server decides.
+async function compression() {
+  const random = Buffer.from(Array.from({ length: 30000 }, () => Math.random() * 256));
+  const offers = [
+    { threshold: 0 },
+    { threshold: 0, clientNoContextTakeover: true, serverNoContextTakeover: true },
+    { threshold: 0, clientMaxWindowBits: 10, serverMaxWindowBits: 9 },
+  ];
+  for (const path of ["/compressed", "/takeover", "/small"]) {
+    for (const perMessageDeflate of offers) {
+      const { ws, next } = await open(echoUrl + path, [], { perMessageDeflate });
+      assert.equal(ws.extensions, "permessage-deflate");
+      for (const text of ["", "a", "", "hello", "grün \u{1f600}".repeat(300), "x".repeat(1 << 20), "hello"]) {
+        ws.send(text);
+        assert.equal(await next(), text);
+      }
+      for (const bytes of [random, random.subarray(0, 10), random]) {
+        ws.send(bytes);
+        assert.deepEqual(await next(), bytes);
+      }
+      ws.send("frag".repeat(1000), { fin: false });
+      ws.send("mented", { fin: true });
+      assert.equal(await next(), "frag".repeat(1000) + "mented");
+      ws.close(1000);
+      const [code] = await once(ws, "close");
+      assert.equal(code, 1000);
+    }
+  }
+}
+
 async function refusal() {
   const ws = new WebSocket(chatUrl); // without a name
   ws.on("error", () => {});
@@ -91,6 +121,7 @@ async function chat() {
 await echo();
 await serverCloses();
 await compressionIsDeclined();
+await compression();
 await refusal();
 await chat();
 console.log("ok");
