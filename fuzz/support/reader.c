@@ -196,12 +196,12 @@ static void reply(struct reader *r, enum ws_opcode opcode, unsigned code, struct
 static void check_memory(const struct reader *r) {
   const struct ws_session *s = &r->session;
   bool is_midway = ws_session_is_midway(s), is_packed = r->settings->deflate != NULL;
-  if (!is_midway) assert(ws_session_midway(s) == NULL);
+  if (!is_midway) assert(s->midway == NULL);
   size_t come = 64 + 2 * r->fed * (is_packed ? INFLATED_MOST : 1);
   uint64_t limit = r->settings->limits.max_payload;
   size_t most = sizeof(struct ws_midway) + (limit < come ? (size_t)limit : come);
   if (is_packed) most = 2 * most + CODEC_MOST; // with the codec's scratch
   assert(r->ledger.peak <= 2 * most);
   assert(r->ledger.live <= (is_midway || is_packed ? most : 0));
-  if (s->compresses) assert(ws_deflate_held(s->deflate) <= most);
+  if (s->compresses) assert(ws_deflate_held(ws_session_deflate(s)) <= most);
 }

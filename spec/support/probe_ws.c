@@ -411,11 +411,12 @@ static int close_session(lua_State *L) {
 // session:deflate(opcode, payload [, key]) -> frame, or nil: send it as it is
 static int deflate_message(lua_State *L) {
   struct ws_session *s = &check_session(L)->session;
+  struct ws_deflate *d = ws_session_deflate(s);
   struct span payload = opt_span(L, 3), frame;
   char *copy = alloc_exactly(payload.n);
   memcpy(copy, payload.p, payload.n);
-  bool is_made = ws_deflate_wants(s->deflate, payload.n) &&
-                 ws_deflate_frame(s->deflate, (enum ws_opcode)luaL_checkinteger(L, 2),
+  bool is_made = ws_deflate_wants(d, payload.n) &&
+                 ws_deflate_frame(d, (enum ws_opcode)luaL_checkinteger(L, 2),
                                   (struct span){copy, payload.n}, opt_key(L, 4), &frame);
   free(copy);
   return push_frame(L, is_made ? (const uint8_t *)frame.p : NULL, is_made ? frame.n : 0);
@@ -426,9 +427,8 @@ static int session_state(lua_State *L) {
   const struct ws_session *s = &check_session(L)->session;
   lua_pushboolean(L, ws_session_is_midway(s));
   lua_pushboolean(L, ws_session_is_closed(s));
-  const struct ws_midway *midway = ws_session_midway(s);
-  size_t held = midway ? sizeof *midway + midway->partial.cap : 0;
-  if (s->compresses) held += ws_deflate_held(s->deflate);
+  size_t held = s->midway ? sizeof *s->midway + s->midway->partial.cap : 0;
+  if (s->compresses) held += ws_deflate_held(ws_session_deflate(s));
   lua_pushinteger(L, (lua_Integer)held);
   return 3;
 }

@@ -13,7 +13,11 @@
 #include "ws/codec.h"
 #include "ws/frame.h"
 
-struct ws_midway;
+// Limits of a session; shared by many and outliving them. Never changed under a session.
+struct ws_limits {
+  uint64_t max_payload;   // bytes of one message, decompressed, all its frames together: else 1009
+  uint32_t max_fragments; // frames of one message; over it: 1008
+};
 
 struct ws_deflate_params {
   uint64_t threshold; // messages with a shorter payload are sent as they are
@@ -26,9 +30,9 @@ struct ws_deflate_params {
 };
 
 struct ws_deflate {
-  struct ws_codec *codec; // its thread's
+  struct ws_limits limits; // the session's. First: the session's pointer to it is one to the whole
+  struct ws_codec *codec;  // its thread's
   struct ws_deflate_params params;
-  struct ws_midway *midway;    // the session's
   struct z_stream_s *deflater; // with out_takeover, from its first use on
   // ws/inflate.c's:
   struct z_stream_s *inflater; // of its own; NULL: none

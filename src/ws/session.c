@@ -82,40 +82,29 @@ static void consume(struct ws_input *in, size_t n) {
   in->n -= n;
 }
 
-static void set_midway(struct ws_session *s, struct ws_midway *m) {
-  if (s->compresses)
-    s->deflate->midway = m;
-  else
-    s->midway = m;
-}
-
 static struct ws_midway *need_midway(struct ws_session *s) {
-  struct ws_midway *m = ws_session_midway(s);
-  if (m) return m;
+  if (s->midway) return s->midway;
   uint64_t max = s->limits->max_payload;
-  m = mem_zalloc(sizeof *m);
-  buf_init(&m->partial, max < SIZE_MAX ? (size_t)max : SIZE_MAX);
-  set_midway(s, m);
-  return m;
+  s->midway = mem_zalloc(sizeof *s->midway);
+  buf_init(&s->midway->partial, max < SIZE_MAX ? (size_t)max : SIZE_MAX);
+  return s->midway;
 }
 
 static void free_midway(struct ws_session *s) {
-  struct ws_midway *m = ws_session_midway(s);
-  if (!m) return;
-  buf_deinit(&m->partial);
-  mem_free(m);
-  set_midway(s, NULL);
+  if (!s->midway) return;
+  buf_deinit(&s->midway->partial);
+  mem_free(s->midway);
+  s->midway = NULL;
 }
 
 static void free_midway_if_empty(struct ws_session *s) {
-  const struct ws_midway *m = ws_session_midway(s);
+  const struct ws_midway *m = s->midway;
   if (m && !m->partial.data && m->control_len == 0 && m->head_len == 0) free_midway(s);
 }
 
 // Bytes of the message in progress that have been kept, unless it is compressed.
 static size_t kept_length(const struct ws_session *s) {
-  const struct ws_midway *m = ws_session_midway(s);
-  return m ? m->partial.len : 0;
+  return s->midway ? s->midway->partial.len : 0;
 }
 
 void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_limits *limits) {
@@ -124,15 +113,15 @@ void ws_session_init(struct ws_session *s, enum ws_role role, const struct ws_li
 
 void ws_session_deinit(struct ws_session *s) {
   end(s);
-  if (!s->compresses) return;
-  ws_deflate_free(s->deflate);
+  if (s->compresses) ws_deflate_free(ws_session_deflate(s));
   s->compresses = false;
-  s->midway = NULL;
+  s->limits = NULL;
 }
 
 void ws_session_compress(struct ws_session *s, struct ws_deflate *d) {
   assert(s->phase == PHASE_HEADER && !s->compresses && !s->midway);
-  s->deflate = d;
+  d->limits = *s->limits;
+  s->limits = &d->limits;
   s->compresses = true;
 }
 
@@ -152,18 +141,22 @@ bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event 
   return false;
 }
 
-bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
-                     struct ws_event *event) {
-  assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
+// Moves the message that was announced to `dst`. False: it isn't text.
+static bool move_message(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t length) {
   if (s->is_compressed) {
-    if (event->length > 0) memcpy(dst, s->deflate->into->data, event->length);
-    finish_message(s);
+    if (length > 0) memcpy(dst, ws_session_deflate(s)->into->data, length);
     return true;
   }
   size_t kept = kept_length(s);
-  if (kept > 0) memcpy(dst, ws_session_midway(s)->partial.data, kept);
-  bool is_good = read_payload(s, in, s->left > 0 ? dst + kept : NULL, (size_t)s->left);
-  if (!is_good || !ws_utf8_is_complete(&s->utf8)) {
+  if (kept > 0) memcpy(dst, s->midway->partial.data, kept);
+  return read_payload(s, in, s->left > 0 ? dst + kept : NULL, (size_t)s->left) &&
+         ws_utf8_is_complete(&s->utf8);
+}
+
+bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
+                     struct ws_event *event) {
+  assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
+  if (!move_message(s, in, dst, event->length)) {
     fail(s, event, &bad_text);
     return false;
   }
@@ -195,14 +188,14 @@ size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struc
 }
 
 bool ws_session_is_at_control(const struct ws_session *s, const struct ws_input *in) {
-  const struct ws_midway *m = ws_session_midway(s);
-  if (s->phase != PHASE_HEADER || in->n == 0 || (m && m->head_len > 0)) return false;
+  if (s->phase != PHASE_HEADER || in->n == 0) return false;
+  if (s->midway && s->midway->head_len > 0) return false;
   return is_control(in->p[0] & 0x0f);
 }
 
 bool ws_session_is_midway(const struct ws_session *s) {
   if (s->phase == PHASE_ENDED) return false;
-  return s->phase != PHASE_HEADER || s->message_opcode != 0 || ws_session_midway(s) != NULL;
+  return s->phase != PHASE_HEADER || s->midway != NULL || s->message_opcode != 0;
 }
 
 // Reads a header, and as much of the payload as there is: a frame without payload must not wait
@@ -223,13 +216,12 @@ static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_even
 // Takes a header out of the input, or what there is of it into `head`. Returns what
 // ws_frame_parse says of all the bytes that have come.
 static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h) {
-  struct ws_midway *m = ws_session_midway(s);
-  if (!m || m->head_len == 0) {
+  if (!s->midway || s->midway->head_len == 0) {
     int parsed = ws_frame_parse(in->p, in->n, h);
     if (parsed == 0) consume(in, h->size);
     if (parsed <= 0) return parsed;
   }
-  m = need_midway(s);
+  struct ws_midway *m = need_midway(s);
   int parsed;
   while ((parsed = ws_frame_parse(m->head, m->head_len, h)) > 0 && in->n > 0) {
     size_t n = in->n < (size_t)parsed ? in->n : (size_t)parsed;
@@ -262,9 +254,9 @@ static const struct fault *judge_header(const struct ws_session *s, const struct
 // compressed one tells little: what comes out of it is looked at when it does.
 static uint64_t room_for(const struct ws_session *s, const struct ws_frame_header *h) {
   uint64_t max = s->limits->max_payload;
-  if (!s->compresses) return max - kept_length(s);
-  bool is_compressed = h->opcode == WS_OPCODE_CONTINUATION ? s->is_compressed : h->rsv != 0;
-  return is_compressed ? ws_inflate_limit(max) - s->deflate->received : max - kept_length(s);
+  bool is_compressed = h->rsv != 0 || s->is_compressed;
+  if (!is_compressed) return max - kept_length(s);
+  return ws_inflate_limit(max) - ws_session_deflate(s)->received;
 }
 
 static const struct fault *judge_first_byte(const struct ws_session *s,
@@ -302,7 +294,7 @@ static void start_frame(struct ws_session *s, const struct ws_frame_header *h) {
   s->fragments++;
   if (h->opcode == WS_OPCODE_CONTINUATION) return;
   s->message_opcode = h->opcode;
-  s->is_compressed = h->rsv != 0;
+  if (h->rsv != 0) s->is_compressed = true;
 }
 
 // The bytes that end a message stay in the input until it is taken: what never was incomplete is
@@ -365,15 +357,15 @@ static const struct fault *inflate_payload(struct ws_session *s, struct ws_input
   };
   uint8_t clear[CLEAR_SIZE];
   int result = 0;
-  ws_inflate_expect(s->deflate, &rules, n, is_last);
+  ws_inflate_expect(ws_session_deflate(s), &rules, n, is_last);
   while (n > 0 && result == 0) {
     size_t part = n < sizeof clear ? n : sizeof clear;
     unmask(s, in, clear, part);
-    result = ws_inflate_feed(s->deflate, &rules, clear, part);
+    result = ws_inflate_feed(ws_session_deflate(s), &rules, clear, part);
     n -= part;
   }
   struct span message = {NULL, 0};
-  if (is_last && result == 0) result = ws_inflate_end(s->deflate, &rules, &message);
+  if (is_last && result == 0) result = ws_inflate_end(ws_session_deflate(s), &rules, &message);
   *length = message.n;
   return result == 0 ? NULL : fault_of(result);
 }
@@ -387,12 +379,11 @@ static bool continue_control(struct ws_session *s, struct ws_input *in, struct w
     m->control_len = (uint8_t)(m->control_len + n);
     return false;
   }
-  struct ws_midway *m = ws_session_midway(s);
-  size_t kept = m ? m->control_len : 0;
+  size_t kept = s->midway ? s->midway->control_len : 0;
   size_t length = kept + (size_t)s->left;
   if (kept > 0) {
-    memcpy(event->control, m->control, kept);
-    m->control_len = 0;
+    memcpy(event->control, s->midway->control, kept);
+    s->midway->control_len = 0;
     free_midway_if_empty(s);
   }
   read_payload(s, in, event->control + kept, (size_t)s->left);
@@ -444,8 +435,10 @@ static bool read_payload(struct ws_session *s, struct ws_input *in, uint8_t *dst
 
 static void finish_message(struct ws_session *s) {
   free_midway(s); // a header or control frame that waited would stand before the message's end
-  if (s->is_compressed) ws_inflate_drop(s->deflate);
-  s->is_compressed = false;
+  if (s->is_compressed) {
+    ws_inflate_drop(ws_session_deflate(s));
+    s->is_compressed = false;
+  }
   s->message_opcode = 0;
   s->fragments = 0;
   s->utf8 = (struct ws_utf8){0};
@@ -454,7 +447,7 @@ static void finish_message(struct ws_session *s) {
 
 static void end(struct ws_session *s) {
   free_midway(s);
-  if (s->compresses) ws_inflate_stop(s->deflate);
+  if (s->compresses) ws_inflate_stop(ws_session_deflate(s));
   s->phase = PHASE_ENDED;
 }
 

@@ -32,12 +32,6 @@
 
 enum ws_role { WS_ROLE_SERVER, WS_ROLE_CLIENT };
 
-// Limits of a session; shared by many and outliving them. Never changed under a session.
-struct ws_limits {
-  uint64_t max_payload;   // bytes of one message, decompressed, all its frames together: else 1009
-  uint32_t max_fragments; // frames of one message; over it: 1008
-};
-
 enum ws_event_type {
   WS_EVENT_MESSAGE, // a whole message of `length` bytes: take it with ws_session_take, at once
   WS_EVENT_PING,    // `data`: answer it with a pong of the same payload, unless closing
@@ -74,21 +68,18 @@ struct ws_midway {
 };
 
 struct ws_session {
-  const struct ws_limits *limits;
-  union {
-    struct ws_midway *midway;   // NULL: nothing is incomplete
-    struct ws_deflate *deflate; // when it compresses: in there (ws_session_midway)
-  };
-  uint64_t left;          // payload bytes of the frame in progress still to come
-  uint32_t fragments;     // frames of the message in progress
-  uint8_t key[4];         // of the frame in progress
-  uint8_t opcode;         // of the frame in progress
-  bool fin;               // of the frame in progress
-  uint8_t turn;           // where its payload's next byte stands in the key: 0 to 3
-  uint8_t message_opcode; // of the message in progress: text or binary; 0: none
-  struct ws_utf8 utf8;    // of the text message in progress
-  uint8_t role;           // enum ws_role
-  uint8_t phase;          // what the input's next byte is: session.c
+  const struct ws_limits *limits; // when it compresses, ws_deflate's copy: see ws_session_deflate
+  struct ws_midway *midway;       // NULL: nothing is incomplete
+  uint64_t left;                  // payload bytes of the frame in progress still to come
+  uint32_t fragments;             // frames of the message in progress
+  uint8_t key[4];                 // of the frame in progress
+  uint8_t opcode;                 // of the frame in progress
+  bool fin;                       // of the frame in progress
+  uint8_t turn;                   // where its payload's next byte stands in the key: 0 to 3
+  uint8_t message_opcode;         // of the message in progress: text or binary; 0: none
+  struct ws_utf8 utf8;            // of the text message in progress
+  uint8_t role;                   // enum ws_role
+  uint8_t phase;                  // what the input's next byte is: session.c
   bool close_sent;
   bool close_received;
   bool compresses;    // permessage-deflate was agreed on
@@ -127,9 +118,9 @@ size_t ws_session_pong(struct ws_session *s, uint8_t *out, struct span data, con
 size_t ws_session_close(struct ws_session *s, uint8_t *out, unsigned code, struct span reason,
                         const uint8_t *key);
 
-// What is incomplete, or NULL. (A compressed message's payload is in ws_deflate.)
-static inline struct ws_midway *ws_session_midway(const struct ws_session *s) {
-  return s->compresses ? s->deflate->midway : s->midway;
+// Of a session that compresses. Reached through what each has anyhow, so that no other grows by it.
+static inline struct ws_deflate *ws_session_deflate(const struct ws_session *s) {
+  return (struct ws_deflate *)s->limits;
 }
 
 // Whether close frames have gone both ways.
