@@ -8,7 +8,7 @@ local deflate = require "spec.conformance.deflate"
 local TEXT, BINARY, CONTINUATION, CLOSE = client.TEXT, client.BINARY, client.CONTINUATION, client.CLOSE
 local PING, PONG = client.PING, client.PONG
 
-local CUT_OFF = 12 -- seconds: more than any of the script's clocks, and the 5 s for a FIN
+local CUT_OFF = 20 -- seconds: more than any of the script's clocks, and the 5 s for a FIN
 local SIZES = { 0, 1, 10, 125, 126, 1000, 4096, 65535, 65536, 200000 }
 
 local clients = { good = {}, slow = {}, rude = {}, vanishing = {} }

@@ -40,7 +40,7 @@ local function serve(path, options, methods)
     print(("soak: %s: %s"):format(path, e.message))
   end
 
-  options.path, options.pingInterval, options.pongTimeout, options.closeTimeout = path, 1, 2, 2
+  options.path, options.pingInterval, options.pongTimeout, options.closeTimeout = path, 1, 4, 5
   return luaws.WebSocketServer.new({
     onConnection = function(_, _, event)
       if event.request.query.refuse then return nil end
@@ -59,7 +59,7 @@ local function echo(_, ws, event)
 end
 
 assert(luaws.webServer:start {
-  root = ".", handshakeTimeout = 2, keepAliveTimeout = 1,
+  root = ".", handshakeTimeout = 3, keepAliveTimeout = 2,
   handler = { onRequest = function(_, _, event)
     local request = event.request
     if request.method == "POST" then return request.body end
