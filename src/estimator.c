@@ -54,13 +54,14 @@ static void run(void *context) {
   e->on_done(e->context);
 }
 
-bool estimator_start(struct estimator *e, struct mailbox *worker, void (*on_done)(void *context),
-                     void *context) {
+int estimator_start(struct estimator *e, struct mailbox *worker, void (*on_done)(void *context),
+                    void *context) {
   e->worker = worker;
   e->on_done = on_done;
   e->context = context;
-  e->has_thread = uv_thread_create(&e->thread, run, e) == 0;
-  return e->has_thread;
+  int status = uv_thread_create(&e->thread, run, e);
+  e->has_thread = status == 0;
+  return status;
 }
 
 int estimator_join(struct estimator *e) {

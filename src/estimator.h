@@ -13,10 +13,10 @@ struct survey;
 struct estimator *estimator_new(const struct options *options);
 void estimator_free(struct estimator *e); // NULL is fine
 
-// Starts to measure `worker`. `on_done` is called in the estimator's thread, at its end. False: the
-// thread can't be started.
-bool estimator_start(struct estimator *e, struct mailbox *worker, void (*on_done)(void *context),
-                     void *context);
+// Starts to measure `worker`. `on_done` is called in the estimator's thread, at its end. 0, or a
+// negative errno: the thread can't be started.
+int estimator_start(struct estimator *e, struct mailbox *worker, void (*on_done)(void *context),
+                    void *context);
 
 // The process's exit code, as far as it is the estimate's. Only after estimator_abandon or on_done.
 int estimator_join(struct estimator *e);

@@ -266,27 +266,30 @@ static void open_crews(struct threads *t) {
     add_crew(t, NULL, t->workers[i]);
 }
 
-static bool start(struct threads *t) {
+// 0, or libuv's error.
+static int start(struct threads *t) {
   unsigned without_worker = t->crew_count - t->worker_count;
   for (; t->crews_started < t->crew_count; t->crews_started++) {
     bool has_worker = t->crews_started >= without_worker;
     if (has_worker) atomic_fetch_add(&t->running, 1);
-    if (crew_start(t->crews[t->crews_started]) == 0) {
+    int status = crew_start(t->crews[t->crews_started]);
+    if (status == 0) {
       t->workers_started += has_worker;
       continue;
     }
     if (has_worker) atomic_fetch_sub(&t->running, 1);
-    return false;
+    return status;
   }
-  return !t->estimator ||
-         estimator_start(t->estimator, worker_mailbox(t->workers[0]), on_worker_stop, t);
+  if (!t->estimator) return 0;
+  return estimator_start(t->estimator, worker_mailbox(t->workers[0]), on_worker_stop, t);
 }
 
 // Runs all threads to the workers' end. The workers go first: while they live, they may wait for a
 // reactor.
 static void run(struct threads *t) {
-  if (!start(t)) {
-    fprintf(stderr, "luaws: can't start a thread\n");
+  int status = start(t);
+  if (status < 0) {
+    fprintf(stderr, "luaws: can't start a thread: %s\n", strerror(-status));
     atomic_store(&t->exit_code, EXIT_FAILURE);
     stop_workers(t);
   }

@@ -231,6 +231,7 @@ end)
 
 local STARTING = [[
   local luaws, uv = require "luaws", require "luv"
+  assert(luaws.webServer:start { root = "." })
   luaws.WebSocketServer.new({ onConnection = function() end })
   luaws.after(0, function() luaws.exit(0) end)
   return uv
@@ -258,9 +259,9 @@ end
 
 describe("a start that fails says why", function()
   local CALLS = {
-    socket = "ENOBUFS", bind = "EADDRINUSE", listen = "EADDRINUSE", getsockname = "ENOBUFS", eventfd = "EMFILE",
-    epoll_create1 = "EMFILE", uv_loop_init = "EMFILE", uv_poll_init = "ENOMEM", uv_async_init = "EMFILE",
-    uv_signal_init = "EMFILE", uv_thread_create = "EAGAIN",
+    open = "EMFILE", socket = "ENOBUFS", bind = "EADDRINUSE", listen = "EADDRINUSE", getsockname = "ENOBUFS",
+    eventfd = "EMFILE", epoll_create1 = "EMFILE", uv_loop_init = "EMFILE", uv_poll_init = "ENOMEM",
+    uv_async_init = "EMFILE", uv_signal_init = "EMFILE", uv_thread_create = "EAGAIN",
   }
   for name, options in pairs({
     ["with a thread each"] = { ioThreads = 1, workers = 1 },
@@ -279,7 +280,7 @@ describe("a start that fails says why", function()
       local run = server.run(STARTING, { descriptors = descriptors, ioThreads = 1, workers = 1 })
       if run.code == 0 then
         assert.is_true(descriptors >= 16, "it has started with " .. descriptors)
-        assert.equal("", (run.stderr:gsub("luaws: serving [^\n]+\n", "")))
+        assert.equal("", (run.stderr:gsub("luaws: %l+ %l+://[^\n]+\n", "")))
       else
         assertExplained(run, descriptors .. " descriptors")
       end

@@ -110,6 +110,7 @@ static int run_specs(int argc, char **argv) {
   lua_pushcfunction(L, add_traceback);
   int status = luaL_loadfile(L, "spec/support/runner.lua");
   if (status == LUA_OK) {
+    luaL_checkstack(L, argc, "too many arguments");
     for (int i = 1; i < argc; i++)
       lua_pushstring(L, argv[i]);
     status = lua_pcall(L, argc - 1, 1, 1);
