@@ -144,11 +144,11 @@ packed("ping", function(f) return f(FIN | RSV1 | PING, "") end)
 packed("continuation", function(f) return f(RSV1 | TEXT, HELLO) .. f(FIN | RSV1 | CONTINUATION, "") end)
 packed("reserved-2", function(f) return f(FIN | RSV1 | RSV2 | TEXT, HELLO) end)
 
--- ws_messages: role, limits and skips; four bytes for the cuts; frames as fuzz/support/script.c
--- chooses them.
-local function messages(name, choices, settings)
-  seed("ws_messages", "server-" .. name, char(settings or 0), "\1\2\3\4", choices)
-  seed("ws_messages", "client-" .. name, char((settings or 0) | 1), "\1\2\3\4", choices)
+-- ws_messages: role, limits and skips; after how many events the session closes, and three bytes for
+-- the cuts; frames as fuzz/support/script.c chooses them.
+local function messages(name, choices, settings, closes)
+  seed("ws_messages", "server-" .. name, char(settings or 0, closes or 0), "\2\3\4", choices)
+  seed("ws_messages", "client-" .. name, char((settings or 0) | 1, closes or 0), "\2\3\4", choices)
 end
 
 messages("whole", "\x50Hello\x31\0\1\2\x36pin\x27po\x59\0\0bye")
@@ -166,13 +166,15 @@ messages("huge-positive", "\x0f\x82\x01")
 messages("borders", "\xb1abc\xc1abc\xd1abc\xe1abc\xf1abc")
 messages("too-big", "\x51Hello\x61Hello!", 6 << 1)
 messages("too-many-fragments", "\x12a\x14b\x15c", 2 << 4)
+messages("closes", "\x51Hello\x36pin\x51Hello\x36pin\x59\0\0bye", 0, 2)
+messages("closes-and-fails", "\x51Hello\x33abc\x51Hello", 0, 1)
 messages("skipped", "\x50Hello\x32Hel\x25lo\x60Hello!", 0x40)
 
 -- With compression: what was agreed on and how the peer compresses stands behind the settings, and
 -- behind each data frame how it is packed.
 local function packed_messages(name, choices, bits, how)
   for role, settings in pairs { server = 0x80, client = 0x81 } do
-    seed("ws_messages", role .. "-deflate-" .. name, char(settings, bits or 0x66, how or 6), "\1\2\3\4", choices)
+    seed("ws_messages", role .. "-deflate-" .. name, char(settings, bits or 0x66, how or 6), "\0\2\3\4", choices)
   end
 end
 

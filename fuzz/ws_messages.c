@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct setup setup;
   read_setup(&setup, &in);
   uint32_t cuts = input_word(&in);
+  setup.reader.closes_after = cuts >> 24 & 7;
   struct script script;
   script_init(&script, &setup.reader, &setup.packing, &in);
   check(&script, 0, cuts);

@@ -30,10 +30,21 @@ void judge_deinit(struct judge *j) {
   if (j->settings->deflate) unzipper_deinit(&j->unzipper);
 }
 
+// What the session answers, unless it has sent a close frame.
+static void answer(struct judge *j, enum ws_event_type type, unsigned code, struct span data) {
+  if (!j->has_closed) reader_record(&j->answers, type, code, data);
+}
+
+static void count_event(struct judge *j) {
+  if (++j->count != j->settings->closes_after) return;
+  answer(j, WS_EVENT_CLOSE, READER_CLOSE_CODE, SPAN(READER_CLOSE_REASON));
+  j->has_closed = true;
+}
+
 static void end_session(struct judge *j, enum ws_event_type type, unsigned code, struct span reason,
                         size_t at) {
   reader_record(&j->events, type, code, reason);
-  reader_record(&j->answers, WS_EVENT_CLOSE, code, reason);
+  answer(j, WS_EVENT_CLOSE, code, reason);
   j->ended_at = at;
   j->is_midway = false;
 }
@@ -103,7 +114,8 @@ static void judge_control(struct judge *j, const struct frame *f, size_t end) {
   if (opcode != WS_OPCODE_CLOSE) {
     bool is_ping = opcode == WS_OPCODE_PING;
     reader_record(&j->events, is_ping ? WS_EVENT_PING : WS_EVENT_PONG, 0, body);
-    reader_record(&j->answers, is_ping ? WS_EVENT_PONG : WS_EVENT_PING, 0, body);
+    answer(j, is_ping ? WS_EVENT_PONG : WS_EVENT_PING, 0, body);
+    count_event(j);
     return;
   }
   if (f->n == 0) {
@@ -171,10 +183,11 @@ static void begin_message(struct judge *j, const struct frame *f) {
 }
 
 static void finish_message(struct judge *j) {
-  if (j->settings->skips)
+  if (j->settings->skips || j->has_closed)
     reader_record_skipped(&j->events, j->opcode == WS_OPCODE_BINARY, j->message.len);
   else
     reader_record_message(&j->events, j->opcode == WS_OPCODE_BINARY, buf_span(&j->message));
+  count_event(j);
   j->message.len = j->text = 0;
   j->received = j->fragments = j->opcode = 0;
 }

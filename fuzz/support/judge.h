@@ -31,6 +31,8 @@ struct judge {
   struct buf answers; // what the peer must make of the replies
   size_t ended_at;    // bytes of the wire after which a close frame or a failure is known; 0: none
   bool is_midway;     // something is incomplete behind the last frame
+  uint32_t count;     // events
+  bool has_closed;    // the session, of itself
   // The message in progress.
   uint8_t opcode; // 0: none
   bool is_packed;

@@ -69,7 +69,7 @@ struct buf reader_read_replies(const struct reader *r) {
   struct reader peer;
   reader_init(&peer, &settings);
   reader_feed(&peer, (const uint8_t *)r->replies.data, r->replies.len, 0, 0);
-  assert(peer.cause == NULL && peer.has_ended == r->has_ended);
+  assert(peer.cause == NULL && peer.has_ended == r->session.close_sent);
   assert(!ws_session_is_midway(&peer.session));
   struct buf events = peer.events;
   peer.events = (struct buf){0};
@@ -108,6 +108,8 @@ static void feed_piece(struct reader *r, const uint8_t *p, size_t n) {
     assert(!is_control || event.type != WS_EVENT_MESSAGE);
     assert(in.n <= n && in.p == copy + n - in.n);
     handle_event(r, &in, &event);
+    if (++r->count == r->settings->closes_after && !r->has_ended)
+      reply(r, WS_OPCODE_CLOSE, READER_CLOSE_CODE, SPAN(READER_CLOSE_REASON));
   }
   assert(in.n == 0);
   check_memory(r);
@@ -133,7 +135,7 @@ static void handle_event(struct reader *r, struct ws_input *in, struct ws_event 
 static void handle_message(struct reader *r, struct ws_input *in, struct ws_event *event) {
   size_t length = event->length;
   assert(length <= r->settings->limits.max_payload);
-  if (r->settings->skips) {
+  if (r->settings->skips || r->session.close_sent) {
     reader_record_skipped(&r->events, event->is_binary, length);
     ledger_enter(&r->ledger);
     ws_session_skip(&r->session, in);
@@ -179,11 +181,12 @@ static void reply(struct reader *r, enum ws_opcode opcode, unsigned code, struct
   static const uint8_t masking[4] = {0x37, 0xfa, 0x21, 0x3d};
   const uint8_t *key = r->settings->role == WS_ROLE_CLIENT ? masking : NULL;
   uint8_t out[WS_CONTROL_FRAME_MAX];
+  bool was_sent = r->session.close_sent;
   size_t size = 0;
   if (opcode == WS_OPCODE_PING) size = ws_session_ping(&r->session, out, data, key);
   if (opcode == WS_OPCODE_PONG) size = ws_session_pong(&r->session, out, data, key);
   if (opcode == WS_OPCODE_CLOSE) size = ws_session_close(&r->session, out, code, data, key);
-  assert(size > 0 && size <= sizeof out);
+  assert(size <= sizeof out && (size == 0) == was_sent);
   append(&r->replies, out, size);
   if (opcode == WS_OPCODE_CLOSE) {
     assert(ws_session_pong(&r->session, out, data, key) == 0);

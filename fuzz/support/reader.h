@@ -14,7 +14,8 @@
 struct reader_settings {
   enum ws_role role;
   struct ws_limits limits;
-  bool skips;                              // messages are dropped unread
+  bool skips;            // messages are dropped unread
+  uint32_t closes_after; // it sends a close frame after so many events, then skips; 0: never
   const struct ws_deflate_params *deflate; // NULL: compression was not agreed on
 };
 
@@ -26,6 +27,7 @@ struct reader {
   struct buf events;      // what came, written by the functions below
   struct buf replies;     // to the peer: pongs, pings and a close frame
   size_t fed;             // bytes so far
+  uint32_t count;         // events so far
   bool has_ended;         // by a close frame or a failure
   size_t ended_at;        // bytes fed, with the piece that ended it
   const char *cause;      // of the failure
@@ -46,6 +48,10 @@ bool reader_equals(const struct reader *a, const struct reader *b);
 // Reads the replies with a session of the other role, which must find no fault in them. Returns the
 // record of what came of that, which the caller deinits.
 struct buf reader_read_replies(const struct reader *r);
+
+// The close frame that settings.closes_after is about.
+#define READER_CLOSE_CODE   WS_CLOSE_NORMAL
+#define READER_CLOSE_REASON "enough"
 
 // How events are recorded, for who knows beforehand what must come. `type`: PING, PONG or CLOSE
 // (with `code`), or FAIL (with `code`, without data).

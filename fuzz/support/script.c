@@ -89,7 +89,8 @@ static void choose_frame(struct frame *f, struct input *in, struct script *s) {
   *f = (struct frame){.is_masked = s->settings->role == WS_ROLE_SERVER};
   f->first = what < CHOICE_FIRST_BYTE ? firsts[what] : input_byte(in);
   bool is_text = (f->first & 0x0f) == WS_OPCODE_TEXT;
-  if (is_text && s->settings->skips) f->first ^= WS_OPCODE_TEXT ^ WS_OPCODE_BINARY;
+  bool may_skip = s->settings->skips || s->settings->closes_after > 0;
+  if (is_text && may_skip) f->first ^= WS_OPCODE_TEXT ^ WS_OPCODE_BINARY;
   f->key[0] = f->key[2] = (uint8_t)(choice * 31);
   f->key[1] = f->key[3] = (uint8_t)(choice * 57);
   if (what == CHOICE_MASKED_WRONG) f->is_masked = !f->is_masked;

@@ -29,8 +29,8 @@ struct script {
   size_t work; // bytes of all payloads so far
 };
 
-// Makes frames of all the input. A session that skips messages gets no text, which it would check
-// as far as it has kept it. `packing` may be NULL when settings->deflate is.
+// Makes frames of all the input. A session that may skip messages gets no text, which it would
+// check as far as it has kept it. `packing` may be NULL when settings->deflate is.
 void script_init(struct script *s, const struct reader_settings *settings,
                  const struct script_packing *packing, struct input *in);
 void script_deinit(struct script *s);
