@@ -636,6 +636,22 @@ describe("handshakeTimeout of a further request", function()
     c:write("GET /a.txt HT")
     c:readAll(async.seconds(3))
   end)
+
+  it("is not wound up again by empty lines before it", function()
+    local s = static({ ["a.txt"] = "a" }, "handshakeTimeout = 0.4, keepAliveTimeout = 60")
+    local c = client.connect(s)
+    c:sendRequest({ path = "/a.txt" })
+    assert.equal("a", c:response().body)
+    local task = async.spawn(function()
+      for _ = 1, 5 do -- the fifth would be answered with 400
+        if c.ended then return end
+        c:write("\r\n")
+        async.sleep(async.seconds(0.2))
+      end
+    end)
+    c:expectEof()
+    task:join()
+  end)
 end)
 
 describe("keepAliveTimeout", function()

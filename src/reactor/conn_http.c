@@ -86,6 +86,7 @@ static void next_request(struct conn *c) {
   struct exchange *x = c->exchange;
   http_request_reset(x->request);
   c->state = CONN_REQUEST;
+  x->is_idle = true;
   start_deadline(c, c->web->config->keep_alive_timeout);
   conn_resume(c, CONN_PAUSE_HTTP);
   if (x->is_feeding || x->in.len == 0) return;
@@ -386,14 +387,14 @@ static size_t take_requests(struct conn *c, const char *p, size_t n) {
   x->is_feeding = true;
   while (done < n && c->state == CONN_REQUEST) {
     size_t used;
-    bool begins = !http_request_has_begun(x->request) && x->keep_alive;
     bool had_head = http_request_has_head(x->request);
     enum http_progress progress = http_request_feed(x->request, p + done, n - done, &used);
     done += used;
     x->being_fed = n - done;
-    // A further request on the same connection: from here on its own clock runs. The head has one,
-    // the body another.
-    if (begins) start_deadline(c, c->web->config->handshake_timeout);
+    // A further request on the same connection: from its first byte on its own clock runs, were it
+    // an empty line's. The head has one, the body another.
+    if (x->is_idle) start_deadline(c, c->web->config->handshake_timeout);
+    x->is_idle = false;
     if (!had_head && http_request_has_head(x->request)) {
       start_deadline(c, c->web->config->request_timeout);
     }

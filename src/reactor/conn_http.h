@@ -23,6 +23,7 @@ struct exchange {
   struct http_client client; // whose request it is: the same, unless a trusted proxy says otherwise
   bool keep_alive;           // of the current request
   bool has_ended;            // the peer has sent FIN; its request is still answered
+  bool is_idle;              // nothing has come of a further request
   bool is_feeding;           // conn_http_feed is running: the next request is its business
   struct lane *asked;        // in HANDLING: the worker whose onRequest it is at
   int file;                  // the static file going out, -1: none
