@@ -22,21 +22,8 @@ static bool is_escaped(const char *message) {
   return true;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  if (!L) L = values_open();
-  lua_settop(L, 0);
-  // Of its own size, so that the sanitizer sees a read past the end.
-  uint8_t *copy = input_copy(data, size);
-  bool is_json = json_decode(L, (const char *)copy, size);
-  mem_free(copy);
-  assert(lua_gettop(L) == 1);
-  if (!is_json) {
-    const char *message = lua_tostring(L, 1);
-    assert(strncmp(message, "line ", 5) == 0 && is_escaped(message));
-    return 0;
-  }
-  bool is_complete;
-  assert(plain_utf8(data, size, &is_complete) == size && is_complete);
+// The value is at the top of the stack, which has nothing else.
+static void check_value(void) {
   struct buf once, twice;
   buf_init(&once, 64 << 20);
   buf_init(&twice, 64 << 20);
@@ -47,5 +34,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   assert(json_encode(L, 2, &twice) == 0 && twice.len == once.len);
   buf_deinit(&once);
   buf_deinit(&twice);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (!L) L = values_open();
+  // Of its own size, so that the sanitizer sees a read past the end.
+  uint8_t *copy = input_copy(data, size);
+  bool is_json = json_decode(L, (const char *)copy, size), is_complete;
+  mem_free(copy);
+  assert(lua_gettop(L) == 1);
+  if (is_json) {
+    assert(plain_utf8(data, size, &is_complete) == size && is_complete);
+    check_value();
+  } else {
+    const char *message = lua_tostring(L, 1);
+    assert(strncmp(message, "line ", 5) == 0 && is_escaped(message));
+  }
+  values_drop(L);
   return 0;
 }

@@ -14,6 +14,11 @@ lua_State *values_open(void) {
   return L;
 }
 
+void values_drop(lua_State *L) {
+  lua_settop(L, 0);
+  lua_gc(L, LUA_GCCOLLECT);
+}
+
 size_t values_count(lua_State *L, int table) {
   size_t count = 0;
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1))

@@ -15,6 +15,10 @@ lua_State *values_open(void);
 // absolute.
 bool values_equal(lua_State *L, int a, int b, bool marks);
 
+// Drops everything that is on the stack: at the end of each run, so that as much is freed as was
+// allocated and nobody looks for leaks in vain.
+void values_drop(lua_State *L);
+
 size_t values_count(lua_State *L, int table);
 
 #endif
