@@ -12,7 +12,7 @@
 #if __GLIBC_PREREQ(2, 33)
 #include <malloc.h>
 #define CAN_GIVE_BACK
-enum { SLACK = 32 * 1024 * 1024 }; // that may stay free
+enum { SLACK = 32 * 1024 * 1024 }; // that may stay free, and a quarter of what is used
 #endif
 #endif
 
@@ -66,7 +66,8 @@ static size_t count_resident(void) {
 void mem_give_back(void) {
 #ifdef CAN_GIVE_BACK
   struct mallinfo2 info = mallinfo2();
-  if (count_resident() > info.uordblks + info.hblkhd + SLACK) malloc_trim(0);
+  size_t used = info.uordblks + info.hblkhd;
+  if (count_resident() > used + used / 4 + SLACK) malloc_trim(0);
 #endif
 }
 
