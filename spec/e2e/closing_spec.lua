@@ -8,6 +8,7 @@ local client = require "spec.support.client"
 local server = require "spec.support.server"
 
 local QUICK = 0.5 -- a closing handshake beside a script that is stuck
+local SPIN = 3    -- how long it is
 
 -- A message that is a Lua chunk is run with ws; others are echoed.
 local ANSWERING = [[
@@ -66,12 +67,6 @@ for _, ending in ipairs(ENDS) do
       expectEnd()
     end)
 
-    it("messages that take long together are", function()
-      c:write(text("spin(0.01) ws:send 'worked'"):rep(50) .. ending[2])
-      for _ = 1, 50 do assert.equal("worked", c:receive()) end
-      expectEnd()
-    end)
-
     it("what is sent to several at once goes out to this one, too", function()
       local other = client.open(s, "/ws")
       c:write(text("for _, each in ipairs(ws.wss.connections) do each:send 'to all' end ws.wss:broadcast 'more'")
@@ -90,19 +85,7 @@ for _, ending in ipairs(ENDS) do
       expectEnd()
     end)
 
-    it("nothing is waited for while the script is stuck, and onTerminate follows when it is not", function()
-      local stuck = client.open(s, "/ws")
-      stuck:send("say 'spins' spin(1)")
-      s:expectLines("spins")
-      local start = uv.hrtime()
-      c:write(text("too late!") .. ending[2])
-      c:expectFail(ending.code)
-      local took = (uv.hrtime() - start) / 1e9
-      assert.is_true(took < async.seconds(QUICK), ("it took %.3f s"):format(took))
-      s:expectLines(ending.terminate)
-    end)
-
-    it("nor for a callback that waits", function()
+    it("a callback that waits isn't waited for", function()
       c:write(text("say(luaws.sleep(60))") .. ending[2])
       c:expectFail(ending.code)
       s:expectLines("nil closed", ending.terminate)
@@ -129,7 +112,42 @@ for _, ending in ipairs(ENDS) do
   end)
 end
 
+describe("a script that is stuck", function()
+  it("isn't waited for where answers may be due, and not at all elsewhere; onTerminate follows when it goes on",
+    function()
+      local s = server.start(ANSWERING)
+      local stuck, ended, idle = client.open(s, "/ws"), {}, client.open(s, "/ws")
+      idle:send("answered long ago")
+      assert.equal("answered long ago", idle:receive())
+      for i in ipairs(ENDS) do ended[i] = client.open(s, "/ws") end
+      stuck:send(("say 'spins' spin(%d)"):format(SPIN))
+      s:expectLines("spins")
+      local start = uv.hrtime()
+      local function isWithin(seconds, what)
+        local took = (uv.hrtime() - start) / 1e9
+        assert.is_true(took < seconds, ("%s took %.3f s"):format(what, took))
+      end
+      idle:close(4000)
+      isWithin(async.seconds(QUICK), "the close of an idle connection")
+      for i, ending in ipairs(ENDS) do ended[i]:write(text("too late!") .. ending[2]) end
+      for i, ending in ipairs(ENDS) do ended[i]:expectFail(ending.code) end
+      isWithin(SPIN, "the others")
+      local lines = { s:line(), s:line(), s:line() }
+      table.sort(lines)
+      assert.same({ ENDS[2].terminate, ENDS[1].terminate, "terminate 4000 nil true" }, lines)
+    end)
+end)
+
 describe("the peer's close", function()
+  it("waits for a script that is only slow", function()
+    local s = server.start(ANSWERING)
+    local c = client.open(s, "/ws")
+    c:write(text("spin(0.1) ws:send 'worked'"):rep(15) .. ENDS[1][2]) -- each in time, all together not
+    for _ = 1, 15 do assert.equal("worked", c:receive()) end
+    c:expectFail(4000)
+    s:expectLines(ENDS[1].terminate)
+  end)
+
   it("is told with its reason whole, a NUL in it, and answered so", function()
     local s = server.start([[
       serve({ onMessage = function() end, onTerminate = function(_, _, event)
@@ -154,5 +172,152 @@ describe("the peer's close", function()
     assert.equal(8 * 1024 * 1024, #c:receive())
     c:expectFail(4000)
     s:expectLines("terminate 4000 nil true")
+  end)
+end)
+
+describe("onTerminate comes once, with the code of the close begun first, when the peer", function()
+  local COUNTING = [[
+    local opened, terminated = 0, 0
+    local Handler = {}
+    Handler.__index = Handler
+    function Handler:onOpen() opened = opened + 1 end
+    function Handler:onMessage(ws, event)
+      local code = load("local ws = ... " .. event.data)
+      if code then code(ws) else ws:send(event.data) end
+    end
+    function Handler:onTerminate(ws, event)
+      terminated = terminated + 1
+      say("terminate", event.code, event.wasClean)
+    end
+    function count(ws) ws:send(opened .. " opened, " .. terminated .. " terminated") end
+    serve(Handler, { closeTimeout = 0.3, path = "/ws" })
+  ]]
+  local MANY = "ws:send(('x'):rep(16 * 1024 * 1024))"
+  local s, opened
+
+  before_each(function()
+    s, opened = server.start(COUNTING), 0
+  end)
+
+  local function open()
+    opened = opened + 1
+    return client.open(s, "/ws")
+  end
+
+  local function expectOnce(line)
+    s:expectLines(line)
+    local c = open()
+    c:send("count(ws)")
+    assert.equal(("%d opened, %d terminated"):format(opened, opened - 1), c:receive())
+    c:close(1000)
+    s:expectLines("terminate 1000 true")
+  end
+
+  local WIRE = client.frame({ opcode = client.TEXT, fin = false, payload = "Hel" })
+    .. client.frame({ opcode = client.PING, payload = "p" })
+    .. client.frame({ opcode = client.CONTINUATION, payload = ("lo"):rep(70) })
+
+  for how, leave in pairs({
+    ["resets"] = function(c) c:reset() end, ["ends"] = function(c) c:drop() end,
+    ["half-closes"] = function(c) c:halfClose() end,
+  }) do
+    it(how .. " its socket, wherever in a message", function()
+      for cut = 0, 40 do
+        local c = open()
+        c:write(WIRE:sub(1, cut))
+        leave(c)
+        s:expectLines("terminate 1006 false")
+      end
+      local c = open()
+      c:close(4000)
+      expectOnce("terminate 4000 true")
+    end)
+  end
+
+  it("resets it wherever in its close frame", function()
+    local close = client.frame({ opcode = client.CLOSE, payload = client.closePayload(4000, "bye") })
+    for cut = 0, #close - 1 do
+      local c = open()
+      c:write(close:sub(1, cut))
+      c:reset()
+      s:expectLines("terminate 1006 false")
+    end
+    local c = open()
+    c:write(close, true)
+    c:expectFail(4000)
+    expectOnce("terminate 4000 true")
+  end)
+
+  it("never answers our close", function()
+    local c = open()
+    c:send("ws:terminate(3000)")
+    c:expectCloseFrame(3000)
+    expectOnce("terminate 3000 false")
+  end)
+
+  it("never answers our close, and goes on sending", function()
+    local c = open()
+    c:write(text("ws:terminate(3000)") .. text("more"):rep(1000))
+    c:expectCloseFrame(3000)
+    c:write(text("and more"):rep(1000) .. client.frame({ opcode = client.PING, payload = "p" }))
+    expectOnce("terminate 3000 false")
+  end)
+
+  it("never reads, and we close", function()
+    local c = open()
+    c:pause()
+    c:send(MANY .. " ws:terminate(3000)")
+    expectOnce("terminate 3000 false")
+  end)
+
+  it("never reads, and closes", function()
+    local c = open()
+    c:pause()
+    c:write(text(MANY))
+    c:sendClose(4000)
+    expectOnce("terminate 4000 false")
+  end)
+
+  it("never reads, and breaks the protocol", function()
+    local c = open()
+    c:pause()
+    c:write(text(MANY) .. client.frame({ opcode = 3 }))
+    expectOnce("terminate 1002 false")
+  end)
+
+  it("breaks the protocol after our close", function()
+    local c = open()
+    c:send("ws:terminate(3000)")
+    c:expectCloseFrame(3000)
+    c:sendFrame({ opcode = 3 })
+    c:expectEof()
+    expectOnce("terminate 3000 false")
+  end)
+
+  it("sends a bad close frame after our close", function()
+    local c = open()
+    c:send("ws:terminate(3000)")
+    c:expectCloseFrame(3000)
+    c:sendClose(1006)
+    c:expectEof()
+    expectOnce("terminate 3000 false")
+  end)
+
+  it("half-closes behind the answer to our close", function()
+    local c = open()
+    c:send("ws:terminate(3000)")
+    c:expectCloseFrame(3000)
+    c:sendClose(3000)
+    c:halfClose()
+    c:expectEof()
+    expectOnce("terminate 3000 true")
+  end)
+
+  it("half-closes instead of answering our close", function()
+    local c = open()
+    c:send("ws:terminate(3000)")
+    c:expectCloseFrame(3000)
+    c:halfClose()
+    expectOnce("terminate 3000 false")
   end)
 end)

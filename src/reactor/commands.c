@@ -99,6 +99,7 @@ static void run_consumed(struct reactor *r, const struct record *record) {
   struct lane *lane = lane_find(r, command->owner);
   lane->owed -= record->credit < lane->owed ? record->credit : lane->owed;
   lane->heard_at = reactor_now(r);
+  if (lane->owed == 0) lane->epoch++;
   if (lane->owed > r->lane_window / 2) return;
   // What one of them has held back may be as much again.
   while (!list_empty(&lane->paused) && lane->owed < r->lane_window) {

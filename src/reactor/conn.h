@@ -80,6 +80,7 @@ struct conn {
   uint8_t pongs;        // in the outbox
   uint8_t state;        // enum conn_state
   uint8_t paused;       // enum conn_pause bits
+  uint8_t epoch;        // the lane's at its last message
   bool has_rate;        // maxMessageRate holds for it: `extra` is there
   bool was_refused : 1; // the kernel has refused part of a write: onDrain when empty again
   bool ping_sent : 1;   // and nothing heard since

@@ -11,13 +11,7 @@
 #include "reactor/loop.h"
 #include "reactor/server.h"
 
-enum {
-#ifdef LUAWS_TINY
-  PATIENCE_MS = 500,
-#else
-  PATIENCE_MS = 50, // with a worker that says nothing
-#endif
-};
+enum { PATIENCE_MS = 1000 }; // with a worker that says nothing
 
 static void note_close(struct conn *c, unsigned code, struct span reason) {
   if (c->close_code != 0) return; // the one that was begun first counts
@@ -65,10 +59,11 @@ static void end_when_drained(struct conn *c) {
 
 // Parting -----------------------------------------------------------------------------------------
 
-// Whether the worker may have something to say: it has not worked off all messages. It gives credit
-// for those of one connection in large pieces, so that the lane may know better.
+// Whether the worker may have something to say: it has not worked off all messages since this
+// connection's last. (It gives credit for those of one connection in large pieces.)
 static bool has_answers(const struct conn *c) {
-  return c->owed > 0 && c->server->lane->owed > 0;
+  const struct lane *lane = c->server->lane;
+  return c->owed > 0 && lane->owed > 0 && c->epoch == lane->epoch;
 }
 
 static void wait_for_answers(struct conn *c, uint64_t due) {

@@ -226,6 +226,7 @@ static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) 
   stats_add(&c->reactor->stats.received_messages, 1);
   stats_add(&c->reactor->stats.received_bytes, e->length);
   c->owed += EVENT_COST(e->length);
+  c->epoch = lane->epoch;
   lane->owed += EVENT_COST(e->length);
   if (c->has_rate) c->extra->rate_tokens -= MESSAGE;
 }

@@ -15,6 +15,7 @@ struct lane {
   struct list node; // on the reactor's list
   struct batch batch;
   uint64_t owed;      // cost of what the worker has not worked off yet
+  uint8_t epoch;      // goes on, and around, whenever that is nothing
   uint64_t heard_at;  // ms: when it last said that it has worked something off
   struct list paused; // connections that are not read until it has (conn_extra.lane_node)
 };
