@@ -70,10 +70,11 @@ function deflate.agree(offer, header)
   local answer, wrong = parse(header)
   if not answer then return nil, wrong end
   for one in offer:gmatch("[^,]+") do
-    wrong = compare(parse(one), answer)
-    if not wrong then return answer end
+    local parsed = parse(one)
+    wrong = parsed and compare(parsed, answer)
+    if parsed and not wrong then return answer end
   end
-  return nil, "the server answers with " .. wrong .. ": " .. header
+  return nil, ("the server answers with %s: %s"):format(wrong or "what wasn't offered", header)
 end
 
 -- Messages
@@ -134,7 +135,9 @@ function State:encode(f)
   return table.concat(frames)
 end
 
+-- No payload ends like that by itself: its last byte holds the head of an empty block.
 function State:inflate(payload)
+  if payload:sub(-4) == TAIL then return nil, "its last four bytes should have been taken off" end
   local out, state, left = self.inflater:inflate(payload .. TAIL)
   if state == "end" then -- a final block: allowed, and what follows starts a new stream
     self.inflater:reset()

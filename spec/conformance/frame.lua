@@ -6,6 +6,7 @@
 --
 -- frame.fragments(opcode, payload, size)   the frames of one message in pieces of so many bytes
 -- frame.bytes(f)                           its bytes on the wire
+-- frame.closeCode(payload), frame.isSendable(code)
 -- frame.describe(f)                        for people
 
 local client = require "spec.support.client"
@@ -57,6 +58,11 @@ end
 function frame.closeCode(payload)
   if #payload < 2 then return frame.NO_CODE, "" end
   return string.unpack(">I2", payload), payload:sub(3)
+end
+
+-- Whether a close frame may have the code (RFC 6455 section 7.4, IANA's registry).
+function frame.isSendable(code)
+  return code >= 1000 and code <= 1003 or code >= 1007 and code <= 1014 or code >= 3000 and code <= 4999
 end
 
 local function describeClose(payload)

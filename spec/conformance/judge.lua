@@ -3,8 +3,8 @@
 --
 -- judge.run(case, target) -> { outcome = "passed" | "non-strict" | "failed" | "skipped", note = a sentence or nil }
 --
--- target: { port =, host = "127.0.0.1", path = "/" }, and what may be true: slowly, compressed, full, brief,
---     isLuaws
+-- target: { port =, host = "127.0.0.1", path = "/", patience = seconds after which nothing more is awaited, where that
+--     is less than usual }, and what may be true: slowly, compressed, full, brief, isLuaws
 
 local utf8 = require "utf8"
 local async = require "spec.support.async"
@@ -77,12 +77,17 @@ end
 
 -- In
 
+local function shorten(self, patience)
+  return math.min(patience, self.target.patience or patience)
+end
+
 -- Waits until there are n bytes; false where the connection ends, or nothing comes.
 local function have(self, n, patience)
   local c = self.c
+  patience = shorten(self, patience or PATIENCE)
   local ok, err = pcall(function()
     while c.size < n and not c.ended do
-      async.await(function(done) c.waiting = done end, patience or PATIENCE)
+      async.await(function(done) c.waiting = done end, patience)
     end
   end)
   if not ok then
@@ -238,6 +243,7 @@ local function judgeCode(self, payload, codes, lenient)
   local code, reason = frame.closeCode(payload)
   if #payload == 1 then self:fail("a close frame with a body of one byte") end
   if not utf8.len(reason) then self:fail("a close frame whose reason is no UTF-8") end
+  if #payload > 1 and not frame.isSendable(code) then self:fail("a close frame with the code %d", code) end
   if contains(codes, code) then return code end
   local format = "expected %s, got %s"
   local got = frame.describe({ opcode = frame.CLOSE, payload = payload })
@@ -333,7 +339,7 @@ local function checkUpgrade(self, answer)
 end
 
 local function readAnswer(self, method)
-  local ok, answer = pcall(self.c.response, self.c, method, PATIENCE)
+  local ok, answer = pcall(self.c.response, self.c, method, shorten(self, PATIENCE))
   if ok then return answer end
   if self.c.ended and self.c.size == 0 and (self.case.answer or {}).ends then
     return self:nonStrict("TCP ended without an answer")
@@ -377,7 +383,7 @@ local function exchange(self)
   self:connect()
   local request = case.request
   if type(request) == "table" then
-    request.path = request.path or self.target.path or "/"
+    request = setmetatable({ path = request.path or self.target.path or "/" }, { __index = request })
     request = self.c:requestText(request)
   end
   write(self, { wire.fill(request or upgradeRequest(self), self.target, self.c.host) }, case.chop)
@@ -391,6 +397,38 @@ local function exchange(self)
   end
   if (case.answer or {}).ends then judgeEnd(self, awaitEnd(self)) end
   return false
+end
+
+-- What cases that are functions do
+
+function Case:send(frames)
+  send(self, frames)
+end
+
+function Case:halfClose()
+  self.c:flush(PATIENCE)
+  self.c:halfClose()
+end
+
+function Case:reset()
+  self.c:flush(PATIENCE)
+  self.c:reset()
+end
+
+-- What comes up to the end of TCP: exactly these messages, pongs and close frame, or the `lenient` ones; nil: anything
+-- that isn't malformed.
+function Case:expectEnd(expected, lenient)
+  local events, last = readToClose(self)
+  if last.opcode then
+    events[#events + 1] = last
+    last = { ended = awaitEnd(self) }
+  end
+  if not last.ended then self:fail("TCP doesn't end; what came is %s", frame.describeAll(events)) end
+  if expected and not isSameList(events, expected) then
+    local verdict = lenient and isSameList(events, lenient) and self.nonStrict or self.fail
+    verdict(self, "expected %s, got %s", frame.describeAll(expected), frame.describeAll(events))
+  end
+  judgeEnd(self, last.ended)
 end
 
 -- Stages
