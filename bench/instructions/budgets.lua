@@ -7,10 +7,10 @@ return {
       broadcast = 138,
       connect = 15474,
       echo64k = 10129,
-      echo64x1 = 852,
-      echo64x16 = 383,
+      echo64x1 = 905,
+      echo64x16 = 408,
       foreach = 159,
-      json = 617,
+      json = 647,
       publish = 144,
     },
     worker = {
