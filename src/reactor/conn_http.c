@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -108,7 +109,7 @@ static void continue_response(struct conn *c) {
 static void complain_of_file(struct conn *c, const char *verb, const char *which, int error) {
   struct reactor *r = c->reactor;
   if (!log_is_due(&r->file_complained, reactor_now(r), COMPLAIN_MS)) return;
-  log_warn("can't %s the file %.200s: %s%s", verb, which, strerror(error),
+  log_warn("can't %s the file %s: %s%s", verb, which, strerror(error),
            error == EMFILE || error == ENFILE ? " (raise the limit with ulimit -n)" : "");
 }
 
@@ -235,8 +236,11 @@ static void send_head_of_file(struct conn *c, int fd, const struct http_file *fi
   continue_response(c);
 }
 
-// There may be one, but not now.
-static void fail_file(struct conn *c, const char *name, int error) {
+// There may be one, but not now. The log gets the path as it was sent, which is one line whatever
+// it stands for.
+static void fail_file(struct conn *c, struct span path, int error) {
+  char name[200];
+  snprintf(name, sizeof name, "%.*s", (int)(path.n - 1), path.p + 1);
   complain_of_file(c, "open", name, error);
   respond_text(c, 503, "the file can't be read now, try again later", SPAN("Retry-After: 1\r\n"));
 }
@@ -255,7 +259,7 @@ static bool serve_file(struct conn *c, struct span path, struct span query) {
   if (fd == FILES_FOLDER) {
     redirect_to_folder(c, path, query);
   } else if (fd < 0) {
-    if (!is_none) fail_file(c, name.data, -fd);
+    if (!is_none) fail_file(c, path, -fd);
   } else if (!span_eq(method, SPAN("GET")) && !is_head(x)) {
     close(fd);
     respond_text(c, 405, "a file answers GET and HEAD", SPAN("Allow: GET, HEAD\r\n"));

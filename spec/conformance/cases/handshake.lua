@@ -16,19 +16,13 @@ local KEY = "Sec-WebSocket-Key"
 local VERSION = "Sec-WebSocket-Version"
 local PROTOCOL = "Sec-WebSocket-Protocol"
 
-local section = { title = "The opening handshake" }
-local group, number
-
-local function begin(name)
-  group, number = name, 0
-end
+local section, begin, addCase = request.section("handshake", "The opening handshake")
 
 local function add(about, bytes, answer, fields)
-  number = number + 1
-  local case = { ("handshake.%s.%d"):format(group, number), about, request = bytes, answer = answer }
+  local case = { request = bytes, answer = answer }
   if answer.status == 101 then case.closes = 1000 end
   for name, value in pairs(fields or {}) do case[name] = value end
-  section[#section + 1] = case
+  addCase(about, case)
 end
 
 local function of(name, value)
@@ -75,15 +69,14 @@ for _, row in ipairs({
   { "++//++//++//++//++//+w==", "7HaJ+C+u8+fkDsaB/+dCEnpOHuA=" },
 }) do
   local key, accept = row[1], row[2]
-  number = number + 1
-  section[#section + 1] = { "handshake.key." .. number, "the key " .. key .. " is accepted with its own accept",
+  addCase("the key " .. key .. " is accepted with its own accept", {
     run = function(t)
       local c = t:connect()
       c:write(request.fill(of(KEY, key), t.target, c.host), t.target.slowly)
       local answer = c:response()
       local got = answer.headers["sec-websocket-accept"]
       if answer.status ~= 101 or got ~= accept then t:fail("status %d, accept %s", answer.status, tostring(got)) end
-    end }
+    end })
 end
 add("a key with blanks around it is taken", of(KEY, " \tdGhlIHNhbXBsZSBub25jZQ==\t "), UPGRADED)
 add("no key is refused", without(KEY), BAD)

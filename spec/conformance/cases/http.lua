@@ -18,19 +18,13 @@ local BAD = refused({ 400 })
 -- The RFC lets a recipient repair it, which luaws doesn't.
 local DOUBTFUL = refused({ 400 }, { 101 })
 
-local section = { title = "HTTP" }
-local group, number
-
-local function begin(name)
-  group, number = name, 0
-end
+local section, begin, addCase = request.section("http", "HTTP")
 
 local function add(about, bytes, answer, fields)
-  number = number + 1
-  local case = { ("http.%s.%d"):format(group, number), about, request = bytes, answer = answer }
+  local case = { request = bytes, answer = answer }
   if answer == UPGRADED then case.closes = 1000 end
   for name, value in pairs(fields or {}) do case[name] = value end
-  section[#section + 1] = case
+  addCase(about, case)
 end
 
 local LUAWS = { only = "luaws" }
@@ -222,8 +216,7 @@ local BODY = request.text("POST %PATH% HTTP/1.1", "Host: %HOST%", "Content-Lengt
 
 -- Sends it all at once; the answers must have these statuses, the last one says that it is, and nothing follows.
 local function pipeline(about, bytes, statuses)
-  number = number + 1
-  section[#section + 1] = { ("http.connection.%d"):format(number), about, only = "luaws",
+  addCase(about, { only = "luaws",
     run = function(t)
       local c = t:connect()
       c:write(request.fill(bytes, t.target, c.host), t.target.slowly)
@@ -238,7 +231,7 @@ local function pipeline(about, bytes, statuses)
         end
       end
       c:expectEof()
-    end }
+    end })
 end
 
 local CLOSE = request.text("GET %PATH% HTTP/1.1", "Host: %HOST%", "Connection: x, Close")
@@ -276,8 +269,7 @@ for about, bytes in each({
   { "a key", with({ ["Sec-WebSocket-Key"] = "Sec-WebSocket-Key: " .. MARK }) },
   { "a version", with({ ["Sec-WebSocket-Version"] = "Sec-WebSocket-Version: " .. MARK }) },
 }) do
-  number = number + 1
-  section[#section + 1] = { ("http.reflection.%d"):format(number), "nothing of " .. about .. " is in the answer",
+  addCase("nothing of " .. about .. " is in the answer", {
     run = function(t)
       local c = t:connect()
       c:write(request.fill(bytes, t.target, c.host), t.target.slowly)
@@ -286,7 +278,7 @@ for about, bytes in each({
       local all = head .. c:read(math.tointeger(head:lower():match("\r\ncontent%-length: (%d+)") or 0))
       if all:lower():find(MARK, 1, true) then t:fail("it is in %q", all:sub(1, 300)) end
       if not all:match("^HTTP/1%.[01] [45]%d%d ") then t:nonStrict("no refusal: %q", all:match("^[^\r]*")) end
-    end }
+    end })
 end
 
 return section
