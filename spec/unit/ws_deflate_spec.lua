@@ -3,6 +3,7 @@
 
 local ws = require("probe").ws
 local zlib = require("probe").zlib
+local build = require "spec.support.build"
 
 local CONTINUATION, TEXT, BINARY, PING = 0, 1, 2, 9
 local KEY = "\x37\xfa\x21\x3d"
@@ -497,6 +498,7 @@ for _, role in ipairs({ "server", "client" }) do
       end)
 
       it("is not allocated for messages that lie whole in the input, after the first", function()
+        if build.isTiny then pending("its blocks have 16 bytes") end
         local session = new()
         local wire = compressed(TEXT, deflate(words(5000)))
         session:feed(wire)
