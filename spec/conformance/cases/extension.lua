@@ -141,6 +141,17 @@ fails("a compressed text fails the connection at the first wrong byte",
   { compressed(deflate({ ("\255"):rep(100), PROSE }, nil, "full"):sub(1, 20), MORE) }, 1007,
   { late = { continuation("") } })
 
+fails("a stored block whose lengths disagree fails the connection",
+  { compressed("\x00\x05\x00\x00\x00Hello\x00") }, CORRUPT)
+
+-- The servers of the suite take 64 MiB.
+add("a text of 65 MiB in 64 KiB fails the connection", {
+  function()
+    return { send = { text(("\0"):rep(65 << 20), COMPRESSED) } }
+  end,
+  fails = 1009, slowly = false, only = "luaws",
+})
+
 begin("offer", false)
 
 -- What must be declined; the connection goes on without compression.
