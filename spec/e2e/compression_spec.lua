@@ -260,6 +260,36 @@ describe("compression refuses", function()
   end)
 end)
 
+describe("messages that grow out of little and are never ended", function()
+  local MANY, LENGTH = 12, 15 << 19 -- of 7.5 MiB: eight of them fit into what a thread keeps of such
+
+  it("are ended with 1009 when all together have become much; others go on", function()
+    if build.isTiny then pending("three bytes at a time that takes too long") end
+    local s = server.start(ECHO:format("compression = true, maxPayload = 1 << 23"), ONE)
+    local growing = zlib.deflater():deflate(("\0"):rep(LENGTH))
+    assert.is_true(#growing < 10000)
+    local bombs = {}
+    for i = 1, MANY do
+      bombs[i] = open(s)
+      local c = bombs[i].c
+      c:sendFrame({ opcode = BINARY, rsv = 4, fin = false, payload = growing })
+      if i > 8 then c:expectFail(1009) else c:ping() end
+    end
+    if async.seconds(1) == 1 then
+      local _, peak = s:memory()
+      assert.is_true(peak < 100, ("%.1f MiB"):format(peak))
+    end
+    local p = open(s)
+    local noise = random(1 << 20)
+    local wire = zlib.deflater():deflate(noise):sub(1, -5)
+    p.c:sendFrame({ opcode = BINARY, rsv = 4, fin = false, payload = wire:sub(1, 1 << 19) })
+    p.c:sendFrame({ opcode = CONTINUATION, payload = wire:sub((1 << 19) + 1) })
+    assert.is_true(p:receive() == noise)
+    bombs[1].c:sendFrame({ opcode = CONTINUATION, payload = "\0" })
+    assert.equal(LENGTH, #bombs[1]:receive())
+  end)
+end)
+
 describe("what compressed messages become", function()
   -- Thousands of messages lie in one segment.
   local COUNT, SIZE = 1000, 50000

@@ -40,6 +40,7 @@ struct ws_codec {
   z_stream *inflater;
   struct block *blocks; // the newest first
   struct buf scratch;
+  size_t kept;
   uint64_t deflated;
   uint64_t inflated;
 };
@@ -223,6 +224,19 @@ uint8_t *ws_codec_enlarge(struct ws_codec *c, uint8_t *at, size_t used, size_t s
 
 void ws_codec_commit(struct ws_codec *c, size_t size) {
   c->blocks->used += size;
+}
+
+size_t ws_codec_kept(const struct ws_codec *c) {
+  return c->kept;
+}
+
+void ws_codec_keep(struct ws_codec *c, size_t n) {
+  c->kept += n;
+}
+
+void ws_codec_unkeep(struct ws_codec *c, size_t n) {
+  assert(n <= c->kept);
+  c->kept -= n;
 }
 
 // Scratch -----------------------------------------------------------------------------------------

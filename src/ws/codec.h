@@ -26,6 +26,11 @@ void ws_codec_release(struct ws_codec *c);
 uint64_t ws_codec_deflated(const struct ws_codec *c);
 uint64_t ws_codec_inflated(const struct ws_codec *c);
 
+// How many bytes the incomplete messages of all its connections have become together; ws/inflate.c
+// counts them. From here on those that grow out of little are refused.
+#define WS_CODEC_KEPT_MAX (64 * 1024 * 1024)
+size_t ws_codec_kept(const struct ws_codec *c);
+
 // For ws/deflate.c and ws/inflate.c
 // ----------------------------------------------------------------
 
@@ -50,6 +55,10 @@ uint8_t *ws_codec_reserve(struct ws_codec *c, size_t size);
 // Makes the room at `at`, not committed yet, as large as `size`; the first `used` bytes are kept.
 uint8_t *ws_codec_enlarge(struct ws_codec *c, uint8_t *at, size_t used, size_t size);
 void ws_codec_commit(struct ws_codec *c, size_t size);
+
+// So many bytes more, and fewer, are kept of incomplete messages.
+void ws_codec_keep(struct ws_codec *c, size_t n);
+void ws_codec_unkeep(struct ws_codec *c, size_t n);
 
 // An empty buffer for one decompressed message of `max` bytes at the most, and giving its memory
 // back if it has become large.

@@ -24,6 +24,10 @@ enum {
 #else
   ROOM_MIN = 512, // for what comes out of it
 #endif
+  // What incomplete messages may become when all together have become much: a peer that pays with
+  // little must not fill the memory over many connections.
+  EXPANSION_MAX = 32, // times what has come of it
+  EXPANSION_FREE = 4096,
 };
 
 uint64_t ws_inflate_limit(uint64_t max_payload) {
@@ -81,6 +85,21 @@ static size_t make_room(struct buf *b, uint8_t **to) {
   return left < b->cap - b->len ? left : b->cap - b->len;
 }
 
+// Whether an incomplete message has become too much of too little, at a time when all together have
+// become much.
+static bool is_bloated(const struct ws_deflate *d) {
+  if (ws_codec_kept(d->codec) <= WS_CODEC_KEPT_MAX) return false;
+  return d->kept->len > EXPANSION_FREE && d->kept->len / EXPANSION_MAX > d->received;
+}
+
+// `n` bytes have been put out.
+static int take_output(struct ws_deflate *d, size_t n) {
+  d->into->len += n;
+  if (d->into != d->kept) return 0;
+  ws_codec_keep(d->codec, n);
+  return is_bloated(d) ? ERR_TOO_BIG : 0;
+}
+
 // Lets the stream put out once. Returns as ws_inflate_feed does.
 static int inflate_once(struct ws_deflate *d, const struct ws_inflate_rules *rules, int *result) {
   z_stream *z = d->stream;
@@ -92,8 +111,8 @@ static int inflate_once(struct ws_deflate *d, const struct ws_inflate_rules *rul
   *result = inflate(z, Z_SYNC_FLUSH);
   if (room == 0) return z->avail_out == 0 ? ERR_TOO_BIG : 0;
   size_t n = room - z->avail_out;
-  d->into->len += n;
-  return rules->text && !ws_utf8_feed(rules->text, to, n) ? ERR_INFLATE_UTF8 : 0;
+  if (rules->text && !ws_utf8_feed(rules->text, to, n)) return ERR_INFLATE_UTF8;
+  return take_output(d, n);
 }
 
 // A block that says that it is the last one is not (section 7.2.3.4): another may follow, and refer
@@ -158,6 +177,7 @@ int ws_inflate_end(struct ws_deflate *d, const struct ws_inflate_rules *rules,
 }
 
 void ws_inflate_drop(struct ws_deflate *d) {
+  if (d->kept) ws_codec_unkeep(d->codec, d->kept->len);
   free_buf(d->kept);
   d->kept = NULL;
   d->received = 0;

@@ -31,10 +31,11 @@ void ws_inflate_expect(struct ws_deflate *d, const struct ws_inflate_rules *rule
 
 // Takes some of the bytes, unmasked. Returns 0 or
 //   ERR_INVALID       they are corrupt
-//   ERR_TOO_BIG       they have become more than max_payload
+//   ERR_TOO_BIG       they have become more than max_payload, or too much at a time when the codec
+//                     keeps more than WS_CODEC_KEPT_MAX
 //   ERR_INFLATE_UTF8  they have become what isn't UTF-8
 // as the first of it that a byte by byte look would find, so that it is the same however the bytes
-// have come.
+// have come (but for what other connections do meanwhile).
 int ws_inflate_feed(struct ws_deflate *d, const struct ws_inflate_rules *rules, const uint8_t *p,
                     size_t n);
 
