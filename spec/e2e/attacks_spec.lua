@@ -339,7 +339,7 @@ describe("compressed:", function()
   for _, takeover in ipairs({ "false", "true" }) do
     local script = echo("compression = { contextTakeover = " .. takeover .. " }")
     local suffix = takeover == "true" and ", with context takeover" or ""
-    local before = { before = warmUpInflater, memory = 2 }
+    local before = { before = warmUpInflater, memory = MORE_MEMORY / 4 }
 
     attack("a bomb of 1 GiB in 1 MiB" .. suffix, script, function(s)
       local c = client.open(s, "/ws", OFFER)
