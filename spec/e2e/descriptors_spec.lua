@@ -87,7 +87,7 @@ describe("without another descriptor", function()
     end
     c:sendRequest({ path = "/a.txt", method = "HEAD" })
     assert.equal(503, c:response("HEAD").status)
-    s:awaitLog("can't open the file a%0a.txt: Too many open files (raise the limit with ulimit -n)")
+    s:awaitLog("can't open the file /a%0a.txt: Too many open files (raise the limit with ulimit -n)")
     assert.equal(1, countLines(s, "can't open the file"))
     for _, other in ipairs(waiting) do other:drop() end
     async.eventually(function()

@@ -193,10 +193,10 @@ local TORTURE = {
   { "epoll_wait", "EINTR" },
   { "read", "EINTR" },
   { "write", "EINTR" },
-  { "openat", "EMFILE", "can't open the file %l+[.html]*: Too many open files" },
-  { "openat", "EIO", "can't open the file %l+[.html]*: Input/output error" },
-  { "dup", "ENFILE", "can't open the file %l+[.html]*: Too many open files in system" },
-  { "fstat", "EIO", "can't open the file %l+[.html]*: Input/output error" },
+  { "openat", "EMFILE", "can't open the file /[%l.]*: Too many open files" },
+  { "openat", "EIO", "can't open the file /[%l.]*: Input/output error" },
+  { "dup", "ENFILE", "can't open the file /[%l.]*: Too many open files in system" },
+  { "fstat", "EIO", "can't open the file /[%l.]*: Input/output error" },
   { "pread", "EIO", "can't read the file that is being sent: Input/output error" },
 }
 

@@ -19,6 +19,7 @@ usage: luaws-spec [options] [file or folder...]
   --conformance URL  the conformance suite against a server; see spec/conformance/README.md
   --soak MINUTES     keeps a luaws busy with clients of all kinds, and judges it
   --lua-gc-stress    keep Lua's collector running
+  --jobs N           first of all: each file in a process of its own, N at a time
   --help             this text
 
 Without a file or folder: all of spec. Environment: LUAWS_BIN is the luaws under test (the one of
@@ -111,7 +112,8 @@ local function runWaiting(fn)
   if failure then error(failure, 0) end
 end
 
-local COMMANDS = { ["--conformance"] = "spec.conformance.command", ["--soak"] = "spec.soak.command" }
+local COMMANDS = { ["--conformance"] = "spec.conformance.command", ["--soak"] = "spec.soak.command",
+  ["--jobs"] = "spec.support.jobs" }
 
 local function runCommand(module, arguments)
   local passed, failed

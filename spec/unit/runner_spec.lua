@@ -54,6 +54,17 @@ describe("luaws-spec", function()
     assert.equal("3 passed, 0 failed", run.last)
   end)
 
+  it("runs each file in a process of its own with --jobs, and adds up", function()
+    local run = runSpec("--jobs", "2", writeSpec [[it("a", function() end)]], writeSpec [[it("b", function() end)]],
+      writeSpec [[it("c", function() uv.kill(uv.os_getpid(), "sigkill") end)]], "--filter", ".")
+    assert.equal("2 passed, 1 failed", run.last)
+    assert.equal(1, run.code)
+    assert.is_truthy(run.text:find("signal 9", 1, true))
+    local green = runSpec("--jobs", "3", writeSpec [[it("a", function() end)]], "--repeat", "2")
+    assert.equal("2 passed, 0 failed", green.last)
+    assert.equal(0, green.code)
+  end)
+
   local endings = {
     ["a crash"] = { [[it("x", function() uv.kill(uv.os_getpid(), "sigkill") end)]], "signal 9" },
     ["a hang"] = { [[it("x", function() uv.kill(uv.os_getpid(), "sigalrm") end)]], "hung" },

@@ -240,7 +240,7 @@ static void send_head_of_file(struct conn *c, int fd, const struct http_file *fi
 // it stands for.
 static void fail_file(struct conn *c, struct span path, int error) {
   char name[200];
-  snprintf(name, sizeof name, "%.*s", (int)(path.n - 1), path.p + 1);
+  snprintf(name, sizeof name, "%.*s", (int)path.n, path.p);
   complain_of_file(c, "open", name, error);
   respond_text(c, 503, "the file can't be read now, try again later", SPAN("Retry-After: 1\r\n"));
 }
