@@ -6,8 +6,6 @@
 -- request.line(requestLine): a handshake with it
 -- request.text(requestLine, lines...): any request
 -- request.fill(bytes, target, host): the bytes to be sent
--- request.section(name, title) -> a section of cases, begin(group), add(about, fields): they are called
---                          name.group.1 and so on
 
 local request = {}
 
@@ -47,21 +45,6 @@ end
 
 function request.fill(bytes, target, host)
   return (bytes:gsub("%%(%u+)%%", { HOST = host, PATH = target.path or "/" }))
-end
-
-function request.section(prefix, title)
-  local section = { title = title }
-  local group, number
-  local function begin(name)
-    group, number = name, 0
-  end
-  local function add(about, fields)
-    number = number + 1
-    local case = { ("%s.%s.%d"):format(prefix, group, number), about }
-    for name, value in pairs(fields) do case[name] = value end
-    section[#section + 1] = case
-  end
-  return section, begin, add
 end
 
 return request

@@ -51,7 +51,7 @@ static int free_settings(lua_State *L) {
   struct settings *s = lua_touserdata(L, 1);
   mem_free(s->path);
   mem_free(s->host);
-  args_free_strings(s->protocols);
+  mem_free_strings(s->protocols);
   return 0;
 }
 

@@ -51,6 +51,12 @@ void mem_free(void *p) {
   free(p);
 }
 
+void mem_free_strings(char **strings) {
+  for (char **s = strings; s && *s; s++)
+    free(*s);
+  free(strings);
+}
+
 #ifdef CAN_GIVE_BACK
 // Bytes of this process in memory; 0: nobody knows.
 static size_t count_resident(void) {

@@ -22,6 +22,9 @@ char *mem_dup(const void *p, size_t size);
 // Frees; NULL is fine.
 void mem_free(void *p);
 
+// Frees a NULL-terminated array of strings, and these; NULL is fine.
+void mem_free_strings(char **strings);
+
 // Gives memory that is free back to the system, when there is much of it: tens of megabytes. That
 // takes milliseconds, in which others may wait for memory; without it, very little. What an attack
 // or a rush hour took would otherwise stay with the process for ever. Only where the C library can.

@@ -4,12 +4,6 @@
 
 #include "base/mem.h"
 
-static void free_strings(char **strings) {
-  for (char **s = strings; s && *s; s++)
-    mem_free(*s);
-  mem_free(strings);
-}
-
 struct web_config *web_config_new(void) {
   struct web_config *c = mem_zalloc(sizeof *c);
   atomic_init(&c->refs, 1);
@@ -25,7 +19,7 @@ void web_config_unref(struct web_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
   mem_free(c->host);
   mem_free(c->root);
-  free_strings(c->trust_proxy);
+  mem_free_strings(c->trust_proxy);
   mem_free(c);
 }
 
@@ -62,8 +56,8 @@ struct server_config *server_config_ref(struct server_config *c) {
 void server_config_unref(struct server_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
   mem_free(c->path);
-  free_strings(c->protocols);
-  free_strings(c->origins);
+  mem_free_strings(c->protocols);
+  mem_free_strings(c->origins);
   mem_free(c);
 }
 

@@ -91,12 +91,6 @@ lua_Integer args_integer(lua_State *L, const char *label, lua_Integer least, lua
   return value;
 }
 
-void args_free_strings(char **strings) {
-  for (char **s = strings; s && *s; s++)
-    mem_free(*s);
-  mem_free(strings);
-}
-
 const char *args_nearest(const char *name, const struct args_option *options) {
   const char *best = NULL;
   unsigned least = 3;
@@ -217,7 +211,7 @@ static void read_string(lua_State *L, const struct args_option *option, char **t
 }
 
 static void replace_strings(char ***target, char **strings) {
-  args_free_strings(*target);
+  mem_free_strings(*target);
   *target = strings;
 }
 

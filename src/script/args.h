@@ -23,7 +23,7 @@ enum args_kind {
   ARGS_COUNT,   // the same, for counts
   ARGS_STRING,  // char *, mem_dup'ed (the old one is freed); no NUL in it. NULL when off
   ARGS_STRINGS, // char **: NULL-terminated array of mem_dup'ed strings, in one owner's hands: freed
-                // with args_free_strings; a single string too. NULL when off
+                // with mem_free_strings; a single string too. NULL when off
   ARGS_PORT,    // integer 0-65535. uint16_t
   ARGS_FLAG,    // true or false. bool
   ARGS_VALUE,   // anything, also `false`: left to `check`
@@ -52,9 +52,6 @@ void args_read_options(lua_State *L, int index, const struct args_option *option
 // The value at the top of the stack, for a `check`: raises unless it is an integer from `least` to
 // `most`.
 lua_Integer args_integer(lua_State *L, const char *label, lua_Integer least, lua_Integer most);
-
-// Frees what ARGS_STRINGS has made; NULL is fine.
-void args_free_strings(char **strings);
 
 // The option name most like `name` (edit distance 2 at most, case aside), or NULL.
 const char *args_nearest(const char *name, const struct args_option *options);

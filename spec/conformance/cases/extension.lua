@@ -4,6 +4,7 @@
 local zlib = require "probe".zlib
 local client = require "spec.support.client"
 local frame = require "spec.conformance.frame"
+local section = require "spec.conformance.section"
 local text, binary, continuation = frame.text, frame.binary, frame.continuation
 local ping, pong = frame.ping, frame.pong
 
@@ -11,19 +12,17 @@ local OFFER = "permessage-deflate"
 local COMPRESSED, MORE = { compressed = true }, { fin = false }
 local PROSE = ("The quick brown fox jumps over the lazy dog. "):rep(20)
 
-local section = { title = "permessage-deflate" }
-local group, number, offer
+local cases, beginGroup, addCase = section.new("extension", "permessage-deflate")
+local offer
 
 local function begin(name, value)
-  group, number, offer = name, 0, value
+  beginGroup(name)
+  offer = value
 end
 
 local function add(about, case)
-  number = number + 1
-  table.move(case, 1, #case, 3)
-  case[1], case[2] = ("extension.%s.%d"):format(group, number), about
   if case.offer == nil then case.offer = offer end
-  section[#section + 1] = case
+  addCase(about, case)
 end
 
 -- A stream's bytes without its tail; `flush`: how each but the last part ends.
@@ -180,4 +179,4 @@ comesBack("an extension that nobody knows stands in nobody's way", { HELLO }, ni
   { offer = "x-unknown; a=1, " .. OFFER })
 comesBack("a value may stand in quotes", { HELLO }, nil, { offer = OFFER .. '; server_max_window_bits="10"' })
 
-return section
+return cases

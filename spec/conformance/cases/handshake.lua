@@ -3,6 +3,7 @@
 local client = require "spec.support.client"
 local frame = require "spec.conformance.frame"
 local request = require "spec.conformance.request"
+local section = require "spec.conformance.section"
 local with, without, line = request.with, request.without, request.line
 local text, ping, pong = frame.text, frame.ping, frame.pong
 
@@ -16,7 +17,7 @@ local KEY = "Sec-WebSocket-Key"
 local VERSION = "Sec-WebSocket-Version"
 local PROTOCOL = "Sec-WebSocket-Protocol"
 
-local section, begin, addCase = request.section("handshake", "The opening handshake")
+local cases, begin, addCase = section.new("handshake", "The opening handshake")
 
 local function add(about, bytes, answer, fields)
   local case = { request = bytes, answer = answer }
@@ -158,4 +159,4 @@ add("a second request is no frame, and fails the connection", with() .. with(), 
 add("a frame behind a refused handshake gets no answer",
   without(KEY) .. client.frame(EARLY) .. client.frame(ping()), { status = { 400, 426 }, ends = true })
 
-return section
+return cases

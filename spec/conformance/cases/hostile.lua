@@ -2,25 +2,14 @@
 -- keys and lengths that it may have.
 
 local frame = require "spec.conformance.frame"
+local section = require "spec.conformance.section"
 local text, binary, continuation = frame.text, frame.binary, frame.continuation
 local ping, pong, close = frame.ping, frame.pong, frame.close
 
 local MORE = { fin = false }
 local HELLO = text(frame.HELLO)
 
-local section = { title = "Hostile frames" }
-local group, number
-
-local function begin(name)
-  group, number = name, 0
-end
-
-local function add(about, case)
-  number = number + 1
-  table.move(case, 1, #case, 3)
-  case[1], case[2] = ("hostile.%s.%d"):format(group, number), about
-  section[#section + 1] = case
-end
+local cases, begin, add = section.new("hostile", "Hostile frames")
 
 -- `bytes` fail the connection, at the latest with `rest`.
 local function fails(about, code, bytes, rest, more)
@@ -185,4 +174,4 @@ for _, bad in ipairs({ "\255", "a\xc3", "\xed\xa0\x80", "\xc0\x80", "\xf4\x90\x8
     { send = { close(1000, bad) }, fails = { 1007, lenient = { 1002 } } })
 end
 
-return section
+return cases

@@ -3,6 +3,7 @@
 -- would succeed but for the one thing that the case is about, so that 101 betrays who has not looked.
 
 local request = require "spec.conformance.request"
+local section = require "spec.conformance.section"
 local with, without, line = request.with, request.without, request.line
 
 local ENDS = true
@@ -18,7 +19,7 @@ local BAD = refused({ 400 })
 -- The RFC lets a recipient repair it, which luaws doesn't.
 local DOUBTFUL = refused({ 400 }, { 101 })
 
-local section, begin, addCase = request.section("http", "HTTP")
+local cases, begin, addCase = section.new("http", "HTTP")
 
 local function add(about, bytes, answer, fields)
   local case = { request = bytes, answer = answer }
@@ -281,4 +282,4 @@ for about, bytes in each({
     end })
 end
 
-return section
+return cases

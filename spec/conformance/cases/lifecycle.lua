@@ -2,25 +2,14 @@
 -- client ends them without manners.
 
 local frame = require "spec.conformance.frame"
+local section = require "spec.conformance.section"
 local text, binary, continuation = frame.text, frame.binary, frame.continuation
 local ping, pong, close = frame.ping, frame.pong, frame.close
 
 local MORE = { fin = false }
 local HELLO = text(frame.HELLO)
 
-local section = { title = "Lifecycle" }
-local group, number
-
-local function begin(name)
-  group, number = name, 0
-end
-
-local function add(about, case)
-  number = number + 1
-  table.move(case, 1, #case, 3)
-  case[1], case[2] = ("lifecycle.%s.%d"):format(group, number), about
-  section[#section + 1] = case
-end
+local cases, begin, add = section.new("lifecycle", "Lifecycle")
 
 begin "order"
 
@@ -119,4 +108,4 @@ for _, row in ipairs({
   end })
 end
 
-return section
+return cases
