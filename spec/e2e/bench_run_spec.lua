@@ -1,5 +1,6 @@
 -- The bench as a whole, on a line or two, for an instant: in a folder of its own, so that nobody's figures are touched.
 
+local async = require "spec.support.async"
 local build = require "spec.support.build"
 local markdown = require "spec.support.markdown"
 local process = require "spec.support.process"
@@ -24,7 +25,7 @@ end
 
 local function bench(...)
   local arguments = { "-C", folder, "LUAWS=" .. BIN, "BASE=", "LINES=", "PEERS=luaws", "ROUNDS=1", "ROUNDS_MAX=",
-                      "DURATION=0.05", "WARMUP=0.01", "DOCS=0", "KEEP=", "PIN=", "MINUTES=" }
+                      "DURATION=" .. async.seconds(0.05), "WARMUP=0.01", "DOCS=0", "KEEP=", "PIN=", "MINUTES=" }
   table.move({ ... }, 1, select("#", ...), #arguments + 1, arguments)
   return process.run("env", arguments, 120)
 end
