@@ -2,8 +2,9 @@
 --
 --   local polite = require "spec.support.polite"
 --
---   local p = polite.start(s, "/polite")   echoes small messages, one after the other, from now on
---   local figures = p:stop()               { count =, p50 =, p99 =, max = } in milliseconds
+--   local p = polite.start(s, "/polite", 20)   echoes small messages, one after the other, from now on
+--   p:hasEnough()                              20 have come back
+--   local figures = p:stop()                   { count =, p50 =, p99 =, max = } in milliseconds
 --
 -- stop fails when one echo was wrong, or the connection was lost. The process is luaws itself, whose script is a
 -- client over luv's sockets. It ends with its stdin, so at the latest with this one.
@@ -19,7 +20,7 @@ local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test
 
 local SCRIPT = [==[
   local uv = require "luv"
-  local port, path = tonumber(arg[1]), arg[2]
+  local port, path, enough = tonumber(arg[1]), arg[2], tonumber(arg[3])
   local PAUSE, WARM_UP = 2, 50                                  -- ms between echoes; echoes that don't count
   local TEXT = ("polite"):rep(10)
   local MASKED = TEXT:gsub(".", function(c) return string.char(c:byte() ~ 0x20) end)
@@ -34,15 +35,20 @@ local SCRIPT = [==[
     end
   end
 
+  local function tell(line)
+    print(line)
+    io.stdout:flush()
+  end
+
   local function fail(why)
-    print("failed: " .. why)
+    tell("failed: " .. why)
     close()
   end
 
   local function finish()
     table.sort(samples)
     local function at(part) return (samples[math.ceil(#samples * part)] or 0) / 1e6 end
-    print(("%d %.3f %.3f %.3f"):format(#samples, at(0.5), at(0.99), at(1)))
+    tell(("%d %.3f %.3f %.3f"):format(#samples, at(0.5), at(0.99), at(1)))
     close()
   end
 
@@ -55,9 +61,10 @@ local SCRIPT = [==[
   local function onEcho()
     if warmed < WARM_UP then
       warmed = warmed + 1
-      if warmed == WARM_UP then print "ready" io.stdout:flush() end
+      if warmed == WARM_UP then tell "ready" end
     else
       samples[#samples + 1] = uv.hrtime() - sentAt
+      if #samples == enough then tell "enough" end
     end
     timer:start(PAUSE, 0, send)
   end
@@ -120,12 +127,12 @@ function Polite:line()
   return line
 end
 
-function polite.start(s, path)
+function polite.start(s, path, enough)
   local self = setmetatable({ lines = async.queue(), exited = async.queue() }, Polite)
   local stdout = uv.new_pipe()
   self.stdin = uv.new_pipe()
   self.handle = assert(uv.spawn(BIN, {
-    args = { writeScript(), tostring(s.port), path }, stdio = { self.stdin, stdout, 2 },
+    args = { writeScript(), tostring(s.port), path, tostring(enough) }, stdio = { self.stdin, stdout, 2 },
   }, function(code)
     self.handle:close()
     self.exited:push(code)
@@ -142,9 +149,16 @@ function Polite:finish()
   self.exited:pop(nil, "the end of the polite client")
 end
 
+-- Until it is to stop it has no more than that to tell, or why it has failed.
+function Polite:hasEnough()
+  return self.lines.count > 0
+end
+
 function Polite:stop()
   self.stdin:close()
-  local count, p50, p99, max = self:line():match("^(%d+) ([%d.]+) ([%d.]+) ([%d.]+)$")
+  local line = self:line()
+  if line == "enough" then line = self:line() end
+  local count, p50, p99, max = line:match("^(%d+) ([%d.]+) ([%d.]+) ([%d.]+)$")
   self.exited:pop(nil, "the end of the polite client")
   return { count = tonumber(count), p50 = tonumber(p50), p99 = tonumber(p99), max = tonumber(max) }
 end
