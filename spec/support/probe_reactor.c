@@ -203,10 +203,11 @@ static struct server_config *echo_server(struct echo *e) {
   c->id = 2;
   c->web = 1;
   c->owner = e->events;
-  c->max_payload = 1 << 20;
-  c->max_fragments = 16384;
-  c->max_connections = c->max_connections_per_address = c->max_message_rate = CONFIG_NONE;
-  c->ping_interval = c->pong_timeout = c->answer_timeout = c->close_timeout = CONFIG_NONE;
+  c->link.max_payload = 1 << 20;
+  c->link.max_fragments = 16384;
+  c->max_connections = c->max_connections_per_address = c->link.max_message_rate = CONFIG_NONE;
+  c->link.ping_interval = c->link.pong_timeout = c->link.close_timeout = CONFIG_NONE;
+  c->answer_timeout = CONFIG_NONE;
   return c;
 }
 
@@ -303,7 +304,8 @@ static int echo_new(lua_State *L) {
   e->crew = crew_new(e->reactor, NULL);
   if (crew_start(e->crew) != 0) return luaL_error(L, "no thread");
   struct record *r = batch_push(&e->commands, COMMAND_WEB_START, 1, sizeof(struct command_web));
-  *(struct command_web *)r->payload = (struct command_web){echo_web(e), e->events, NULL};
+  *(struct command_web *)r->payload =
+      (struct command_web){.config = echo_web(e), .reply_to = e->events};
   r = batch_push(&e->commands, COMMAND_SERVER_ADD, 2, sizeof(struct command_server));
   *(struct command_server *)r->payload =
       (struct command_server){echo_server(e), e->events, server_group_new()};

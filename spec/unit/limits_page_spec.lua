@@ -57,7 +57,7 @@ local function optionsOf(path)
   local text, found = readFile(path), {}
   for name, kind, place in text:gmatch('{"(%a+)", ARGS_(%u+),%s*([^}]-)}') do
     if kind == "SECONDS" or kind == "SIZE" or kind == "COUNT" then
-      local member = place:match("AT%(([%w_]+)%)") or place:match("offsetof%(struct [%w_]+, ([%w_]+)%)")
+      local member = place:match("AT%(([%w_.]+)%)") or place:match("offsetof%(struct [%w_]+, ([%w_]+)%)")
       local default = text:match("%." .. member .. " = ([^,]+),") or text:match("c%->" .. member .. " = ([^;]+);")
       found[name] = { kind = kind, default = evaluate(assert(default, name)) }
     end

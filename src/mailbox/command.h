@@ -5,6 +5,7 @@
 // for a dead handle is dropped and counted. Any command for a handle may carry record.credit.
 
 #include <stdint.h>
+#include "base/counted.h"
 #include "mailbox/batch.h"
 #include "mailbox/config.h"
 
@@ -23,20 +24,25 @@ enum command_type {
   COMMAND_SERVER_CLOSE,  // server id: struct command_close_server. Closes the connections of all
                          // members with 1001; the other members get EVENT_SERVER_CLOSING, and each
                          // its EVENT_SERVER_CLOSED behind its last CLOSED. Again: only shortens
-  COMMAND_ACCEPT,        // handle: struct command_accept: answers CONNECT with a 101
-  COMMAND_REFUSE,        // handle: struct command_respond: answers CONNECT with something else
-  COMMAND_RESPOND,       // handle: struct command_respond: answers REQUEST
-  COMMAND_PASS,          // handle: REQUEST is left to the static files, else 426 or 404
-  COMMAND_SEND,          // handle: one or more whole frames (server role, unmasked), back to back
-  COMMAND_FANOUT,        // -: struct command_fanout: one frame for many
-  COMMAND_BROADCAST,     // server id: struct command_publish, no topic: to all connections of all
-                         // members
-  COMMAND_PUBLISH,       // server id: struct command_publish: to the topic's subscribers
-  COMMAND_SUBSCRIBE,     // handle: a topic or pattern (topic.h)
-  COMMAND_UNSUBSCRIBE,   // handle: a topic or pattern
-  COMMAND_COUNT,         // call number: struct command_count. EVENT_REPLY follows: a topic's
-                         // subscribers in this reactor
-  COMMAND_CLOSE,         // handle: struct command_close: starts the closing handshake
+  COMMAND_TLS_RELOAD,  // call number: struct command_web, with a configuration whose `tls` is read
+                       // anew; of it nothing else counts. EVENT_REPLY follows: new connections
+                       // are shown the new certificates, or the old ones stay (struct err)
+  COMMAND_DIAL,        // client id: struct command_dial. EVENT_DIALED follows at once, then what
+                       // becomes of it
+  COMMAND_ACCEPT,      // handle: struct command_accept: answers CONNECT with a 101
+  COMMAND_REFUSE,      // handle: struct command_respond: answers CONNECT with something else
+  COMMAND_RESPOND,     // handle: struct command_respond: answers REQUEST
+  COMMAND_PASS,        // handle: REQUEST is left to the static files, else 426 or 404
+  COMMAND_SEND,        // handle: one or more whole frames (server role, unmasked), back to back
+  COMMAND_FANOUT,      // -: struct command_fanout: one frame for many
+  COMMAND_BROADCAST,   // server id: struct command_publish, no topic: to all connections of all
+                       // members
+  COMMAND_PUBLISH,     // server id: struct command_publish: to the topic's subscribers
+  COMMAND_SUBSCRIBE,   // handle: a topic or pattern (topic.h)
+  COMMAND_UNSUBSCRIBE, // handle: a topic or pattern
+  COMMAND_COUNT,       // call number: struct command_count. EVENT_REPLY follows: a topic's
+                       // subscribers in this reactor
+  COMMAND_CLOSE,       // handle: struct command_close: starts the closing handshake
   COMMAND_FINISH,   // handle: -: the answer to EVENT_CLOSING: nothing more is to go out before the
                     // close frame
   COMMAND_FAIL,     // handle: struct command_close: fails the connection; what waits for it is
@@ -55,7 +61,13 @@ struct command_web {
   struct web_config *config;
   struct mailbox *reply_to;
   struct web_group *group; // START: NULL for the first reactor, which decides; the others are told
-                           // what it has answered. UPDATE: NULL
+                           // what it has answered. UPDATE, TLS_RELOAD: NULL
+  struct counted *tls; // the certificates, made ready by the first reactor: what it has answered.
+                       // NULL for itself, and where there is no TLS
+};
+
+struct command_dial {
+  struct client_config *config;
 };
 
 struct command_server {

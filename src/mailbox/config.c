@@ -20,6 +20,9 @@ void web_config_unref(struct web_config *c) {
   mem_free(c->host);
   mem_free(c->root);
   mem_free_strings(c->trust_proxy);
+  for (size_t i = 0; i < c->tls_count; i++)
+    tls_settings_deinit(&c->tls[i]);
+  mem_free(c->tls);
   mem_free(c);
 }
 
@@ -58,6 +61,29 @@ void server_config_unref(struct server_config *c) {
   mem_free(c->path);
   mem_free_strings(c->protocols);
   mem_free_strings(c->origins);
+  mem_free(c);
+}
+
+struct client_config *client_config_new(void) {
+  struct client_config *c = mem_zalloc(sizeof *c);
+  atomic_init(&c->refs, 1);
+  return c;
+}
+
+struct client_config *client_config_ref(struct client_config *c) {
+  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  return c;
+}
+
+void client_config_unref(struct client_config *c) {
+  if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  mem_free(c->host);
+  mem_free(c->target);
+  mem_free_strings(c->protocols);
+  mem_free_strings(c->headers);
+  tls_settings_deinit(&c->tls);
+  mem_free(c->proxy_host);
+  mem_free(c->proxy_authorization);
   mem_free(c);
 }
 

@@ -1,9 +1,9 @@
 #ifndef MAILBOX_CONFIG_H
 #define MAILBOX_CONFIG_H
 
-// What a worker tells the reactors about a web server and a WebSocket server: made and filled by
-// the worker, passed by pointer in a command, immutable and reference-counted from then on. Times
-// are milliseconds, sizes bytes; CONFIG_NONE switches a limit or clock off.
+// What a worker tells the reactors about a web server, a WebSocket server and a client: made and
+// filled by the worker, passed by pointer in a command, immutable and reference-counted from then
+// on. Times are milliseconds, sizes bytes; CONFIG_NONE switches a limit or clock off.
 //
 // Workers that run the same script (a pool) make the same servers: these are one for the clients.
 // Each worker has a configuration of its own, and is a *member*; what they have in common is a
@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/tls_settings.h"
 #include "mailbox/addresses.h"
 
 struct mailbox;
@@ -21,15 +22,17 @@ struct mailbox;
 
 struct web_config {
   atomic_uint refs;
-  uint64_t id;           // unique in the process
-  struct mailbox *owner; // where its events go
-  unsigned pool;         // of workers with the same script
-  unsigned ordinal;      // counts the web servers of the script: members have the same one
-  char *host;            // name, address, or "unix:/path"
-  uint16_t port;         // 0: any
-  char *root;            // absolute path of the static files, NULL: none
-  char **trust_proxy;    // NULL-terminated array for http/proxies.h, NULL: none is trusted
-  bool has_handler;      // onRequest is asked first
+  uint64_t id;              // unique in the process
+  struct mailbox *owner;    // where its events go
+  unsigned pool;            // of workers with the same script
+  unsigned ordinal;         // counts the web servers of the script: members have the same one
+  char *host;               // name, address, or "unix:/path"
+  uint16_t port;            // 0: any
+  char *root;               // absolute path of the static files, NULL: none
+  char **trust_proxy;       // NULL-terminated array for http/proxies.h, NULL: none is trusted
+  struct tls_settings *tls; // by server name; NULL: it speaks plain HTTP
+  size_t tls_count;
+  bool has_handler; // onRequest is asked first
   uint64_t handshake_timeout;
   uint64_t keep_alive_timeout;
   uint64_t request_timeout;  // for a request's body (then 408), and for onRequest (then 503)
@@ -59,6 +62,21 @@ struct compression {
   uint64_t threshold;    // shorter messages go out as they are
 };
 
+// The limits and clocks of an open WebSocket: those of a server's connections, and a client's.
+struct link_config {
+  uint64_t max_payload;
+  uint64_t max_fragments;
+  uint64_t max_message_rate; // messages a second
+  uint64_t ping_interval;
+  uint64_t pong_timeout;
+  uint64_t close_timeout;
+  uint64_t max_backpressure;
+  enum slow_consumer slow_consumer;
+  struct compression compression;
+  _Atomic uint64_t dropped; // messages, by slow_consumer: a metric that all reactors and the owner
+                            // keep. Relaxed
+};
+
 struct server_config {
   atomic_uint refs;
   uint64_t id;           // unique in the process
@@ -68,22 +86,34 @@ struct server_config {
   char *path;            // pattern, NULL: every path
   char **protocols;      // NULL-terminated array, by preference
   char **origins;        // NULL-terminated array, NULL: same host name as the request's Host
-  uint64_t max_payload;
-  uint64_t max_fragments;
   uint64_t max_connections;
   uint64_t max_connections_per_address;
-  uint64_t max_message_rate; // messages a second
-  uint64_t ping_interval;
-  uint64_t pong_timeout;
   uint64_t answer_timeout;
-  uint64_t close_timeout;
-  uint64_t max_backpressure;
-  enum slow_consumer slow_consumer;
-  struct compression compression;
+  struct link_config link;
 
-  // Metrics of this member, kept by all reactors and the owner. Relaxed.
-  _Atomic uint64_t connections; // open or being answered: each reactor picks who has the fewest
-  _Atomic uint64_t dropped;     // messages, by slow_consumer
+  // Open connections of this member or such that are being answered: each reactor picks who has the
+  // fewest. Kept by all reactors. Relaxed.
+  _Atomic uint64_t connections;
+};
+
+// Whom a client dials, and how it introduces itself. Checked by the worker.
+struct client_config {
+  atomic_uint refs;
+  uint64_t id;           // the client's own, unique in the process
+  struct mailbox *owner; // where its events go
+  char *host;            // as in a URL: "example.com", "192.0.2.1", "[::1]"
+  uint16_t port;
+  bool is_secure;   // wss
+  char *target;     // "/chat?x=1"
+  char **protocols; // NULL-terminated array, by preference; NULL: none
+  char **headers;   // further ones: NULL-terminated array of names and values in turn; NULL: none
+  struct tls_settings tls;
+  char *proxy_host; // in the same form; NULL: it connects directly
+  uint16_t proxy_port;
+  bool proxy_is_secure;      // TLS to the proxy itself
+  char *proxy_authorization; // the value of Proxy-Authorization, NULL: none
+  uint64_t connect_timeout;  // from the look at DNS to the 101
+  struct link_config link;
 };
 
 // Made by the worker of the first member.
@@ -107,6 +137,9 @@ void web_group_unref(struct web_group *g);
 struct server_config *server_config_new(void);
 struct server_config *server_config_ref(struct server_config *c);
 void server_config_unref(struct server_config *c);
+struct client_config *client_config_new(void);
+struct client_config *client_config_ref(struct client_config *c);
+void client_config_unref(struct client_config *c);
 struct server_group *server_group_new(void);
 struct server_group *server_group_ref(struct server_group *g);
 void server_group_unref(struct server_group *g);

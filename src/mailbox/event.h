@@ -6,12 +6,14 @@
 // For one connection they come in this order:
 //   EVENT_CONNECT, then unless it is refused: any MESSAGE and DRAIN, then CLOSING, ERROR, CLOSED.
 //   CLOSED is always the last of them.
-// A connection whose CONNECT has been told always gets exactly one CLOSED, unless the worker
-// refuses it (after COMMAND_REFUSE its handle is dead).
+// For a client's: EVENT_DIALED, then OPENED unless it comes to nothing, and from there on the same.
+// A connection whose CONNECT or DIALED has been told always gets exactly one CLOSED, unless the
+// worker refuses it (after COMMAND_REFUSE its handle is dead).
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/counted.h"
 #include "base/err.h"
 #include "base/span.h"
 #include "mailbox/batch.h"
@@ -20,6 +22,8 @@
 enum event_type {
   EVENT_REPLY = 1,      // call number: struct event_reply. The worker that called waits for it
   EVENT_CONNECT,        // handle: struct event_request. Answer with COMMAND_ACCEPT or _REFUSE
+  EVENT_DIALED,         // handle: struct event_dialed: a client's connection is being made
+  EVENT_OPENED,         // handle: the subprotocol, perhaps none: the server has accepted the client
   EVENT_ANSWER_LATE,    // handle: answerTimeout is over, the client got 503; CLOSED follows
   EVENT_REQUEST,        // handle: struct event_request. Answer with COMMAND_RESPOND or _PASS
   EVENT_REQUEST_LATE,   // handle: request_timeout is over, the client got 503
@@ -64,14 +68,16 @@ static inline unsigned event_handle_reactor(uint64_t handle) {
   return (unsigned)(handle >> 56);
 }
 
-// The reference in `web` or `server` is the receiver's.
+// The references in `web`, `server` and `tls` are the receiver's.
 struct event_reply {
   bool ok;
   bool is_first;               // the group is new: no other worker is a member yet
   struct web_group *web;       // WEB_START, when ok
   struct server_group *server; // SERVER_ADD, when ok
-  uint64_t count;              // COUNT
-  struct err err;              // when not ok
+  struct counted *tls; // WEB_START and TLS_RELOAD of the first reactor, when ok: what it has
+                       // made of the certificates; NULL: there are none
+  uint64_t count;      // COUNT
+  struct err err;      // when not ok
 };
 
 // Offsets count from the start of this struct.
@@ -101,12 +107,19 @@ struct event_request {
   uint16_t port; // of the client; 0 when it isn't known
   bool secure;
   uint32_t header_count;
-  struct event_header headers[];
+  uint32_t certificate_count; // what is known of the client's certificate: pairs behind the headers
+  struct event_header headers[]; // both
 };
 
 static inline struct span event_slice_span(const struct event_request *r, struct event_slice s) {
   return (struct span){(const char *)r + s.offset, s.length};
 }
+
+struct event_dialed {
+  uint64_t client;         // its id: COMMAND_DIAL's
+  _Atomic uint64_t *taken; // as in struct event_request
+  uint64_t taken_before;
+};
 
 struct event_closed {
   uint16_t code;

@@ -74,7 +74,7 @@ static void wait_for_answers(struct conn *c, uint64_t due) {
 static bool part(struct conn *c) {
   c->state = CONN_CLOSING;
   c->is_parting = true;
-  c->keepalive_due = reactor_due(c->reactor, c->server->config->close_timeout);
+  c->keepalive_due = reactor_due(c->reactor, c->server->config->link.close_timeout);
   if (!has_answers(c)) return false;
   batch_push(&c->server->lane->batch, EVENT_CLOSING, c->handle, 0);
   conn_pause(c, CONN_PAUSE_HTTP);

@@ -106,7 +106,8 @@ static void put_own(struct portion *p, const unsigned char *at, size_t n) {
 // Whether a message for many that the worker has not counted may wait, if it must.
 static bool admit(struct portion *p, const struct piece *piece) {
   struct conn *c = p->conn;
-  if (outbox_bytes(&c->outbox) + p->bytes > c->server->config->max_backpressure) send_portion(p);
+  if (outbox_bytes(&c->outbox) + p->bytes > c->server->config->link.max_backpressure)
+    send_portion(p);
   return c->state < CONN_LINGERING && conn_out_admit(c, piece, &p->asked);
 }
 

@@ -35,7 +35,7 @@ static uint64_t silence(const struct conn *c) {
 
 static uint64_t rate_due(const struct conn *c) {
   if (!(c->paused & CONN_PAUSE_RATE)) return UINT64_MAX;
-  uint64_t rate = c->server->config->max_message_rate; // thousandths a millisecond
+  uint64_t rate = c->server->config->link.max_message_rate; // thousandths a millisecond
   return c->extra->rate_at + (uint64_t)(MESSAGE - c->extra->rate_tokens) / rate + 1;
 }
 
@@ -52,7 +52,7 @@ void conn_ws_restart_clock(struct conn *c) {
 // The next ping is due by its own interval, however long a pong might have taken.
 void conn_ws_answered(struct conn *c) {
   c->ping_sent = false;
-  c->keepalive_due = now_of(c) + c->server->config->ping_interval;
+  c->keepalive_due = now_of(c) + c->server->config->link.ping_interval;
   if (c->state == CONN_OPEN) arm(c);
 }
 
@@ -70,22 +70,22 @@ static void keep_alive(struct conn *c) {
   uint64_t now = now_of(c);
   if (c->paused) { // the silence is ours, but a socket whose peer is gone refuses pings
     conn_ws_restart_clock(c);
-    c->keepalive_due = now + config->ping_interval;
+    c->keepalive_due = now + config->link.ping_interval;
     if (outbox_is_empty(&c->outbox)) send_ping(c, (struct span){NULL, 0});
     return;
   }
-  if (c->ping_sent && config->pong_timeout != CONFIG_NONE) {
+  if (c->ping_sent && config->link.pong_timeout != CONFIG_NONE) {
     conn_end(c, CONN_EXIT_DESTROY, "no pong");
     return;
   }
   uint64_t silent = silence(c);
-  if (silent < config->ping_interval) {
-    c->keepalive_due = now - silent + config->ping_interval;
+  if (silent < config->link.ping_interval) {
+    c->keepalive_due = now - silent + config->link.ping_interval;
     return;
   }
   c->ping_sent = true;
-  bool drops = config->pong_timeout != CONFIG_NONE;
-  c->keepalive_due = now + (drops ? config->pong_timeout : config->ping_interval);
+  bool drops = config->link.pong_timeout != CONFIG_NONE;
+  c->keepalive_due = now + (drops ? config->link.pong_timeout : config->link.ping_interval);
   send_ping(c, (struct span){NULL, 0});
 }
 
@@ -106,7 +106,7 @@ static void start_rate(struct conn *c, uint64_t rate) {
 // Tokens come in at the rate, up to a second's worth.
 static void refill(struct conn *c) {
   struct conn_extra *extra = c->extra;
-  int64_t rate = (int64_t)c->server->config->max_message_rate;
+  int64_t rate = (int64_t)c->server->config->link.max_message_rate;
   uint64_t now = now_of(c);
   int64_t gained = (int64_t)(now - extra->rate_at) * rate;
   extra->rate_at = now;
@@ -136,7 +136,7 @@ void conn_ws_timeout(struct conn *c) {
 // permessage-deflate as this server and the request agree on it: `answer`. False: they don't.
 static bool agree(const struct conn *c, struct ws_deflate_params *params,
                   char answer[HTTP_DEFLATE_ANSWER_MAX]) {
-  const struct compression *k = &c->server->config->compression;
+  const struct compression *k = &c->server->config->link.compression;
   struct http_deflate_policy policy = {k->window_bits, k->context_takeover};
   struct http_deflate agreed;
   answer[0] = '\0';
@@ -183,8 +183,8 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   stats_add(&c->reactor->stats.connections, 1);
   c->exchange = NULL;
   conn_ws_restart_clock(c);
-  c->keepalive_due = reactor_due(c->reactor, config->ping_interval);
-  if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
+  c->keepalive_due = reactor_due(c->reactor, config->link.ping_interval);
+  if (config->link.max_message_rate != CONFIG_NONE) start_rate(c, config->link.max_message_rate);
   arm(c);
   conn_out_write(c, head.data, head.len, false);
   buf_deinit(&head);
@@ -359,8 +359,8 @@ void conn_ws_ping(struct conn *c, struct span data) {
 
 void conn_ws_refuse(struct conn *c) {
   struct server_config *config = c->server->config;
-  if (c->state != CONN_OPEN || config->slow_consumer == SLOW_CONSUMER_DROP) {
-    atomic_fetch_add_explicit(&config->dropped, 1, memory_order_relaxed);
+  if (c->state != CONN_OPEN || config->link.slow_consumer == SLOW_CONSUMER_DROP) {
+    atomic_fetch_add_explicit(&config->link.dropped, 1, memory_order_relaxed);
     stats_add(&c->reactor->stats.dropped, 1);
     return;
   }

@@ -252,9 +252,13 @@ static void log_counters(const struct reactor *r) {
 // What a command owns must not be lost with it.
 static void drop_block(struct block *block) {
   for (struct record *i = record_first(block); i; i = record_next(block, i)) {
-    if (i->type == COMMAND_WEB_START || i->type == COMMAND_WEB_UPDATE) {
+    if (i->type == COMMAND_WEB_START || i->type == COMMAND_WEB_UPDATE ||
+        i->type == COMMAND_TLS_RELOAD) {
       web_config_unref(((struct command_web *)i->payload)->config);
       web_group_unref(((struct command_web *)i->payload)->group);
+      counted_unref(((struct command_web *)i->payload)->tls);
+    } else if (i->type == COMMAND_DIAL) {
+      client_config_unref(((struct command_dial *)i->payload)->config);
     } else if (i->type == COMMAND_SERVER_ADD) {
       server_config_unref(((struct command_server *)i->payload)->config);
       server_group_unref(((struct command_server *)i->payload)->group);

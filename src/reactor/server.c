@@ -22,8 +22,9 @@ static struct server *server_of(struct list *node) {
 
 static void set_limits(struct server *s) {
   const struct server_config *c = s->config;
-  s->limits.max_payload = c->max_payload;
-  s->limits.max_fragments = c->max_fragments > UINT32_MAX ? UINT32_MAX : (uint32_t)c->max_fragments;
+  s->limits.max_payload = c->link.max_payload;
+  s->limits.max_fragments =
+      c->link.max_fragments > UINT32_MAX ? UINT32_MAX : (uint32_t)c->link.max_fragments;
 }
 
 static void set_origins(struct server *s) {
@@ -162,7 +163,7 @@ static void close_conn(struct conn *c, uint64_t timeout, uint64_t due) {
 }
 
 void server_close(struct server *s, uint64_t timeout) {
-  if (timeout == CONFIG_NONE) timeout = s->config->close_timeout;
+  if (timeout == CONFIG_NONE) timeout = s->config->link.close_timeout;
   uint64_t due = reactor_due(s->endpoint->web->reactor, timeout);
   if (due < s->close_due) s->close_due = due; // again: only shortens
   struct list closing;

@@ -62,7 +62,9 @@ static void dispatch(struct runtime *rt, const struct record *record) {
     runtime_stop(rt, ((const struct event_stop *)record->payload)->exit_code);
     return;
   case EVENT_SURVEY: survey_tell(rt); return;
-  case EVENT_REPLY: return; // runtime_call has had it
+  case EVENT_DIALED:
+  case EVENT_OPENED: return; // nobody dials yet
+  case EVENT_REPLY: return;  // runtime_call has had it
   }
 }
 

@@ -81,7 +81,7 @@ void link_credit(struct runtime *rt, struct link *link, uint32_t cost) {
 }
 
 static bool has_room(const struct link *link) {
-  return link_buffered(link) <= link->wss->config->max_backpressure;
+  return link_buffered(link) <= link->wss->config->link.max_backpressure;
 }
 
 enum link_result link_admit(struct runtime *rt, struct link *link) {
@@ -173,8 +173,8 @@ static void enter_table(struct runtime *rt, struct link *link) {
 
 static enum link_result refuse_slow(struct runtime *rt, struct link *link) {
   struct wss *wss = link->wss;
-  if (wss->config->slow_consumer == SLOW_CONSUMER_DROP) {
-    atomic_fetch_add_explicit(&wss->config->dropped, 1, memory_order_relaxed);
+  if (wss->config->link.slow_consumer == SLOW_CONSUMER_DROP) {
+    atomic_fetch_add_explicit(&wss->config->link.dropped, 1, memory_order_relaxed);
     stats_add(&rt->stats->dropped, 1);
     return LINK_DROPPED;
   }

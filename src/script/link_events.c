@@ -50,7 +50,7 @@ static void limit(struct runtime *rt, struct link *link, struct task *t) {
   if (!link->has_ended) return;
   t->is_interrupted = true;
   uint64_t due =
-      link->queue ? link->queue->cancel_due : due_after(rt, link->wss->config->close_timeout);
+      link->queue ? link->queue->cancel_due : due_after(rt, link->wss->config->link.close_timeout);
   if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
 }
 
@@ -254,7 +254,7 @@ static void start_terminate(struct runtime *rt, struct link *link,
   }
   struct task *t = begin(rt, link, CALL_TERMINATE, "onTerminate", on_terminate_done);
   push_terminate_event(t->co, closed);
-  uint64_t due = due_after(rt, link->wss->config->close_timeout);
+  uint64_t due = due_after(rt, link->wss->config->link.close_timeout);
   if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
   task_run(rt, t);
 }
@@ -289,7 +289,7 @@ void link_on_event(struct runtime *rt, struct link *link, const struct record *r
   }
   hold(link, record);
   if (record->type != EVENT_CLOSED) return;
-  uint64_t due = due_after(rt, link->wss->config->close_timeout);
+  uint64_t due = due_after(rt, link->wss->config->link.close_timeout);
   link->queue->cancel_due = due;
   if (link->task && due != CONFIG_NONE) task_cancel_at(rt, link->task, due);
 }

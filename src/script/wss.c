@@ -23,17 +23,17 @@ static void on_terminate_done(struct runtime *rt, struct task *t, bool ok);
 // Making one -------------------------------------------------------------------------------------
 
 static void set_defaults(struct server_config *c) {
-  c->max_payload = 1024 * 1024;
-  c->max_fragments = 16384;
+  c->link.max_payload = 1024 * 1024;
+  c->link.max_fragments = 16384;
   c->max_connections = CONFIG_NONE;
   c->max_connections_per_address = CONFIG_NONE;
-  c->max_message_rate = CONFIG_NONE;
-  c->ping_interval = 20000;
-  c->pong_timeout = 20000;
+  c->link.max_message_rate = CONFIG_NONE;
+  c->link.ping_interval = 20000;
+  c->link.pong_timeout = 20000;
   c->answer_timeout = 10000;
-  c->close_timeout = 10000;
-  c->max_backpressure = 1024 * 1024;
-  c->compression = COMPRESSION_DEFAULT;
+  c->link.close_timeout = 10000;
+  c->link.max_backpressure = 1024 * 1024;
+  c->link.compression = COMPRESSION_DEFAULT;
 }
 
 static void check_protocols(lua_State *L, const char *label, void *target) {
@@ -55,21 +55,22 @@ static void check_origins(lua_State *L, const char *label, void *target) {
 
 static void check_payload(lua_State *L, const char *label, void *target) {
   const struct server_config *c = target;
-  if (c->max_payload > PAYLOAD_MAX) args_error(L, "%s must be at most %d", label, (int)PAYLOAD_MAX);
+  if (c->link.max_payload > PAYLOAD_MAX)
+    args_error(L, "%s must be at most %d", label, (int)PAYLOAD_MAX);
 }
 
 static void check_slow_consumer(lua_State *L, const char *label, void *target) {
   struct server_config *c = target;
   const char *policy = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
   if (strcmp(policy, "drop") == 0)
-    c->slow_consumer = SLOW_CONSUMER_DROP;
+    c->link.slow_consumer = SLOW_CONSUMER_DROP;
   else if (strcmp(policy, "close") != 0)
     args_error(L, "%s must be 'close' or 'drop', got %s", label, args_describe(L, -1));
 }
 
 static void check_compression(lua_State *L, const char *label, void *target) {
   struct server_config *c = target;
-  compression_read(L, label, &c->compression);
+  compression_read(L, label, &c->link.compression);
 }
 
 static int find_data(const char *name) {
@@ -100,17 +101,17 @@ static const struct args_option OPTIONS[] = {
     {"dataType", ARGS_VALUE, 0, false, check_data},
     {"protocols", ARGS_STRINGS, AT(protocols), false, check_protocols},
     {"origins", ARGS_STRINGS, AT(origins), false, check_origins},
-    {"maxPayload", ARGS_SIZE, AT(max_payload), true, check_payload},
-    {"maxFragments", ARGS_COUNT, AT(max_fragments), true, NULL},
+    {"maxPayload", ARGS_SIZE, AT(link.max_payload), true, check_payload},
+    {"maxFragments", ARGS_COUNT, AT(link.max_fragments), true, NULL},
     {"maxConnections", ARGS_COUNT, AT(max_connections), true, NULL},
     {"maxConnectionsPerAddress", ARGS_COUNT, AT(max_connections_per_address), true, NULL},
-    {"maxMessageRate", ARGS_COUNT, AT(max_message_rate), true, NULL},
+    {"maxMessageRate", ARGS_COUNT, AT(link.max_message_rate), true, NULL},
     {"compression", ARGS_VALUE, 0, false, check_compression},
-    {"pingInterval", ARGS_SECONDS, AT(ping_interval), true, NULL},
-    {"pongTimeout", ARGS_SECONDS, AT(pong_timeout), true, NULL},
+    {"pingInterval", ARGS_SECONDS, AT(link.ping_interval), true, NULL},
+    {"pongTimeout", ARGS_SECONDS, AT(link.pong_timeout), true, NULL},
     {"answerTimeout", ARGS_SECONDS, AT(answer_timeout), true, NULL},
-    {"closeTimeout", ARGS_SECONDS, AT(close_timeout), true, NULL},
-    {"maxBackpressure", ARGS_SIZE, AT(max_backpressure), true, NULL},
+    {"closeTimeout", ARGS_SECONDS, AT(link.close_timeout), true, NULL},
+    {"maxBackpressure", ARGS_SIZE, AT(link.max_backpressure), true, NULL},
     {"slowConsumer", ARGS_VALUE, 0, false, check_slow_consumer},
     {"web", ARGS_VALUE, 0, false, check_web},
     {NULL, 0, 0, false, NULL},
@@ -121,7 +122,7 @@ static void read_options(lua_State *L, struct wss *wss) {
   struct server_config *c = wss->config = server_config_new();
   set_defaults(c);
   args_read_options(L, 2, OPTIONS, c, NEW);
-  if (c->max_payload > PAYLOAD_MAX) c->max_payload = PAYLOAD_MAX;
+  if (c->link.max_payload > PAYLOAD_MAX) c->link.max_payload = PAYLOAD_MAX;
   if (lua_istable(L, 2) && lua_getfield(L, 2, "dataType") == LUA_TSTRING)
     wss->data = (uint8_t)find_data(lua_tostring(L, -1));
   lua_settop(L, 3);
@@ -296,12 +297,12 @@ void wss_end_if_over(struct runtime *rt, struct wss *wss) {
   bool is_over = wss->closed == rt->reactor_count && list_empty(&wss->links);
   if (!is_over || wss->state == WSS_TERMINATED) return;
   wss->state = WSS_TERMINATED;
-  uint64_t dropped = atomic_load_explicit(&wss->config->dropped, memory_order_relaxed);
+  uint64_t dropped = atomic_load_explicit(&wss->config->link.dropped, memory_order_relaxed);
   if (dropped > 0)
     log_debug("%llu messages to slow consumers were dropped", (unsigned long long)dropped);
   struct task *t = begin(rt, wss, CALL_TERMINATE, "onTerminate", on_terminate_done);
   push_plain_event(t->co, "terminate");
-  uint64_t timeout = wss->config->close_timeout;
+  uint64_t timeout = wss->config->link.close_timeout;
   if (timeout != CONFIG_NONE) task_cancel_at(rt, t, runtime_clock(rt) + timeout);
   task_defer(rt, t);
 }
