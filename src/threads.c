@@ -199,7 +199,7 @@ static int open_reactors(struct threads *t, unsigned count, struct err *err) {
   t->reactors = mem_zalloc(count * sizeof *t->reactors);
   t->mailboxes = mem_zalloc(count * sizeof *t->mailboxes);
   for (unsigned i = 0; i < count; i++) {
-    t->reactors[i] = reactor_new(i, count, err);
+    t->reactors[i] = reactor_new(i, count, &t->pool.last_connection, err);
     if (!t->reactors[i]) return ERR_INVALID;
     t->mailboxes[i] = reactor_mailbox(t->reactors[i]);
     t->reactor_count++;

@@ -122,7 +122,7 @@ static struct span reason_of(const struct command_close *command) {
 
 static void run_close(struct conn *c, const struct record *record) {
   const struct command_close *command = (const struct command_close *)record->payload;
-  uint64_t due = reactor_due(c->reactor, c->server->config->link.close_timeout);
+  uint64_t due = reactor_due(c->reactor, c->terms->config->close_timeout);
   if (c->state == CONN_OPEN) conn_close_start(c, command->code, reason_of(command), due);
 }
 

@@ -174,7 +174,7 @@ static void count_closed(const struct conn *c) {
 // heard out.
 static void tell_closed(struct conn *c, bool lingers) {
   struct record *r =
-      batch_push(&c->server->lane->batch, EVENT_CLOSED, c->handle, sizeof(struct event_closed));
+      batch_push(&c->terms->lane->batch, EVENT_CLOSED, c->handle, sizeof(struct event_closed));
   struct event_closed *closed = (struct event_closed *)r->payload;
   const unsigned char *reason = c->extra ? c->extra->close_reason : NULL;
   size_t length = reason ? reason[0] : 0;
@@ -188,16 +188,16 @@ static void tell_closed(struct conn *c, bool lingers) {
 
 static void detach(struct conn *c, bool tell, bool lingers) {
   if (c->handle != 0) {
-    if (tell && c->server) {
+    if (tell && c->terms) {
       count_closed(c);
       tell_closed(c, lingers);
     }
     registry_remove(&c->reactor->registry, c->handle);
     c->handle = 0;
   }
-  if (!c->server) return;
-  struct server *s = c->server;
-  c->server = NULL;
+  if (!c->terms) return;
+  struct server *s = server_of_terms(c->terms);
+  c->terms = NULL;
   server_leave(s, c);
 }
 

@@ -27,7 +27,7 @@ struct address;
 struct addresses_entry;
 struct exchange;
 struct reactor;
-struct server;
+struct terms;
 struct topics_subscriber;
 struct web;
 
@@ -69,8 +69,8 @@ struct conn {
   struct tcp tcp;
   struct transport *transport;
   struct reactor *reactor;
-  struct server *server; // from ANSWERING to its end; NULL otherwise
-  uint64_t handle;       // 0: no worker knows it
+  struct terms *terms; // its server's, from ANSWERING to its end; NULL otherwise
+  uint64_t handle;     // 0: no worker knows it
   struct outbox outbox;
   uint32_t received_at; // ms, the low bits: when the peer was last heard of
   uint32_t owed;        // cost of messages that the worker has not given credit for

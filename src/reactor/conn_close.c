@@ -9,7 +9,7 @@
 #include "reactor/conn_out.h"
 #include "reactor/conn_ws.h"
 #include "reactor/loop.h"
-#include "reactor/server.h"
+#include "reactor/terms.h"
 
 enum { PATIENCE_MS = 1000 }; // with a worker that says nothing
 
@@ -62,7 +62,7 @@ static void end_when_drained(struct conn *c) {
 // Whether the worker may have something to say: it has not worked off all messages since this
 // connection's last. (It gives credit for those of one connection in large pieces.)
 static bool has_answers(const struct conn *c) {
-  const struct lane *lane = c->server->lane;
+  const struct lane *lane = c->terms->lane;
   return c->owed > 0 && lane->owed > 0 && c->epoch == lane->epoch;
 }
 
@@ -74,17 +74,16 @@ static void wait_for_answers(struct conn *c, uint64_t due) {
 static bool part(struct conn *c) {
   c->state = CONN_CLOSING;
   c->is_parting = true;
-  c->keepalive_due = reactor_due(c->reactor, c->server->config->link.close_timeout);
+  c->keepalive_due = reactor_due(c->reactor, c->terms->config->close_timeout);
   if (!has_answers(c)) return false;
-  batch_push(&c->server->lane->batch, EVENT_CLOSING, c->handle, 0);
+  batch_push(&c->terms->lane->batch, EVENT_CLOSING, c->handle, 0);
   conn_pause(c, CONN_PAUSE_HTTP);
   wait_for_answers(c, reactor_now(c->reactor) + PATIENCE_MS);
   return true;
 }
 
 static void tell_error(struct conn *c, unsigned code, const char *cause) {
-  struct record *r =
-      batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
+  struct record *r = batch_push(&c->terms->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
   err_set((struct err *)r->payload, ERR_LUAW, (int)code, "%s", cause);
 }
 
@@ -123,7 +122,7 @@ void conn_close_timeout(struct conn *c) {
     conn_end(c, CONN_EXIT_CLOSE, "the closing handshake took too long");
     return;
   }
-  uint64_t now = reactor_now(c->reactor), due = c->server->lane->heard_at + PATIENCE_MS;
+  uint64_t now = reactor_now(c->reactor), due = c->terms->lane->heard_at + PATIENCE_MS;
   if (now < due && now < c->keepalive_due)
     wait_for_answers(c, due);
   else

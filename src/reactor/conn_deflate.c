@@ -16,7 +16,7 @@
 #include "reactor/form.h"
 #include "reactor/loop.h"
 #include "reactor/piece.h"
-#include "reactor/server.h"
+#include "reactor/terms.h"
 
 enum {
 #ifdef LUAWS_TINY
@@ -106,8 +106,7 @@ static void put_own(struct portion *p, const unsigned char *at, size_t n) {
 // Whether a message for many that the worker has not counted may wait, if it must.
 static bool admit(struct portion *p, const struct piece *piece) {
   struct conn *c = p->conn;
-  if (outbox_bytes(&c->outbox) + p->bytes > c->server->config->link.max_backpressure)
-    send_portion(p);
+  if (outbox_bytes(&c->outbox) + p->bytes > c->terms->config->max_backpressure) send_portion(p);
   return c->state < CONN_LINGERING && conn_out_admit(c, piece, &p->asked);
 }
 

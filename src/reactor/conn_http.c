@@ -324,18 +324,17 @@ static void on_upgrade(struct conn *c) {
     return;
   }
   struct server *s = endpoint_pick(e);
-  if (is_swamped(c, s->lane)) return;
+  if (is_swamped(c, s->terms.lane)) return;
   int status = server_enter(s, c, x->client.address);
   if (status != 0) {
     conn_http_refuse(c, status, refusal_text(status));
     return;
   }
   struct reactor *r = c->reactor;
-  c->id = r->next_connection;
-  r->next_connection += r->count;
+  c->id = atomic_fetch_add_explicit(r->last_id, 1, memory_order_relaxed) + 1;
   c->state = CONN_ANSWERING;
   start_deadline(c, s->config->answer_timeout);
-  conn_ask(c, EVENT_CONNECT, s->lane, s->config->id, choose_protocol(s, x->request));
+  conn_ask(c, EVENT_CONNECT, s->terms.lane, s->config->id, choose_protocol(s, x->request));
 }
 
 static void on_plain(struct conn *c) {
@@ -452,7 +451,7 @@ void conn_http_timeout(struct conn *c) {
     conn_http_refuse(c, 503, "the server took too long to answer");
     return;
   case CONN_ANSWERING:
-    batch_push(&c->server->lane->batch, EVENT_ANSWER_LATE, c->handle, 0);
+    batch_push(&c->terms->lane->batch, EVENT_ANSWER_LATE, c->handle, 0);
     conn_http_refuse(c, 503, "the server took too long to answer");
     return;
   case CONN_SENDING: conn_end(c, CONN_EXIT_DESTROY, "the response was not read"); return;

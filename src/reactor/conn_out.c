@@ -11,7 +11,7 @@
 #include "reactor/form.h"
 #include "reactor/loop.h"
 #include "reactor/piece.h"
-#include "reactor/server.h"
+#include "reactor/terms.h"
 
 enum {
   IOV_COUNT = 64,    // runs of bytes in one call
@@ -134,7 +134,7 @@ static void keep_piece(struct conn *c, const struct piece *piece, size_t offset)
 
 // Only what the kernel doesn't take even now counts.
 static bool is_admitted(struct conn *c, bool *asked) {
-  uint64_t limit = c->server->config->link.max_backpressure;
+  uint64_t limit = c->terms->config->max_backpressure;
   if (outbox_bytes(&c->outbox) <= limit) return true;
   if (!*asked) conn_out_drain(c);
   *asked = true;

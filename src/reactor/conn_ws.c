@@ -12,7 +12,7 @@
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
 #include "reactor/loop.h"
-#include "reactor/server.h"
+#include "reactor/terms.h"
 
 enum {
   HEAD_MAX = 1024 * 1024, // of the 101; the worker bounds what a script adds
@@ -35,7 +35,7 @@ static uint64_t silence(const struct conn *c) {
 
 static uint64_t rate_due(const struct conn *c) {
   if (!(c->paused & CONN_PAUSE_RATE)) return UINT64_MAX;
-  uint64_t rate = c->server->config->link.max_message_rate; // thousandths a millisecond
+  uint64_t rate = c->terms->config->max_message_rate; // thousandths a millisecond
   return c->extra->rate_at + (uint64_t)(MESSAGE - c->extra->rate_tokens) / rate + 1;
 }
 
@@ -52,7 +52,7 @@ void conn_ws_restart_clock(struct conn *c) {
 // The next ping is due by its own interval, however long a pong might have taken.
 void conn_ws_answered(struct conn *c) {
   c->ping_sent = false;
-  c->keepalive_due = now_of(c) + c->server->config->link.ping_interval;
+  c->keepalive_due = now_of(c) + c->terms->config->ping_interval;
   if (c->state == CONN_OPEN) arm(c);
 }
 
@@ -66,26 +66,26 @@ static void send_ping(struct conn *c, struct span data) {
 }
 
 static void keep_alive(struct conn *c) {
-  const struct server_config *config = c->server->config;
+  const struct link_config *config = c->terms->config;
   uint64_t now = now_of(c);
   if (c->paused) { // the silence is ours, but a socket whose peer is gone refuses pings
     conn_ws_restart_clock(c);
-    c->keepalive_due = now + config->link.ping_interval;
+    c->keepalive_due = now + config->ping_interval;
     if (outbox_is_empty(&c->outbox)) send_ping(c, (struct span){NULL, 0});
     return;
   }
-  if (c->ping_sent && config->link.pong_timeout != CONFIG_NONE) {
+  if (c->ping_sent && config->pong_timeout != CONFIG_NONE) {
     conn_end(c, CONN_EXIT_DESTROY, "no pong");
     return;
   }
   uint64_t silent = silence(c);
-  if (silent < config->link.ping_interval) {
-    c->keepalive_due = now - silent + config->link.ping_interval;
+  if (silent < config->ping_interval) {
+    c->keepalive_due = now - silent + config->ping_interval;
     return;
   }
   c->ping_sent = true;
-  bool drops = config->link.pong_timeout != CONFIG_NONE;
-  c->keepalive_due = now + (drops ? config->link.pong_timeout : config->link.ping_interval);
+  bool drops = config->pong_timeout != CONFIG_NONE;
+  c->keepalive_due = now + (drops ? config->pong_timeout : config->ping_interval);
   send_ping(c, (struct span){NULL, 0});
 }
 
@@ -106,7 +106,7 @@ static void start_rate(struct conn *c, uint64_t rate) {
 // Tokens come in at the rate, up to a second's worth.
 static void refill(struct conn *c) {
   struct conn_extra *extra = c->extra;
-  int64_t rate = (int64_t)c->server->config->link.max_message_rate;
+  int64_t rate = (int64_t)c->terms->config->max_message_rate;
   uint64_t now = now_of(c);
   int64_t gained = (int64_t)(now - extra->rate_at) * rate;
   extra->rate_at = now;
@@ -136,7 +136,7 @@ void conn_ws_timeout(struct conn *c) {
 // permessage-deflate as this server and the request agree on it: `answer`. False: they don't.
 static bool agree(const struct conn *c, struct ws_deflate_params *params,
                   char answer[HTTP_DEFLATE_ANSWER_MAX]) {
-  const struct compression *k = &c->server->config->link.compression;
+  const struct compression *k = &c->terms->config->compression;
   struct http_deflate_policy policy = {k->window_bits, k->context_takeover};
   struct http_deflate agreed;
   answer[0] = '\0';
@@ -175,16 +175,16 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
     conn_http_refuse(c, 500, "the response headers are too long");
     return;
   }
-  const struct server_config *config = c->server->config;
-  ws_session_init(&c->session, WS_ROLE_SERVER, &c->server->limits);
+  const struct link_config *config = c->terms->config;
+  ws_session_init(&c->session, WS_ROLE_SERVER, &c->terms->limits);
   if (compresses) start_compression(c, &params);
   c->state = CONN_OPEN;
   stats_add(&c->reactor->stats.opened, 1);
   stats_add(&c->reactor->stats.connections, 1);
   c->exchange = NULL;
   conn_ws_restart_clock(c);
-  c->keepalive_due = reactor_due(c->reactor, config->link.ping_interval);
-  if (config->link.max_message_rate != CONFIG_NONE) start_rate(c, config->link.max_message_rate);
+  c->keepalive_due = reactor_due(c->reactor, config->ping_interval);
+  if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
   arm(c);
   conn_out_write(c, head.data, head.len, false);
   buf_deinit(&head);
@@ -199,7 +199,7 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
 // Receiving ---------------------------------------------------------------------------------------
 
 static bool lane_is_full(const struct conn *c) {
-  return c->server->lane->owed >= c->reactor->lane_window;
+  return c->terms->lane->owed >= c->reactor->lane_window;
 }
 
 size_t conn_ws_allowance(const struct conn *c) {
@@ -215,7 +215,7 @@ static void on_message(struct conn *c, struct ws_input *in, struct ws_event *e) 
     ws_session_skip(&c->session, in);
     return;
   }
-  struct lane *lane = c->server->lane;
+  struct lane *lane = c->terms->lane;
   struct record *r = batch_push(&lane->batch, EVENT_MESSAGE, c->handle, e->length);
   if (!ws_session_take(&c->session, in, r->payload, e)) {
     batch_cancel(&lane->batch);
@@ -321,7 +321,7 @@ static bool adds(const struct conn *c) {
 void conn_ws_throttle(struct conn *c) {
   if (c->owed >= EVENT_WINDOW) conn_pause(c, CONN_PAUSE_CREDIT);
   if (lane_is_full(c) && adds(c) && !(c->paused & CONN_PAUSE_LANE)) {
-    list_push(&c->server->lane->paused, &conn_need_extra(c)->lane_node);
+    list_push(&c->terms->lane->paused, &conn_need_extra(c)->lane_node);
     conn_pause(c, CONN_PAUSE_LANE);
   }
   if (!is_over_rate(c)) return;
@@ -348,7 +348,7 @@ void conn_ws_drained(struct conn *c) {
   }
   if (c->was_refused) {
     c->was_refused = false;
-    if (c->state == CONN_OPEN) batch_push(&c->server->lane->batch, EVENT_DRAIN, c->handle, 0);
+    if (c->state == CONN_OPEN) batch_push(&c->terms->lane->batch, EVENT_DRAIN, c->handle, 0);
   }
   if (c->state == CONN_CLOSING) conn_close_drained(c);
 }
@@ -358,14 +358,13 @@ void conn_ws_ping(struct conn *c, struct span data) {
 }
 
 void conn_ws_refuse(struct conn *c) {
-  struct server_config *config = c->server->config;
-  if (c->state != CONN_OPEN || config->link.slow_consumer == SLOW_CONSUMER_DROP) {
-    atomic_fetch_add_explicit(&config->link.dropped, 1, memory_order_relaxed);
+  struct link_config *config = c->terms->config;
+  if (c->state != CONN_OPEN || config->slow_consumer == SLOW_CONSUMER_DROP) {
+    atomic_fetch_add_explicit(&config->dropped, 1, memory_order_relaxed);
     stats_add(&c->reactor->stats.dropped, 1);
     return;
   }
-  struct record *r =
-      batch_push(&c->server->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
+  struct record *r = batch_push(&c->terms->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
   r->flags = EVENT_SLOW;
   err_set((struct err *)r->payload, ERR_LUAW, WS_CLOSE_POLICY,
           "slow consumer: %zu bytes wait for it", outbox_bytes(&c->outbox));

@@ -152,7 +152,7 @@ void endpoint_close(struct endpoint *e, const struct server *closer, uint64_t ti
   for (struct list *i = e->servers.next; i != &e->servers; i = i->next) {
     struct server *s = server_of(i);
     if (s != closer && !e->is_closing)
-      batch_push(&s->lane->batch, EVENT_SERVER_CLOSING, s->config->id, 0);
+      batch_push(&s->terms.lane->batch, EVENT_SERVER_CLOSING, s->config->id, 0);
   }
   e->is_closing = true;
   atomic_store(&e->group->is_closing, true);

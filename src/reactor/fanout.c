@@ -98,13 +98,16 @@ static struct span topic_of(const struct record *record) {
   return (struct span){(const char *)record->payload, record->length};
 }
 
+static struct topics *topics_of(struct conn *c) {
+  return &server_of_terms(c->terms)->endpoint->topics;
+}
+
 void fanout_subscribe(struct conn *c, const struct record *record) {
-  if (c->state == CONN_OPEN)
-    topics_subscribe(&c->server->endpoint->topics, &conn_need_extra(c)->subscriber, c,
-                     topic_of(record));
+  if (c->state != CONN_OPEN) return;
+  topics_subscribe(topics_of(c), &conn_need_extra(c)->subscriber, c, topic_of(record));
 }
 
 void fanout_unsubscribe(struct conn *c, const struct record *record) {
   if (c->state == CONN_OPEN && c->extra)
-    topics_unsubscribe(&c->server->endpoint->topics, &c->extra->subscriber, topic_of(record));
+    topics_unsubscribe(topics_of(c), &c->extra->subscriber, topic_of(record));
 }

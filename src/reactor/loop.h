@@ -66,8 +66,8 @@ struct reactor {
 
   struct ws_codec *codec; // of all connections that compress; NULL: none has ever been here
 
-  uint64_t next_connection; // public ids: index + 1, + count, ...
-  struct stats stats;       // written here alone, read by any thread
+  _Atomic uint64_t *last_id; // public id of a connection: the process's own
+  struct stats stats;        // written here alone, read by any thread
   // ms: when the log was last told of a refused Origin, of what went wrong here and is no client's
   // fault: with a file, with a connection, with a worker that comes to nothing.
   _Atomic uint64_t origin_complained, file_complained, conn_complained, busy_complained;

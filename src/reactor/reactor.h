@@ -14,8 +14,10 @@
 struct reactor; // private
 
 // `index`: 0-255, becomes part of its connections' handles. `count`: how many reactors there are.
+// `last_id`: of what the script knows as an id of a connection, counted up by all who make one.
 // NULL: *err says why.
-struct reactor *reactor_new(unsigned index, unsigned count, struct err *err);
+struct reactor *reactor_new(unsigned index, unsigned count, _Atomic uint64_t *last_id,
+                            struct err *err);
 
 // Where commands go; exists from reactor_new to reactor_free.
 struct mailbox *reactor_mailbox(struct reactor *r);

@@ -20,13 +20,6 @@ static struct server *server_of(struct list *node) {
   return LIST_ENTRY(node, struct server, node);
 }
 
-static void set_limits(struct server *s) {
-  const struct server_config *c = s->config;
-  s->limits.max_payload = c->link.max_payload;
-  s->limits.max_fragments =
-      c->link.max_fragments > UINT32_MAX ? UINT32_MAX : (uint32_t)c->link.max_fragments;
-}
-
 static void set_origins(struct server *s) {
   char **origins = s->config->origins;
   while (origins && origins[s->origin_count])
@@ -40,10 +33,9 @@ struct server *server_new(struct endpoint *e, struct server_config *config) {
   struct server *s = mem_zalloc(sizeof *s);
   s->endpoint = e;
   s->config = server_config_ref(config);
-  s->lane = lane_find(e->web->reactor, config->owner);
+  terms_init(&s->terms, &config->link, lane_find(e->web->reactor, config->owner));
   s->close_due = UINT64_MAX;
   list_init(&s->conns);
-  set_limits(s);
   set_origins(s);
   list_push(&e->servers, &s->node);
   return s;
@@ -121,7 +113,7 @@ int server_enter(struct server *s, struct conn *c, const char *address) {
     }
     conn_need_extra(c)->address = entry;
   }
-  c->server = s;
+  c->terms = &s->terms;
   list_remove(&c->member);
   list_push(&s->conns, &c->member);
   return 0;
@@ -132,7 +124,7 @@ int server_enter(struct server *s, struct conn *c, const char *address) {
 void server_end_if_empty(struct server *s) {
   struct endpoint *e = s->endpoint;
   if (!list_empty(&s->conns)) return;
-  batch_push(&s->lane->batch, EVENT_SERVER_CLOSED, s->config->id, 0);
+  batch_push(&s->terms.lane->batch, EVENT_SERVER_CLOSED, s->config->id, 0);
   list_remove(&s->node);
   mem_free(s->origins);
   server_config_unref(s->config);

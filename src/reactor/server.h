@@ -10,23 +10,27 @@
 #include "base/span.h"
 #include "mailbox/config.h"
 #include "reactor/lane.h"
-#include "ws/session.h"
+#include "reactor/terms.h"
 
 struct conn;
 struct endpoint;
 struct reactor;
 
 struct server {
-  struct list node; // on endpoint.servers
+  struct terms terms; // of its connections. First: theirs point to the whole
+  struct list node;   // on endpoint.servers
   struct endpoint *endpoint;
   struct server_config *config;
-  struct lane *lane;
-  struct ws_limits limits; // the sessions' part of the config
-  struct span *origins;    // the config's, as spans
+  struct span *origins; // the config's, as spans
   size_t origin_count;
   struct list conns;  // struct conn.member: from the request's acceptance to its CLOSED
   uint64_t close_due; // ms: when what is left of a closing one is destroyed
 };
+
+// Of a connection that has been accepted for one, or waits for that.
+static inline struct server *server_of_terms(struct terms *t) {
+  return (struct server *)t;
+}
 
 // Appends a new one to the endpoint, with a reference of its own to `config`.
 struct server *server_new(struct endpoint *e, struct server_config *config);

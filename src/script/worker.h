@@ -22,6 +22,8 @@ struct pool {
   atomic_bool is_ending;  // one has begun to end, so that all are about to
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
   struct stats_all stats; // of the process; unchanged while workers run
+  // The newest public id of a connection or client: the reactors count it up, too.
+  _Atomic uint64_t last_connection;
 };
 
 // All pointers must stay good until worker_free.
