@@ -35,9 +35,9 @@ local assert = require "luassert"
 local wire = require "probe".wire
 local async = require "spec.support.async"
 
-local client = {}
 local Client = {}
 Client.__index = Client
+local client = { Client = Client } -- for peer.lua, which speaks as a server does
 
 client.CONTINUATION, client.TEXT, client.BINARY = 0x0, 0x1, 0x2
 client.CLOSE, client.PING, client.PONG = 0x8, 0x9, 0xA
@@ -215,16 +215,22 @@ local function hostHeader(to, host)
   return (host:find(":", 1, true) and "[%s]:%d" or "%s:%d"):format(host, type(to) == "table" and to.port or to)
 end
 
+-- A socket that is connected, whoever began it. `class`: of its words, in place of this file's.
+function client.wrap(stream, class)
+  if stream.nodelay then stream:nodelay(true) end
+  local self = setmetatable({ stream = stream, chunks = {}, taken = 0, size = 0 }, class or Client)
+  async.defer(self.drop, self)
+  startReading(self)
+  return self
+end
+
 local function adopt(stream, err, to, host)
   if err then
     stream:close()
     error("can't connect: " .. err, 3)
   end
-  if stream.nodelay then stream:nodelay(true) end
-  local self = setmetatable({ stream = stream, chunks = {}, taken = 0, size = 0 }, Client)
+  local self = client.wrap(stream)
   self.host = hostHeader(to, host or "127.0.0.1")
-  async.defer(self.drop, self)
-  startReading(self)
   return self
 end
 
@@ -282,9 +288,8 @@ function Client:sendRequest(request)
   return self:write(requestText(self, request))
 end
 
-local function parseHead(head)
-  local version, status, reason = head:match("^HTTP/(1%.%d) (%d%d%d) ([^\r\n]*)\r\n")
-  if not version then error(("no answer in HTTP: %q"):format(head:sub(1, 200)), 0) end
+-- The lines behind the first one of a head: lower-case names; the value, or an array when repeated.
+function client.parseHeaders(head)
   local headers = {}
   for name, value in head:gmatch("\r\n([^:\r\n]+):[ \t]*([^\r\n]*)") do
     name = name:lower()
@@ -297,7 +302,14 @@ local function parseHead(head)
       headers[name] = { old, value }
     end
   end
-  return { version = version, status = math.tointeger(tonumber(status)), reason = reason, headers = headers }
+  return headers
+end
+
+local function parseHead(head)
+  local version, status, reason = head:match("^HTTP/(1%.%d) (%d%d%d) ([^\r\n]*)\r\n")
+  if not version then error(("no answer in HTTP: %q"):format(head:sub(1, 200)), 0) end
+  return { version = version, status = math.tointeger(tonumber(status)), reason = reason,
+    headers = client.parseHeaders(head) }
 end
 
 -- The next answer. `method`: of the request ("HEAD" has no body).

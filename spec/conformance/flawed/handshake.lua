@@ -5,7 +5,7 @@
 -- handshake.CHECKS       of a request, each by a name; they return what is wrong
 -- handshake.answer(key [, extensions]), handshake.refusal(wrong, head) -> bytes
 
-local digest = require "spec.conformance.flawed.digest"
+local digest = require "spec.support.digest"
 
 local handshake = {}
 
