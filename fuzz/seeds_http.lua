@@ -240,6 +240,21 @@ for name, text in pairs {
   seed("http_url", name, text)
 end
 
+-- http_wsurl: a URL.
+for name, text in pairs {
+  plain = "ws://example.com", secure = "WSS://a:9000/chat?x=1", ["no-path"] = "ws://a?x", ipv6 = "wss://[::1]:80/",
+  user = "ws://user:pass%40word@a/", ["user-alone"] = "ws://u@a", ["user-colon"] = "ws://a%3ab:c@d",
+  ["user-control"] = "ws://a:%0d%0a@b", ["user-bad"] = "ws://%4@a", ["user-at"] = "ws://a@b@c",
+  proxy = "http://u:p@a:1", ["proxy-secure"] = "https://[::1]/", ["proxy-path"] = "http://a/b",
+  ["no-host"] = "ws://:80", fragment = "ws://a/#b", ["port-zero"] = "ws://a:0", ["port-large"] = "ws://a:65536",
+  ["host-beyond-ascii"] = "ws://\xc3\xa9/", ["path-beyond-ascii"] = "ws://a/\xc3\xa9", blank = "ws://a/ ",
+  control = "ws://a/\0", ["host-strange"] = "ws://a%41", ["host-long"] = "ws://" .. ("x"):rep(254),
+  ["ipv6-open"] = "ws://[::1", ["ipv6-tail"] = "ws://[::1]a", ["ipv6-bad"] = "ws://[a]", ["ipv6-bare"] = "ws://::1/",
+  ["path-bad"] = "ws://a/%zz", ["scheme-none"] = "a:80",
+} do
+  seed("http_wsurl", name, text)
+end
+
 -- http_origin: an Origin, a Host, allowed values.
 local function origin(name, ...) seed("http_origin", name, table.concat({ ... }, "\n")) end
 origin("same-host", "https://a.example:8443", "A.example:80", "*")
