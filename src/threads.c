@@ -34,6 +34,7 @@ enum {
 // Main thread, but for the atomics.
 struct threads {
   struct pool pool;
+  struct ids ids; // of connections and clients
   struct reactor **reactors;
   unsigned reactor_count;     // made
   struct mailbox **mailboxes; // the reactors'
@@ -199,7 +200,7 @@ static int open_reactors(struct threads *t, unsigned count, struct err *err) {
   t->reactors = mem_zalloc(count * sizeof *t->reactors);
   t->mailboxes = mem_zalloc(count * sizeof *t->mailboxes);
   for (unsigned i = 0; i < count; i++) {
-    t->reactors[i] = reactor_new(i, count, &t->pool.last_connection, err);
+    t->reactors[i] = reactor_new(i, count, &t->ids, err);
     if (!t->reactors[i]) return ERR_INVALID;
     t->mailboxes[i] = reactor_mailbox(t->reactors[i]);
     t->reactor_count++;
@@ -211,6 +212,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
                         unsigned count, struct err *err) {
   struct worker_options options = {
       .pool = &t->pool,
+      .ids = &t->ids,
       .reactors = t->mailboxes,
       .reactor_count = t->reactor_count,
       .script = o->script,

@@ -49,12 +49,13 @@ void stage_open(struct stage *s, const char *script, const char *argument) {
   struct err err;
   log_configure(LOG_OFF, LOG_TEXT);
   *s = (struct stage){
-      .pool = {.id = 1}, .reactor = reactor_new(0, 1, &err), .events = mailbox_new()};
+      .pool = {.id = 1}, .reactor = reactor_new(0, 1, &s->ids, &err), .events = mailbox_new()};
   if (!s->reactor || !s->events) fail("no descriptors");
   s->commands = reactor_mailbox(s->reactor);
   char *args[] = {(char *)argument, NULL};
   s->options = (struct worker_options){.pool = &s->pool,
                                        .stats = &s->stats,
+                                       .ids = &s->ids,
                                        .reactors = &s->commands,
                                        .reactor_count = 1,
                                        .script = script,

@@ -18,6 +18,7 @@ struct stage {
   struct mailbox *events;   // the worker's
   struct pool pool;
   struct stats stats;
+  struct ids ids;
   struct worker_options options;
   struct runtime runtime;
   enum stage_part counted;

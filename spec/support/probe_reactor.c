@@ -175,10 +175,10 @@ static int open_file(lua_State *L) {
 
 struct echo {
   struct reactor *reactor;
+  struct ids ids;
   struct crew *crew;
   struct mailbox *events;
   struct batch commands;
-  _Atomic uint64_t last_id;
   uint16_t port;
   uint32_t messages;
   uint64_t request_timeout, response_timeout, linger_timeout;
@@ -299,7 +299,7 @@ static int echo_new(lua_State *L) {
   e->response_timeout = response_timeout;
   e->linger_timeout = linger_timeout;
   e->has_handler = has_handler;
-  e->reactor = reactor_new(0, 1, &e->last_id, &err);
+  e->reactor = reactor_new(0, 1, &e->ids, &err);
   e->events = mailbox_new();
   batch_init(&e->commands, reactor_mailbox(e->reactor));
   e->crew = crew_new(e->reactor, NULL);

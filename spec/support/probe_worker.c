@@ -27,13 +27,13 @@ struct probe_worker {
   struct block *taken;
   char *code;
   _Atomic uint64_t bytes_taken[SLOTS];
-  uint64_t next_connection;
   uint64_t server; // id of the newest one that was answered at once
   atomic_int exit_code;
   uint64_t web;               // id of the newest one
   uint16_t asked;             // enum command_type of the last call
   struct server_group *group; // of that call, when it adds a server
   struct pool pool;
+  struct ids ids;
   struct stats stats;
   bool is_joined;
 };
@@ -58,6 +58,7 @@ static int start(lua_State *L) {
   p->pool.id = 1;
   struct worker_options options = {.pool = &p->pool,
                                    .stats = &p->stats,
+                                   .ids = &p->ids,
                                    .reactors = &p->commands,
                                    .reactor_count = 1,
                                    .code = p->code,
@@ -215,11 +216,11 @@ static int connect_slot(lua_State *L) {
   luaL_argcheck(L, slot < SLOTS, 2, "slot");
   size_t length;
   const char *target = luaL_optlstring(L, 3, "/", &length);
-  uint64_t handle = ++p->next_connection << 32 | slot;
+  uint64_t id = ids_draw(&p->ids), handle = id << 32 | slot;
   struct record *r =
       batch_push(&p->events, EVENT_CONNECT, handle, sizeof(struct event_request) + length);
   struct event_request *request = (struct event_request *)r->payload;
-  *request = (struct event_request){.connection = p->next_connection,
+  *request = (struct event_request){.connection = id,
                                     .server = p->server,
                                     .taken = &p->bytes_taken[slot],
                                     .taken_before = p->bytes_taken[slot],

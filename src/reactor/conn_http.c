@@ -330,8 +330,7 @@ static void on_upgrade(struct conn *c) {
     conn_http_refuse(c, status, refusal_text(status));
     return;
   }
-  struct reactor *r = c->reactor;
-  c->id = atomic_fetch_add_explicit(r->last_id, 1, memory_order_relaxed) + 1;
+  c->id = ids_draw(c->reactor->ids);
   c->state = CONN_ANSWERING;
   start_deadline(c, s->config->answer_timeout);
   conn_ask(c, EVENT_CONNECT, s->terms.lane, s->config->id, choose_protocol(s, x->request));

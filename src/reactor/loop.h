@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/wheel.h"
 #include "mailbox/config.h"
+#include "mailbox/ids.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
 #include "net/poller.h"
@@ -66,8 +67,8 @@ struct reactor {
 
   struct ws_codec *codec; // of all connections that compress; NULL: none has ever been here
 
-  _Atomic uint64_t *last_id; // public id of a connection: the process's own
-  struct stats stats;        // written here alone, read by any thread
+  struct ids *ids;    // the process's: public ids of connections
+  struct stats stats; // written here alone, read by any thread
   // ms: when the log was last told of a refused Origin, of what went wrong here and is no client's
   // fault: with a file, with a connection, with a worker that comes to nothing.
   _Atomic uint64_t origin_complained, file_complained, conn_complained, busy_complained;

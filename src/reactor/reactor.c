@@ -59,12 +59,11 @@ static int init_loop(struct reactor *r) {
   return 0;
 }
 
-struct reactor *reactor_new(unsigned index, unsigned count, _Atomic uint64_t *last_id,
-                            struct err *err) {
+struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, struct err *err) {
   struct reactor *r = mem_zalloc(sizeof *r);
   r->index = index;
   r->count = count;
-  r->last_id = last_id;
+  r->ids = ids;
   r->lane_window = event_window_share(count);
   r->piece_count = 1; // index 0 means none
   registry_init(&r->registry, index);

@@ -8,16 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/err.h"
+#include "mailbox/ids.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
 
 struct reactor; // private
 
 // `index`: 0-255, becomes part of its connections' handles. `count`: how many reactors there are.
-// `last_id`: of what the script knows as an id of a connection, counted up by all who make one.
-// NULL: *err says why.
-struct reactor *reactor_new(unsigned index, unsigned count, _Atomic uint64_t *last_id,
-                            struct err *err);
+// `ids`: the process's; must stay good until reactor_free. NULL: *err says why.
+struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, struct err *err);
 
 // Where commands go; exists from reactor_new to reactor_free.
 struct mailbox *reactor_mailbox(struct reactor *r);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/survey.h"
+#include "mailbox/ids.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
 
@@ -22,14 +23,13 @@ struct pool {
   atomic_bool is_ending;  // one has begun to end, so that all are about to
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
   struct stats_all stats; // of the process; unchanged while workers run
-  // The newest public id of a connection or client: the reactors count it up, too.
-  _Atomic uint64_t last_connection;
 };
 
 // All pointers must stay good until worker_free.
 struct worker_options {
   struct pool *pool;
   struct stats *stats;             // what it counts itself
+  struct ids *ids;                 // the process's: ids of clients
   unsigned index;                  // in the pool, from 0
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
