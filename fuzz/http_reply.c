@@ -1,7 +1,7 @@
-// Fuzzes what a server answers a client: the first bytes choose how the rest, the wire, is cut, and
-// whether the connection ends behind it. However it is cut, the outcome must be the same to the
-// byte, the limits must hold, and memory stays under a ceiling whatever comes. What is complete is
-// taken for the answer to a handshake.
+// Fuzzes what a server answers a client, or a proxy: the first byte chooses which, and whether the
+// connection ends behind it; the next three how the rest, the wire, is cut. However it is cut, the
+// outcome must be the same to the byte, the limits must hold, and memory stays under a ceiling
+// whatever comes. What is complete is taken for the answer to a handshake, or to a CONNECT.
 
 #include <assert.h>
 #include <stdint.h>
@@ -12,6 +12,7 @@
 #include "http/opening.h"
 #include "http/reply.h"
 #include "http/token.h"
+#include "http/tunnel.h"
 #include "support/input.h"
 #include "support/ledger.h"
 
@@ -19,6 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 // Two heads and their headers, the start of a body, a line of chunks, each twice for it may grow.
 #define MEMORY_MAX (128 * 1024)
+
+enum { ENDS = 1, TO_CONNECT = 2 };
 
 struct outcome {
   struct http_reply *reply;
@@ -39,15 +42,15 @@ static size_t feed_piece(struct outcome *o, const uint8_t *p, size_t n) {
   return used;
 }
 
-static struct outcome feed_all(struct input wire, bool ends, size_t widest, uint32_t cuts) {
+static struct outcome feed_all(struct input wire, unsigned mode, size_t widest, uint32_t cuts) {
   struct outcome o = {.progress = HTTP_MORE};
   ledger_enter(&o.ledger);
-  o.reply = http_reply_new();
+  o.reply = (mode & TO_CONNECT) != 0 ? http_reply_new_to_connect() : http_reply_new();
   ledger_leave(&o.ledger);
   while (o.used < wire.n && o.progress == HTTP_MORE)
     o.used += feed_piece(&o, wire.p + o.used, input_piece(wire.n - o.used, widest, &cuts));
   assert(http_reply_has_begun(o.reply) == (o.used > 0));
-  if (ends && o.progress == HTTP_MORE) {
+  if ((mode & ENDS) != 0 && o.progress == HTTP_MORE) {
     o.progress = http_reply_end(o.reply);
     assert(o.progress == HTTP_COMPLETE || o.progress == HTTP_BAD);
   }
@@ -112,24 +115,38 @@ static void check_answer(const struct http_reply *r) {
   http_deflate_check(http_reply_headers(r), http_reply_header_count(r), &policy, &agreed, &is_on);
 }
 
+static void check_tunnel(const struct http_reply *r) {
+  struct http_tunnel t = {.host = "[::1]", .port = 443};
+  struct err e = {.code = 0};
+  int status = http_reply_status(r);
+  bool is_open = http_tunnel_check(&t, r, &e);
+  assert(is_open == (status >= 200 && status <= 299));
+  assert(is_open ? http_reply_body(r).n == 0 : e.code == status);
+  for (const char *p = e.text; *p; p++)
+    assert(*p >= ' ' && *p < 0x7f);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   struct input in = {data, size};
-  bool ends = (input_byte(&in) & 1) != 0;
+  unsigned mode = input_byte(&in);
   uint32_t cuts = 0;
   for (int i = 0; i < 3; i++)
     cuts = cuts << 8 | input_byte(&in);
 
-  struct outcome whole = feed_all(in, ends, 0, 0);
+  struct outcome whole = feed_all(in, mode, 0, 0);
   assert((whole.progress == HTTP_BAD) == (http_reply_failure(whole.reply) != NULL));
   const size_t widths[] = {1, 4, 2 + cuts % 200};
   for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
-    struct outcome cut = feed_all(in, ends, widths[i], cuts);
+    struct outcome cut = feed_all(in, mode, widths[i], cuts);
     check_equal(&whole, &cut);
     free_outcome(&cut);
   }
   if (whole.progress == HTTP_COMPLETE) {
     check_complete(whole.reply);
-    check_answer(whole.reply);
+    if ((mode & TO_CONNECT) != 0)
+      check_tunnel(whole.reply);
+    else
+      check_answer(whole.reply);
   }
   free_outcome(&whole);
   return 0;

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "http/header.h"
 #include "http/opening.h"
+#include "http/tunnel.h"
 #include "http/url.h"
 #include "http/wsurl.h"
 #include "support/input.h"
@@ -73,6 +74,19 @@ static void check_request(const struct http_wsurl *u) {
   buf_deinit(&out);
 }
 
+static void check_tunnel(const struct http_wsurl *u) {
+  struct http_tunnel t = {.host = u->host, .port = u->port, .authorization = u->authorization};
+  struct buf out;
+  buf_init(&out, SIZE_MAX);
+  int rc = http_tunnel_write(&out, &t);
+  assert(rc == 0);
+  size_t lines = 0;
+  for (size_t i = 0; i < out.len; i++)
+    if (out.data[i] == '\n') lines++;
+  assert(lines == (u->authorization ? 4 : 3));
+  buf_deinit(&out);
+}
+
 static void check_again(const struct http_wsurl *u, bool is_proxy) {
   static const char *const schemes[2][2] = {{"ws", "wss"}, {"http", "https"}};
   struct http_wsurl again;
@@ -101,6 +115,7 @@ static void check(struct span text, const char *terminated, bool is_proxy) {
   if (is_proxy) assert(strcmp(u.target, "/") == 0);
   check_authorization(&u, terminated);
   check_request(&u);
+  check_tunnel(&u);
   check_again(&u, is_proxy);
   http_wsurl_deinit(&u);
 }

@@ -188,6 +188,12 @@ reply_to_end("to-the-end", head("HTTP/1.1 502 Bad Gateway") .. "later")
 reply_to_end("cut-in-head", "HTTP/1.1 101 Switch")
 reply_to_end("nothing", "")
 
+local function tunnel(name, wire) seed("http_reply", "tunnel-" .. name, "\2", "\1\2\3", wire) end
+tunnel("open", head("HTTP/1.1 200 Connection established", "Content-Length: 5") .. "\x16\3\1")
+tunnel("refused", head("HTTP/1.1 407 Proxy Authentication Required", "Content-Length: 5") .. "later")
+tunnel("forbidden", head("HTTP/1.1 403 caf\xe9", "Content-Length: 0"))
+tunnel("no-proxy", head("HTTP/1.0 501 ", "Content-Length: 0"))
+
 -- http_opening: the port; then lines: host, target, subprotocols, extensions, headers.
 local function opening(name, port, ...) seed("http_opening", name, string.pack(">I2", port), table.concat({ ... },
   "\n")) end

@@ -1,10 +1,11 @@
-// probe.opening: src/http/reply and src/http/opening for the specs, the client's side of the
-// handshake. Runs in luaws-spec.
+// probe.opening: src/http/reply, src/http/opening and src/http/tunnel for the specs, the client's
+// side of HTTP. Runs in luaws-spec.
 
 #include <lauxlib.h>
 #include <stdlib.h>
 #include "http/opening.h"
 #include "http/reply.h"
+#include "http/tunnel.h"
 #include "probe.h"
 
 #define REPLY "probe.opening.reply"
@@ -21,9 +22,11 @@ static struct http_reply *check_reply(lua_State *L, int arg) {
   return *(struct http_reply **)luaL_checkudata(L, arg, REPLY);
 }
 
+// newReply([toConnect])
 static int new_reply(lua_State *L) {
+  bool is_to_connect = lua_toboolean(L, 1);
   struct http_reply **slot = lua_newuserdatauv(L, sizeof *slot, 0);
-  *slot = http_reply_new();
+  *slot = is_to_connect ? http_reply_new_to_connect() : http_reply_new();
   luaL_setmetatable(L, REPLY);
   return 1;
 }
@@ -203,6 +206,49 @@ static int check_opening(lua_State *L) {
   return 2;
 }
 
+// ---- tunnel ----
+
+// { host =, port =, authorization = } at argument 1; the strings are the table's.
+static struct http_tunnel get_tunnel(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_getfield(L, 1, "port");
+  struct http_tunnel t = {
+      .host = get_field(L, "host").p,
+      .port = (uint16_t)lua_tointeger(L, -1),
+      .authorization = get_field(L, "authorization").p,
+  };
+  lua_pop(L, 1);
+  return t;
+}
+
+// writeTunnel(tunnel [, max]) -> bytes; or nil
+static int write_tunnel(lua_State *L) {
+  struct buf out;
+  struct http_tunnel t = get_tunnel(L);
+  buf_init(&out, (size_t)luaL_optinteger(L, 2, 1 << 20));
+  int rc = http_tunnel_write(&out, &t);
+  if (rc != 0 && out.len > 0) return luaL_error(L, "%d bytes left behind", (int)out.len);
+  if (rc == 0)
+    lua_pushlstring(L, out.data, out.len);
+  else
+    lua_pushnil(L);
+  buf_deinit(&out);
+  return 1;
+}
+
+// checkTunnel(tunnel, reply) -> true; or false, code, text
+static int check_tunnel(lua_State *L) {
+  struct http_tunnel t = get_tunnel(L);
+  struct err e;
+  bool is_open = http_tunnel_check(&t, check_reply(L, 2), &e);
+  lua_pushboolean(L, is_open);
+  if (is_open) return 1;
+  luaL_argcheck(L, strcmp(e.component, ERR_LUAW) == 0, 2, e.component);
+  lua_pushinteger(L, e.code);
+  lua_pushstring(L, e.text);
+  return 3;
+}
+
 static int is_reserved(lua_State *L) {
   lua_pushboolean(L, http_opening_is_reserved(span_of(luaL_checkstring(L, 1))));
   return 1;
@@ -223,6 +269,8 @@ int probe_open_opening(lua_State *L) {
       {"write", write_opening},
       {"check", check_opening},
       {"isReserved", is_reserved},
+      {"writeTunnel", write_tunnel},
+      {"checkTunnel", check_tunnel},
       {NULL, NULL},
   };
   luaL_newmetatable(L, REPLY);

@@ -14,6 +14,7 @@ struct http_reply {
   enum stage stage;
   int status;
   bool http10;
+  bool is_to_connect;
   int interim_count;
   struct http_part reason;
   struct http_head head;
@@ -27,6 +28,12 @@ struct http_reply *http_reply_new(void) {
   struct http_reply *r = mem_zalloc(sizeof *r);
   http_head_init(&r->head, HTTP_RESPONSE);
   http_body_init(&r->body, HTTP_REPLY_BODY_MAX, true);
+  return r;
+}
+
+struct http_reply *http_reply_new_to_connect(void) {
+  struct http_reply *r = http_reply_new();
+  r->is_to_connect = true;
   return r;
 }
 
@@ -146,7 +153,8 @@ static enum http_progress begin_body(struct http_reply *r) {
   struct span length, coding;
   size_t lengths = http_header_count(h->headers, h->header_count, "content-length", &length);
   size_t codings = http_header_count(h->headers, h->header_count, "transfer-encoding", &coding);
-  if (!http_status_has_body(r->status)) return HTTP_COMPLETE;
+  bool is_tunnel = r->is_to_connect && r->status < 300;
+  if (is_tunnel || !http_status_has_body(r->status)) return HTTP_COMPLETE;
   bool is_chunked = codings == 1 && span_eq_nocase(coding, SPAN("chunked"));
   if (codings > 0 && !is_chunked) return HTTP_COMPLETE;
   r->stage = AT_BODY;

@@ -16,14 +16,16 @@
 
 struct http_reply; // private
 
-// To a request that is neither HEAD nor CONNECT.
+// To a request that is neither HEAD nor CONNECT; and to CONNECT, where a 2xx has no body, whatever
+// it says of one: what follows its head are the tunnel's bytes (RFC 9110 section 9.3.6).
 struct http_reply *http_reply_new(void);
+struct http_reply *http_reply_new_to_connect(void);
 void http_reply_free(struct http_reply *r);
 
 // Takes bytes; *used says how many: all of them unless it returns HTTP_COMPLETE or HTTP_BAD, after
 // which it isn't to be called again. HTTP_COMPLETE: the head of a 101 is whole, and what follows
-// are frames; or another answer is, with as much of its body as is kept. Never HTTP_CONTINUE:
-// interim answers are passed over.
+// are frames; or that of a tunnel's 2xx; or another answer is, with as much of its body as is kept.
+// Never HTTP_CONTINUE: interim answers are passed over.
 enum http_progress http_reply_feed(struct http_reply *r, const char *p, size_t n, size_t *used);
 
 // The connection has ended before HTTP_COMPLETE or HTTP_BAD: is what has come an answer, whole or
