@@ -49,6 +49,23 @@ int address_resolve(const char *host, uint16_t port, struct address *list, int m
   return count;
 }
 
+bool address_parse(const char *host, uint16_t port, struct address *a) {
+  char bare[ADDRESS_TEXT_MAX], service[8];
+  size_t n = strlen(host);
+  if (n > 2 && host[0] == '[' && host[n - 1] == ']') host++, n -= 2;
+  if (n == 0 || n >= sizeof bare) return false;
+  memcpy(bare, host, n);
+  bare[n] = '\0';
+  snprintf(service, sizeof service, "%u", port);
+  struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+  struct addrinfo *found = NULL;
+  if (getaddrinfo(bare, service, &hints, &found) != 0) return false;
+  *a = (struct address){.size = found->ai_addrlen};
+  memcpy(&a->storage, found->ai_addr, found->ai_addrlen);
+  freeaddrinfo(found);
+  return true;
+}
+
 // As inet_ntop does it, without printf.
 static void write_ipv4(const void *address, char *text) {
   const unsigned char *bytes = address;

@@ -4,6 +4,7 @@
 // Socket addresses as text and back. Any thread; address_resolve may block on DNS.
 
 #include <netdb.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 #include "base/err.h"
@@ -21,6 +22,10 @@ struct address {
 // "bad host ...".
 int address_resolve(const char *host, uint16_t port, struct address *list, int max,
                     struct err *err);
+
+// The address that a numeric host stands for ("127.0.0.1", "::1", "[fe80::1%eth0]"). False: it is a
+// name. Never blocks.
+bool address_parse(const char *host, uint16_t port, struct address *a);
 
 // The path behind "unix:", or NULL.
 const char *address_unix_path(const char *host);
