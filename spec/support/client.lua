@@ -3,7 +3,8 @@
 --
 --   local client = require "spec.support.client"
 --
--- Every function takes a server (spec.support.server), a port, or the path of a unix socket as `to`.
+-- Every function takes a server (spec.support.server), a port, the path of a unix socket, or { port =, tls = } as `to`:
+-- with `tls` all of it goes through TLS, see spec/support/tls.lua.
 --
 --   local c = client.open(s, "/chat", { Origin = "http://localhost" })   the handshake, which must succeed
 --   c:send("hi"); assert.equal("hi", c:receive())                      messages
@@ -34,6 +35,7 @@ local uv = require "luv"
 local assert = require "luassert"
 local wire = require "probe".wire
 local async = require "spec.support.async"
+local tls = require "spec.support.tls"
 
 local Client = {}
 Client.__index = Client
@@ -148,9 +150,12 @@ function Client:expectReset(timeout)
   assert.equal("ECONNRESET", ended)
 end
 
+-- (Over TLS it is what goes over the wire that comes byte by byte.)
 local function writeSlowly(self, bytes)
+  local stream = self.stream
+  if stream.seal then stream, bytes = stream.under, stream:seal(bytes) end
   for i = 1, #bytes do
-    async.await(function(done) self.stream:write(bytes:sub(i, i), done) end)
+    async.await(function(done) stream:write(bytes:sub(i, i), done) end)
   end
 end
 
@@ -229,6 +234,7 @@ local function adopt(stream, err, to, host)
     stream:close()
     error("can't connect: " .. err, 3)
   end
+  if type(to) == "table" and to.tls then stream = tls.client(stream, to.tls) end
   local self = client.wrap(stream)
   self.host = hostHeader(to, host or "127.0.0.1")
   return self

@@ -9,7 +9,8 @@
 --   c:close(1000)                        our close frame, theirs, our FIN, theirs
 --
 -- peer.listen(options)    `host` (127.0.0.1), `backlog` (128), `port` (0), `read = false`: of those who come nothing is
---                         read until c:resume()
+--                         read until c:resume(). `tls`: wss, see spec/support/tls.lua; p:accept raises what a
+--                         handshake failed by
 -- p:accept([timeout])     the next one that has connected, nothing read or written
 -- p:open([headers [, timeout]])   accept, readRequest and upgrade
 -- p.waiting               how many have connected and weren't accepted here
@@ -31,6 +32,7 @@ local wire = require "probe".wire
 local async = require "spec.support.async"
 local client = require "spec.support.client"
 local digest = require "spec.support.digest"
+local tls = require "spec.support.tls"
 
 local peer = {}
 local Listener = {}
@@ -157,13 +159,14 @@ function peer.listen(options)
   options = options or {}
   local host = options.host or "127.0.0.1"
   local self = setmetatable({ listener = uv.new_tcp(), queue = async.queue(), waiting = 0 }, Listener)
-  self.reads = options.read ~= false
+  self.reads, self.tls = options.read ~= false, options.tls
   assert(self.listener:bind(host, options.port or 0))
   assert(self.listener:listen(options.backlog or 128, function(err)
     if not err then take(self) end
   end))
   self.port = self.listener:getsockname().port
-  self.url = (host:find(":", 1, true) and "ws://[%s]:%d" or "ws://%s:%d"):format(host, self.port)
+  self.url = (host:find(":", 1, true) and "%s://[%s]:%d" or "%s://%s:%d"):format(
+    self.tls and "wss" or "ws", host, self.port)
   async.defer(self.close, self)
   return self
 end
@@ -171,6 +174,7 @@ end
 function Listener:accept(timeout)
   local stream = self.queue:pop(timeout, "somebody to connect")
   self.waiting = self.waiting - 1
+  if self.tls then stream = tls.server(stream, self.tls, timeout) end
   local c = client.wrap(stream, Peer)
   if not self.reads then c:pause() end
   return c

@@ -19,13 +19,15 @@
 --     .code, .signal, .stdout, .stderr.
 -- server.folder(files)               a new temporary folder with these files ({ ["a/b.txt"] = "text" }); its path
 --
--- Options: `workers`, `ioThreads` (how many; start waits for all workers), `args` (before the script), `scriptArgs`
--- (behind it), `env`, `cwd`, `input` (for stdin), `lines` (startFile: how many start lines there are), `exitCode`
--- (what stop expects; 0), `noPort` (no --port 0), `closeStdout` (nobody reads it), `descriptors` (how many it may
--- have), `faults` (the rules of a luaws-faults, see spec/faults/faults.c); run: `program` (all arguments instead of a
---     script), `timeout`.
+-- Options: `tls` (true, or { cert =, key = }: serves https and wss with these; clients that are given `s` then speak
+-- TLS, as s.tls says, which may be changed), `workers`, `ioThreads` (how many; start waits for all workers), `args`
+-- (before the script), `scriptArgs` (behind it), `env`, `cwd`, `input` (for stdin), `lines` (startFile: how many start
+-- lines there are), `exitCode` (what stop expects; 0), `noPort` (no --port 0), `closeStdout` (nobody reads it),
+-- `descriptors` (how many it may have), `faults` (the rules of a luaws-faults, see spec/faults/faults.c); run:
+-- `program` (all arguments instead of a script), `timeout`.
 --
--- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2".
+-- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2". With
+-- LUAWS_SPEC_TLS=1 each server.start has `tls`, so that all of e2e runs over TLS.
 --
 -- When a test fails, the log of each server that runs is printed. A report by a sanitizer always fails.
 
@@ -33,6 +35,7 @@ local uv = require "luv"
 local assert = require "luassert"
 local busted = require "busted"
 local async = require "spec.support.async"
+local certificates = require "spec.support.certificates"
 
 local server = {}
 local Server = {}
@@ -41,6 +44,7 @@ Server.__index = Server
 local ALWAYS = {}
 for word in (os.getenv("LUAWS_SPEC_ARGS") or ""):gmatch("%S+") do ALWAYS[#ALWAYS + 1] = word end
 local ALWAYS_WORKERS = tonumber((os.getenv("LUAWS_SPEC_ARGS") or ""):match("%-%-workers (%d+)"))
+local ALWAYS_TLS = os.getenv "LUAWS_SPEC_TLS" == "1"
 local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
 local FAULTS_BIN = BIN .. "-faults" -- beside it
 local STOP_TIMEOUT = 15
@@ -170,6 +174,7 @@ local function spawn(args, options)
   end
   local env = environment(options.env)
   env[#env + 1] = options.faults and "LUAWS_FAULTS=" .. options.faults
+  self.tls = options.tls and {}
   self.handle, pid = uv.spawn(program, {
     args = args, cwd = options.cwd, env = env, stdio = { stdin, stdout, stderr },
   }, function(code, signal)
@@ -289,6 +294,10 @@ local function arguments(script, options)
   local args = table.move(ALWAYS, 1, #ALWAYS, 1, {})
   if options.workers then table.move({ "--workers", tostring(options.workers) }, 1, 2, #args + 1, args) end
   if options.ioThreads then table.move({ "--io-threads", tostring(options.ioThreads) }, 1, 2, #args + 1, args) end
+  if options.tls then
+    local pair = options.tls == true and certificates.server or options.tls
+    table.move({ "--tls-cert", pair.cert, "--tls-key", pair.key }, 1, 4, #args + 1, args)
+  end
   if not options.noPort then table.move({ "--port", "0" }, 1, 2, #args + 1, args) end
   for _, argument in ipairs(options.args or {}) do args[#args + 1] = argument end
   args[#args + 1] = script
@@ -303,6 +312,7 @@ end
 
 function server.start(script, options)
   options = options or {}
+  if ALWAYS_TLS and options.tls == nil then options = setmetatable({ tls = true }, { __index = options }) end
   local folder = server.folder({ ["script.lua"] = PRELUDE .. script .. ENDING })
   local self = spawn(arguments(folder .. "/script.lua", options), options)
   self.folder = folder
