@@ -5,8 +5,49 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <unistd.h>
 #include "base/mem.h"
+
+// Reports that somebody has asked for -------------------------------------------------------------
+
+void poller_report(struct poll_item *item) {
+  struct poller *p = item->poller;
+  if (item->fd < 0 || item->is_due) return;
+  if (p->due_count == p->due_capacity) {
+    p->due_capacity = p->due_capacity ? p->due_capacity * 2 : 64;
+    p->due = mem_realloc(p->due, p->due_capacity * sizeof *p->due);
+  }
+  item->is_due = true;
+  p->due[p->due_count++] = item;
+}
+
+// Those that are asked for meanwhile have to wait.
+static void report_due(struct poller *p) {
+  size_t count = p->due_count, done = 0;
+  while (done < count && !p->is_halted) {
+    struct poll_item *item = p->due[done++];
+    if (!item) continue;
+    item->is_due = false;
+    if (item->wanted & UV_READABLE) p->on_ready(item, true, false);
+  }
+  p->due_count -= done;
+  if (done > 0) memmove(p->due, p->due + done, p->due_count * sizeof *p->due);
+}
+
+static void forget_due(struct poll_item *item) {
+  struct poller *p = item->poller;
+  for (size_t i = 0; item->is_due; i++) {
+    assert(i < p->due_count);
+    if (p->due[i] != item) continue;
+    p->due[i] = NULL;
+    item->is_due = false;
+  }
+}
+
+bool poller_may_toil(struct poller *p) {
+  return p->toils++ < POLLER_TOILS;
+}
 
 #ifdef POLLER_EPOLL
 
@@ -40,7 +81,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
   (void)status;
   (void)events;
   struct poller *p = poll->data;
-  if (!poller_has_rest(p)) {
+  if (p->at == p->count) {
     int count = epoll_wait(p->epoll, p->ready, POLLER_EVENTS, 0);
     p->count = count > 0 ? count : 0;
     p->at = 0;
@@ -69,6 +110,7 @@ void poller_close(struct poller *p) {
   uv_close((uv_handle_t *)&p->poll, NULL);
   close(p->epoll);
   mem_free(p->removed);
+  mem_free(p->due);
 }
 
 int poller_add(struct poller *p, struct poll_item *item, int fd) {
@@ -97,7 +139,7 @@ void poller_halt(struct poller *p) {
 }
 
 bool poller_has_rest(const struct poller *p) {
-  return p->at < p->count;
+  return p->at < p->count || p->due_count > 0;
 }
 
 bool poller_is_full(const struct poller *p) {
@@ -106,6 +148,7 @@ bool poller_is_full(const struct poller *p) {
 
 void poller_resume(struct poller *p) {
   p->is_halted = false;
+  report_due(p);
   while (p->at < p->count && !p->is_halted) {
     const struct epoll_event *event = &p->ready[p->at++];
     report(p, event->data.ptr, event->events);
@@ -117,6 +160,7 @@ void poller_resume(struct poller *p) {
 void poller_remove(struct poll_item *item) {
   struct poller *p = item->poller;
   control(item, EPOLL_CTL_DEL);
+  forget_due(item);
   item->fd = -1;
   if (p->removed_count == p->removed_capacity) {
     p->removed_capacity = p->removed_capacity ? p->removed_capacity * 2 : 64;
@@ -134,6 +178,7 @@ static void forget_removed(struct poller *p) {
 }
 
 void poller_sweep(struct poller *p) {
+  p->toils = 0;
   if (p->removed_count > 0) forget_removed(p);
   for (size_t i = 0; i < p->removed_count; i++)
     p->on_removed(p->removed[i]);
@@ -173,7 +218,7 @@ int poller_open(struct poller *p, uv_loop_t *loop,
 }
 
 void poller_close(struct poller *p) {
-  (void)p;
+  mem_free(p->due);
 }
 
 int poller_add(struct poller *p, struct poll_item *item, int fd) {
@@ -197,14 +242,13 @@ void poller_read_on(struct poll_item *item) {
   (void)item;
 }
 
-// The loop reports everything in one turn.
+// The loop reports everything else in one turn.
 void poller_halt(struct poller *p) {
-  (void)p;
+  p->is_halted = true;
 }
 
 bool poller_has_rest(const struct poller *p) {
-  (void)p;
-  return false;
+  return p->due_count > 0;
 }
 
 bool poller_is_full(const struct poller *p) {
@@ -213,16 +257,18 @@ bool poller_is_full(const struct poller *p) {
 }
 
 void poller_resume(struct poller *p) {
-  (void)p;
+  p->is_halted = false;
+  report_due(p);
 }
 
 void poller_remove(struct poll_item *item) {
+  forget_due(item);
   item->fd = -1;
   uv_close((uv_handle_t *)&item->poll, on_handle_closed);
 }
 
 void poller_sweep(struct poller *p) {
-  (void)p;
+  p->toils = 0;
 }
 
 #endif

@@ -19,6 +19,9 @@
 #endif
 #endif
 
+// Pieces of work of a millisecond in one turn (poller_may_toil).
+#define POLLER_TOILS 4
+
 struct poller;
 
 // A socket as the poller knows it; part of what the owner keeps for it.
@@ -27,6 +30,7 @@ struct poll_item {
   int fd;         // -1: removed
   uint8_t wanted; // UV_READABLE | UV_WRITABLE
   bool is_ending; // the peer has sent FIN, or the socket has failed: behind the bytes comes an end
+  bool is_due;    // on poller.due
 #ifndef POLLER_EPOLL
   uv_poll_t poll;
 #endif
@@ -36,13 +40,17 @@ struct poller {
   uv_loop_t *loop;
   void (*on_ready)(struct poll_item *item, bool readable, bool writable);
   void (*on_removed)(struct poll_item *item);
+  struct poll_item **due; // to be reported once more (poller_report), NULL: removed meanwhile
+  size_t due_count;
+  size_t due_capacity;
+  unsigned toils; // in this turn
+  bool is_halted;
 #ifdef POLLER_EPOLL
   int epoll;
   uv_poll_t poll;
   struct epoll_event ready[POLLER_EVENTS]; // from `at` on still to be reported
   int at;
   int count;
-  bool is_halted;
   struct poll_item **removed; // to be told by poller_sweep
   size_t removed_count;
   size_t removed_capacity;
@@ -68,6 +76,13 @@ void poller_want(struct poll_item *item, bool readable, bool writable);
 // that stops early may be taken up only when further bytes come.
 void poller_read_on(struct poll_item *item);
 
+// The item is reported as readable by a poller_resume to come, if it wants that, though its socket
+// may be silent.
+void poller_report(struct poll_item *item);
+
+// Whether a piece of work of about a millisecond may be done in this turn: a few may.
+bool poller_may_toil(struct poller *p);
+
 // Reports nothing any more; on_removed follows from the loop or from poller_sweep. The descriptor
 // may be closed at once.
 void poller_remove(struct poll_item *item);
@@ -84,8 +99,8 @@ bool poller_is_full(const struct poller *p);
 // Reports what waits.
 void poller_resume(struct poller *p);
 
-// To be called in every turn of the loop, while nobody holds on to an item: tells of those that
-// have been removed.
+// To be called in every turn of the loop, before it waits, while nobody holds on to an item: tells
+// of those that have been removed.
 void poller_sweep(struct poller *p);
 
 #endif

@@ -48,6 +48,14 @@ static void watch(struct transport *t, bool readable, bool writable) {
   poller_want(&tcp_of(t)->item, readable, writable);
 }
 
+static void report(struct transport *t) {
+  poller_report(&tcp_of(t)->item);
+}
+
+static bool may_toil(struct transport *t) {
+  return poller_may_toil(tcp_of(t)->item.poller);
+}
+
 static void close_socket(struct transport *transport, bool reset) {
   struct tcp *t = tcp_of(transport);
   int fd = t->item.fd;
@@ -65,6 +73,8 @@ static const struct transport_ops OPS = {
     .send = send_out,
     .finish = finish,
     .watch = watch,
+    .report = report,
+    .may_toil = may_toil,
     .close = close_socket,
 };
 
