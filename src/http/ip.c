@@ -3,11 +3,16 @@
 #include "http/ip.h"
 
 #include <stdio.h>
+#include "http/token.h"
 
-enum { GROUPS = 8 }; // of IPv6, 16 bits each
+enum {
+  GROUPS = 8,    // of IPv6, 16 bits each
+  V4_PREFIX = 96 // where IPv4 begins in struct http_ip
+};
 
 static bool read_v4(struct span text, uint8_t bytes[4]);
 static bool read_v6(struct span text, struct http_ip *ip);
+static bool ends_with_prefix(const struct http_ip_range *range);
 
 bool http_ip_read(struct span text, struct http_ip *ip) {
   *ip = (struct http_ip){.bytes = {[10] = 0xff, [11] = 0xff}};
@@ -17,6 +22,37 @@ bool http_ip_read(struct span text, struct http_ip *ip) {
 bool http_ip_is_v4(const struct http_ip *ip) {
   static const uint8_t MAPPED[12] = {[10] = 0xff, [11] = 0xff};
   return memcmp(ip->bytes, MAPPED, sizeof MAPPED) == 0;
+}
+
+enum http_ip_fault http_ip_range_read(struct span text, struct http_ip_range *range) {
+  const char *slash = text.n > 0 ? memchr(text.p, '/', text.n) : NULL;
+  struct span address = {text.p, slash ? (size_t)(slash - text.p) : text.n};
+  if (!http_ip_read(address, &range->ip)) return HTTP_IP_NO_ADDRESS;
+  // Written as IPv4, whose prefixes count from the end of the mapping's.
+  unsigned least = memchr(address.p, ':', address.n) ? 0 : V4_PREFIX, prefix = 128 - least;
+  if (slash) {
+    struct span number = {slash + 1, text.n - address.n - 1};
+    if (!http_token_read_number(number, 128 - least, &prefix))
+      return least ? HTTP_IP_BAD_PREFIX_V4 : HTTP_IP_BAD_PREFIX_V6;
+  }
+  range->prefix = (uint8_t)(least + prefix);
+  return ends_with_prefix(range) ? HTTP_IP_FINE : HTTP_IP_BITS_BEHIND;
+}
+
+// An IPv6 range such as ::/0 has no IPv4 addresses in it, although these are mapped into IPv6.
+bool http_ip_range_has(const struct http_ip_range *range, const struct http_ip *ip) {
+  size_t whole = range->prefix / 8;
+  uint8_t mask = (uint8_t)(0xff00 >> range->prefix % 8);
+  if ((range->prefix >= V4_PREFIX && http_ip_is_v4(&range->ip)) != http_ip_is_v4(ip)) return false;
+  if (memcmp(range->ip.bytes, ip->bytes, whole) != 0) return false;
+  return mask == 0 || ((range->ip.bytes[whole] ^ ip->bytes[whole]) & mask) == 0;
+}
+
+// Whether the bits behind the prefix are zero.
+static bool ends_with_prefix(const struct http_ip_range *range) {
+  for (unsigned bit = range->prefix; bit < 128; bit++)
+    if (range->ip.bytes[bit / 8] & 0x80 >> bit % 8) return false;
+  return true;
 }
 
 static bool read_v4(struct span text, uint8_t bytes[4]) {

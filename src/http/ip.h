@@ -25,4 +25,21 @@ void http_ip_write(const struct http_ip *ip, char text[HTTP_IP_TEXT_MAX]);
 
 bool http_ip_is_v4(const struct http_ip *ip);
 
+// An address, or a range of them in CIDR notation ("10.0.0.0/8", "2001:db8::/32").
+struct http_ip_range {
+  struct http_ip ip;
+  uint8_t prefix; // bits of it that count
+};
+
+enum http_ip_fault {
+  HTTP_IP_FINE,
+  HTTP_IP_NO_ADDRESS,
+  HTTP_IP_BAD_PREFIX_V4, // not a number from 0 to 32
+  HTTP_IP_BAD_PREFIX_V6, // not a number from 0 to 128
+  HTTP_IP_BITS_BEHIND,   // bits behind the prefix are set; *range is good all the same
+};
+
+enum http_ip_fault http_ip_range_read(struct span text, struct http_ip_range *range);
+bool http_ip_range_has(const struct http_ip_range *range, const struct http_ip *ip);
+
 #endif

@@ -3,21 +3,15 @@
 #include "http/proxies.h"
 
 #include "base/mem.h"
-
-enum { V4_PREFIX = 96 }; // where IPv4 begins in struct http_ip
-
-struct range {
-  struct http_ip ip;
-  uint8_t prefix; // bits of it that count
-};
+#include "http/token.h"
 
 struct http_proxies {
   bool has_unix;
   size_t count;
-  struct range ranges[];
+  struct http_ip_range ranges[];
 };
 
-static const char *read_range(struct span text, struct range *range);
+static const char *describe(enum http_ip_fault fault);
 static bool read_hop(struct span hop, struct http_client *client);
 static bool is_unix(struct span entry);
 static bool has(const struct http_proxies *p, const char *address);
@@ -26,8 +20,8 @@ static bool previous_hop(const struct http_request *r, size_t *header, struct sp
 static void correct_scheme(const struct http_request *r, struct http_client *client);
 
 const char *http_proxies_check(struct span entry) {
-  struct range range;
-  return is_unix(entry) ? NULL : read_range(entry, &range);
+  struct http_ip_range range;
+  return is_unix(entry) ? NULL : describe(http_ip_range_read(entry, &range));
 }
 
 struct http_proxies *http_proxies_new(char *const *entries) {
@@ -36,9 +30,10 @@ struct http_proxies *http_proxies_new(char *const *entries) {
     count++;
   struct http_proxies *p = mem_zalloc(sizeof *p + count * sizeof p->ranges[0]);
   for (size_t i = 0; i < count; i++) {
-    if (is_unix(span_of(entries[i])))
+    struct span entry = span_of(entries[i]);
+    if (is_unix(entry))
       p->has_unix = true;
-    else if (!read_range(span_of(entries[i]), &p->ranges[p->count]))
+    else if (http_ip_range_read(entry, &p->ranges[p->count]) == HTTP_IP_FINE)
       p->count++;
   }
   return p;
@@ -64,51 +59,20 @@ void http_proxies_correct(const struct http_proxies *p, const struct http_reques
 
 // Addresses ---------------------------------------------------------------------------------------
 
-// A decimal number up to `most` without leading zeros.
-static bool read_number(struct span text, unsigned most, unsigned *number) {
-  *number = 0;
-  if (text.n == 0 || text.n > 5 || (text.n > 1 && text.p[0] == '0')) return false;
-  for (size_t i = 0; i < text.n; i++) {
-    if (text.p[i] < '0' || text.p[i] > '9') return false;
-    *number = *number * 10 + (unsigned)(text.p[i] - '0');
-  }
-  return *number <= most;
-}
-
-// Whether the bits behind the prefix are zero.
-static bool ends_with_prefix(const struct range *range) {
-  for (unsigned bit = range->prefix; bit < 128; bit++)
-    if (range->ip.bytes[bit / 8] & 0x80 >> bit % 8) return false;
-  return true;
-}
-
-static const char *read_range(struct span text, struct range *range) {
-  const char *slash = text.n > 0 ? memchr(text.p, '/', text.n) : NULL;
-  struct span address = {text.p, slash ? (size_t)(slash - text.p) : text.n};
-  if (!http_ip_read(address, &range->ip))
+static const char *describe(enum http_ip_fault fault) {
+  switch (fault) {
+  case HTTP_IP_FINE: break;
+  case HTTP_IP_NO_ADDRESS:
     return "is no address (like 10.0.0.1, 10.0.0.0/8, 2001:db8::/32 or unix:)";
-  // Written as IPv4, whose prefixes count from the end of the mapping's.
-  unsigned least = memchr(address.p, ':', address.n) ? 0 : V4_PREFIX, prefix = 128 - least;
-  if (slash) {
-    struct span number = {slash + 1, text.n - address.n - 1};
-    if (!read_number(number, 128 - least, &prefix))
-      return least ? "has a bad prefix: 0 to 32 bits" : "has a bad prefix: 0 to 128 bits";
+  case HTTP_IP_BAD_PREFIX_V4: return "has a bad prefix: 0 to 32 bits";
+  case HTTP_IP_BAD_PREFIX_V6: return "has a bad prefix: 0 to 128 bits";
+  case HTTP_IP_BITS_BEHIND: return "is no range: bits behind its prefix are set";
   }
-  range->prefix = (uint8_t)(least + prefix);
-  return ends_with_prefix(range) ? NULL : "is no range: bits behind its prefix are set";
+  return NULL;
 }
 
 static bool is_unix(struct span entry) {
   return span_eq(entry, SPAN("unix:"));
-}
-
-// An IPv6 range such as ::/0 has no IPv4 addresses in it, although these are mapped into IPv6.
-static bool range_has(const struct range *range, const struct http_ip *ip) {
-  size_t whole = range->prefix / 8;
-  uint8_t mask = (uint8_t)(0xff00 >> range->prefix % 8);
-  if ((range->prefix >= V4_PREFIX && http_ip_is_v4(&range->ip)) != http_ip_is_v4(ip)) return false;
-  if (memcmp(range->ip.bytes, ip->bytes, whole) != 0) return false;
-  return mask == 0 || ((range->ip.bytes[whole] ^ ip->bytes[whole]) & mask) == 0;
 }
 
 static bool has(const struct http_proxies *p, const char *address) {
@@ -116,7 +80,7 @@ static bool has(const struct http_proxies *p, const char *address) {
   if (address[0] == '\0') return p->has_unix;
   if (!http_ip_read(span_of(address), &ip)) return false;
   for (size_t i = 0; i < p->count; i++)
-    if (range_has(&p->ranges[i], &ip)) return true;
+    if (http_ip_range_has(&p->ranges[i], &ip)) return true;
   return false;
 }
 
@@ -158,7 +122,8 @@ static bool read_hop(struct span hop, struct http_client *client) {
     behind = (struct span){end, hop.n - address.n};
   }
   if (behind.n > 0 && behind.p[0] != ':') return false;
-  if (behind.n > 0 && !read_number((struct span){behind.p + 1, behind.n - 1}, UINT16_MAX, &port))
+  if (behind.n > 0 &&
+      !http_token_read_number((struct span){behind.p + 1, behind.n - 1}, UINT16_MAX, &port))
     return false;
   if (!http_ip_read(address, &ip)) return false;
   http_ip_write(&ip, client->address);

@@ -1,4 +1,4 @@
-// Tokens and lists. Pure.
+// Tokens, lists, numbers. Pure.
 
 #include "http/token.h"
 
@@ -30,4 +30,14 @@ bool http_token_next(struct span *rest, struct span *element) {
   *element = span_trim((struct span){rest->p, n});
   *rest = (struct span){comma + 1, rest->n - n - 1};
   return true;
+}
+
+bool http_token_read_number(struct span s, unsigned most, unsigned *number) {
+  *number = 0;
+  if (s.n == 0 || s.n > 5 || (s.n > 1 && s.p[0] == '0')) return false;
+  for (size_t i = 0; i < s.n; i++) {
+    if (s.p[i] < '0' || s.p[i] > '9') return false;
+    *number = *number * 10 + (unsigned)(s.p[i] - '0');
+  }
+  return *number <= most;
 }

@@ -1,8 +1,8 @@
 #ifndef HTTP_TOKEN_H
 #define HTTP_TOKEN_H
 
-// The two pieces that most header fields are made of: tokens and comma-separated lists (RFC 9110
-// section 5.6). Pure.
+// The pieces that most header fields are made of: tokens, comma-separated lists (RFC 9110 section
+// 5.6) and numbers. Pure.
 
 #include <stdbool.h>
 #include "base/span.h"
@@ -17,5 +17,8 @@ size_t http_token_length(struct span s);
 // "" has one). Knows no quoted strings. *rest starts as the field's value, .p not NULL; false: no
 // more, *rest has .p NULL.
 bool http_token_next(struct span *rest, struct span *element);
+
+// A decimal number up to `most` (99999 at most) without leading zeros.
+bool http_token_read_number(struct span s, unsigned most, unsigned *number);
 
 #endif
