@@ -21,7 +21,7 @@ static bool is_same(const char *a, const char *b) {
   return a && b ? strcmp(a, b) == 0 : a == b;
 }
 
-// The bytes between "//" and "@", decoded, with a colon if there is none.
+// The bytes before "@", decoded, with a colon if there is none.
 static void write_user_info(struct buf *out, const char *text, const char *end) {
   struct buf decoded;
   buf_init(&decoded, SIZE_MAX);
@@ -33,7 +33,7 @@ static void write_user_info(struct buf *out, const char *text, const char *end) 
 }
 
 static void check_authorization(const struct http_wsurl *u, const char *text) {
-  const char *begin = strstr(text, "//") + 2;
+  const char *scheme = strstr(text, "://"), *begin = scheme ? scheme + 3 : text;
   const char *at = memchr(begin, '@', strcspn(begin, "/?"));
   assert((u->authorization != NULL) == (at && at > begin));
   if (!u->authorization) return;

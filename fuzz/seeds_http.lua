@@ -261,6 +261,17 @@ for name, text in pairs {
   seed("http_wsurl", name, text)
 end
 
+-- http_noproxy: a port, a host, the list.
+for name, parts in pairs {
+  star = { "a", "b,*" }, domain = { "www.example.com", "x .example.com," }, starred = { "a.b", "*.b" },
+  stop = { "a.b.", "B." }, ["near-miss"] = { "ab.c", "b.c" }, v4 = { "10.0.0.1", "10.0.0.1" },
+  range = { "10.0.0.1", "a,10.0.0.0/8" }, v6 = { "[::1]", "::1" }, ["v6-range"] = { "[2001:db8::1]", "2001:db8::/32" },
+  port = { "a", "a:81,a:80" }, ["v6-port"] = { "[::1]", "[::1]:80" }, ["port-bad"] = { "a", "a:65536" },
+  ["ip-of-name"] = { "1.10.0.0.1", "10.0.0.1" }, ["prefix-bad"] = { "10.0.0.1", "10.0.0.0/33" },
+} do
+  seed("http_noproxy", name, "\0\80", table.concat(parts, "\n"))
+end
+
 -- http_origin: an Origin, a Host, allowed values.
 local function origin(name, ...) seed("http_origin", name, table.concat({ ... }, "\n")) end
 origin("same-host", "https://a.example:8443", "A.example:80", "*")

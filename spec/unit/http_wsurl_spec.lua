@@ -162,14 +162,23 @@ describe("http_wsurl_read_proxy", function()
     assert.same({ false, "[::1]", 3128, "Basic dTpw" }, proxy("http://u:p@[::1]:3128/"))
   end)
 
+  it("takes it for http without a scheme", function()
+    assert.same({ false, "proxy", 80 }, proxy("proxy"))
+    assert.same({ false, "proxy.example", 3128, "Basic dTpw" }, proxy("u:p@proxy.example:3128/"))
+    assert.same({ false, "[::1]", 1 }, proxy("[::1]:1"))
+  end)
+
   it("refuses all else", function()
-    for _, url in ipairs { "", "proxy", "proxy:3128", "ws://proxy", "wss://proxy", "socks5://proxy", "http:/proxy" } do
+    for _, url in ipairs { "ws://proxy", "wss://proxy", "socks5://proxy", "://proxy", "a/http://proxy" } do
       assertRefused(url, "a proxy's must begin with http:// or https://", wsurl.readProxy)
     end
     for _, url in ipairs { "http://proxy/x", "http://proxy//", "http://proxy?x", "http://proxy/?" } do
       assertRefused(url, "a proxy's has no path", wsurl.readProxy)
     end
-    assertRefused("http://:80", "no host", wsurl.readProxy)
+    for _, url in ipairs { "", "http://:80", ":80", "//proxy", "/" } do
+      assertRefused(url, url == "//proxy" and "a proxy's has no path" or "no host", wsurl.readProxy)
+    end
+    assertRefused("http:/proxy", "a proxy's has no path", wsurl.readProxy)
     assertRefused("http://a:0", "the port must be a number from 1 to 65535", wsurl.readProxy)
     assertRefused("http://a/#", "a fragment (#), which WebSockets don't have: percent-encode a # as %23",
       wsurl.readProxy)

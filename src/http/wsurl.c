@@ -58,11 +58,17 @@ static const char *read_scheme(struct span *rest, bool *is_secure) {
   return "it must begin with ws:// or wss://";
 }
 
+static bool has_scheme(struct span text) {
+  for (size_t i = 0; i + 3 <= text.n; i++)
+    if (memcmp(text.p + i, "://", 3) == 0) return true;
+  return false;
+}
+
 static const char *read_proxy_scheme(struct span *rest, bool *is_secure) {
   if (rest->n > HTTP_WSURL_MAX) return "longer than 64 KiB";
   *is_secure = take_beginning(rest, SPAN("https://"));
   if (*is_secure || take_beginning(rest, SPAN("http://"))) return NULL;
-  return "a proxy's must begin with http:// or https://";
+  return has_scheme(*rest) ? "a proxy's must begin with http:// or https://" : NULL;
 }
 
 // What may stand in no part of a URL. `non_ascii`: what to say of that there.

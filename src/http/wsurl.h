@@ -26,7 +26,8 @@ struct http_wsurl {
 // static, as it may follow "malformed URL: "; then *u is as that leaves it.
 const char *http_wsurl_read(struct http_wsurl *u, struct span text);
 
-// The same for "http://[user[:password]@]host[:port][/]", or https, an HTTP proxy.
+// The same for an HTTP proxy: "http://[user[:password]@]host[:port][/]", or the same with https.
+// Without a scheme it is http, as environments often have it.
 const char *http_wsurl_read_proxy(struct http_wsurl *u, struct span text);
 
 // Frees the strings; all members are zero then. Who wants to keep one takes it out before.
