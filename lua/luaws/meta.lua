@@ -447,7 +447,7 @@ function log.error(message, fields) end
 ---@class luaws.Traffic
 ---@field messages integer each recipient of a broadcast counts
 ---@field bytes integer of these messages
----@field wire integer bytes through sockets, HTTP included
+---@field wire integer bytes through sockets, HTTP included, TLS's own left out
 
 ---What the whole process has done since its start.
 ---@class luaws.Stats
@@ -456,6 +456,7 @@ function log.error(message, fields) end
 ---@field opened integer WebSocket connections ever opened
 ---@field closed table<string, integer> of these, by close code: "1006"
 ---@field accepted integer sockets
+---@field tlsFailed integer of these, without a TLS handshake
 ---@field refused table<string, integer> handshakes and bad requests, by HTTP status: "403"
 ---@field requests integer plain HTTP requests
 ---@field received luaws.Traffic

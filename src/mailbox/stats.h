@@ -31,6 +31,7 @@ enum stats_component {
 struct stats {
   // Of a reactor.
   _Atomic uint64_t accepted;    // sockets
+  _Atomic uint64_t tls_failed;  // of these: no TLS handshake came about
   _Atomic uint64_t requests;    // plain HTTP requests
   _Atomic uint64_t connections; // WebSockets that are open now
   _Atomic uint64_t opened;      // and that ever were

@@ -247,6 +247,7 @@ static void finish(struct transport *transport) {
   t->is_finishing = true;
   finish_below(t);
   watch_below(t);
+  if (t->wire.has_ended) t->wire.under->ops->report(t->wire.under); // nobody else tells of it now
 }
 
 static void watch(struct transport *transport, bool readable, bool writable) {

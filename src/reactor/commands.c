@@ -54,6 +54,13 @@ static void run_web_update(struct reactor *r, const struct record *record) {
   reply(r, command->reply_to, record->id, &answer);
 }
 
+static void run_tls_reload(struct reactor *r, const struct record *record) {
+  const struct command_web *command = (const struct command_web *)record->payload;
+  struct event_reply answer = {0};
+  web_reload_tls(r, command, &answer);
+  reply(r, command->reply_to, record->id, &answer);
+}
+
 static void run_server_add(struct reactor *r, const struct record *record) {
   const struct command_server *command = (const struct command_server *)record->payload;
   struct event_reply answer = {0};
@@ -172,6 +179,7 @@ static void run(struct reactor *r, struct record *record) {
   switch ((enum command_type)record->type) {
   case COMMAND_WEB_START: run_web_start(r, record); return;
   case COMMAND_WEB_UPDATE: run_web_update(r, record); return;
+  case COMMAND_TLS_RELOAD: run_tls_reload(r, record); return;
   case COMMAND_WEB_UNLISTEN: run_web_unlisten(r, record); return;
   case COMMAND_WEB_STOP: run_web_stop(r, record); return;
   case COMMAND_SERVER_ADD: run_server_add(r, record); return;

@@ -10,8 +10,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "mailbox/event.h"
+#include "net/tls.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
+#include "reactor/conn_tls.h"
 #include "reactor/conn_ws.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
@@ -24,11 +26,24 @@ enum {
 
 static void on_ready(struct transport *t, bool readable, bool writable);
 static void on_closed(struct transport *t);
+static void on_tls_ready(struct transport *t, bool readable, bool writable);
+static void on_tls_closed(struct transport *t);
 
 static const struct transport_user USER = {.on_ready = on_ready, .on_closed = on_closed};
+static const struct transport_user TLS_USER = {.on_ready = on_tls_ready,
+                                               .on_closed = on_tls_closed};
 
 static struct conn *conn_of(struct transport *t) {
   return LIST_ENTRY(t, struct conn, tcp.transport);
+}
+
+const struct transport_user *conn_tls_user(void) {
+  return &TLS_USER;
+}
+
+void conn_use_socket(struct conn *c) {
+  c->transport = &c->tcp.transport;
+  c->transport->user = &USER;
 }
 
 static bool is_http(const struct conn *c) {
@@ -66,6 +81,7 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   wheel_timer_init(&c->deadline);
   outbox_init(&c->outbox);
   c->exchange = exchange_new(w->config->max_body, peer);
+  if (w->tls) conn_tls_accept(c, w->tls);
   conn_set_deadline(c, reactor_due(c->reactor, w->config->handshake_timeout));
   stats_add(&c->reactor->stats.accepted, 1);
   conn_watch(c);
@@ -131,7 +147,10 @@ static void read_socket(struct conn *c) {
   ssize_t n = c->transport->ops->recv(c->transport, r->read_buffer, allowance(c));
   if (n == TRANSPORT_AGAIN) return;
   if (n < 0) {
-    conn_lost(c, (int)n);
+    if (n == TRANSPORT_PLAIN_HTTP)
+      conn_tls_plain(c);
+    else
+      conn_lost(c, (int)n);
     return;
   }
   if (n == 0) {
@@ -148,8 +167,7 @@ static void read_socket(struct conn *c) {
   } // a lingering connection's bytes are nobody's any more
 }
 
-static void on_ready(struct transport *t, bool readable, bool writable) {
-  struct conn *c = conn_of(t);
+static void make_ready(struct conn *c, bool readable, bool writable) {
   if (writable) {
     conn_out_drain(c);
     conn_watch(c);
@@ -158,6 +176,14 @@ static void on_ready(struct transport *t, bool readable, bool writable) {
   // A full block has made this thread a worker: its messages are worked off while they are in the
   // processor's cache, before further sockets are read.
   if (c->reactor->has_adopted) poller_halt(&c->reactor->poller);
+}
+
+static void on_ready(struct transport *t, bool readable, bool writable) {
+  make_ready(conn_of(t), readable, writable);
+}
+
+static void on_tls_ready(struct transport *t, bool readable, bool writable) {
+  make_ready(tls_owner(t), readable, writable);
 }
 
 // Ending ------------------------------------------------------------------------------------------
@@ -274,15 +300,26 @@ static bool is_peers(int error) {
 }
 
 void conn_lost(struct conn *c, int error) {
+  if (error == TRANSPORT_FAILED) {
+    conn_tls_failed(c);
+    return;
+  }
   if (!is_peers(-error)) complain(c->reactor, "a connection is lost", -error);
   conn_end(c, CONN_EXIT_CLOSE, error == 0 ? "the peer has left" : strerror(-error));
 }
 
-static void on_closed(struct transport *t) {
-  struct conn *c = conn_of(t);
+static void free_conn(struct conn *c) {
   struct web *w = c->web;
   list_remove(&c->member);
   free_extra(c);
   mem_free(c);
   web_release(w);
+}
+
+static void on_closed(struct transport *t) {
+  free_conn(conn_of(t));
+}
+
+static void on_tls_closed(struct transport *t) {
+  free_conn(tls_owner(t));
 }

@@ -67,7 +67,7 @@ struct conn_extra {
 // What every message touches stands first.
 struct conn {
   struct tcp tcp;
-  struct transport *transport;
+  struct transport *transport; // the socket's own, or TLS over it
   struct reactor *reactor;
   struct terms *terms; // its server's, from ANSWERING to its end; NULL otherwise
   uint64_t handle;     // 0: no worker knows it
@@ -105,6 +105,12 @@ static inline bool conn_takes_frames(const struct conn *c) {
 // Takes over a socket that was accepted for `w`.
 void conn_accept(struct web *w, int fd, const struct address *peer);
 
+// Who is told of a TLS transport whose owner is a connection.
+const struct transport_user *conn_tls_user(void);
+
+// Its transport is the socket itself again.
+void conn_use_socket(struct conn *c);
+
 // Its `extra`, made when there is none.
 struct conn_extra *conn_need_extra(struct conn *c);
 
@@ -133,7 +139,8 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why);
 // EVENT_CLOSED. A part of conn_end; by itself for an upgrade that is refused.
 void conn_detach(struct conn *c, bool tell);
 
-// conn_end for a socket that has failed: `error` is a negative errno, or 0 for an EOF.
+// conn_end for a socket that has failed: `error` is a negative errno, TRANSPORT_FAILED, or 0 for an
+// EOF.
 void conn_lost(struct conn *c, int error);
 
 #endif

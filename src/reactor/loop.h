@@ -69,9 +69,11 @@ struct reactor {
 
   struct ids *ids;    // the process's: public ids of connections
   struct stats stats; // written here alone, read by any thread
-  // ms: when the log was last told of a refused Origin, of what went wrong here and is no client's
-  // fault: with a file, with a connection, with a worker that comes to nothing.
-  _Atomic uint64_t origin_complained, file_complained, conn_complained, busy_complained;
+  // ms: when the log was last told of a refused Origin, of a TLS handshake that failed, of what
+  // went wrong here and is no client's fault: with a file, with a connection, with a worker that
+  // comes to nothing.
+  _Atomic uint64_t origin_complained, tls_complained, file_complained, conn_complained,
+      busy_complained;
 
   unsigned char gathered[REACTOR_GATHER_SIZE]; // scratch: small pieces for one connection, together
   unsigned char read_buffer[REACTOR_READ_SIZE];

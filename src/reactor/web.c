@@ -40,6 +40,19 @@ static struct http_proxies *make_proxies(const struct web_config *config) {
   return config->trust_proxy ? http_proxies_new(config->trust_proxy) : NULL;
 }
 
+// The first reactor reads the certificates, the others are given what it has made of them. 0, or
+// negative with *err.
+static int open_tls(const struct reactor *r, const struct command_web *command,
+                    struct tls_context **tls, struct err *err) {
+  const struct web_config *config = command->config;
+  *tls = NULL;
+  if (r->index > 0)
+    *tls = tls_context_of(counted_ref(command->tls));
+  else if (config->tls_count > 0)
+    *tls = tls_context_new_server(config->tls, config->tls_count, err);
+  return *tls || config->tls_count == 0 ? 0 : ERR_INVALID;
+}
+
 static struct web_member *find_member(const struct web *w, uint64_t id) {
   for (struct list *i = w->members.next; i != &w->members; i = i->next) {
     struct web_member *m = LIST_ENTRY(i, struct web_member, node);
@@ -130,6 +143,7 @@ static void free_web(struct web *w) {
   }
   files_root_close(&w->root);
   http_proxies_free(w->proxies);
+  counted_unref(tls_context_counted(w->tls));
   web_config_unref(w->first);
   web_config_unref(w->config);
   web_group_unref(w->group);
@@ -150,6 +164,7 @@ static struct web *open_web(struct reactor *r, const struct command_web *command
   w->listener.on_accept = on_accept;
   w->listener.on_closed = on_listener_closed;
   int result = open_root(w->config, &w->root, err);
+  if (result == 0) result = open_tls(r, command, &w->tls, err);
   if (result == 0)
     result = r->index == 0 ? listen_first(w, err) : listen_next(w, command->group, err);
   if (result == 0) {
@@ -176,9 +191,27 @@ void web_start(struct reactor *r, const struct command_web *command, struct even
   if (w) {
     add_member(w, command->config);
     answer->web = web_group_ref(w->group);
+    if (r->index == 0) answer->tls = counted_ref(tls_context_counted(w->tls));
   }
   web_config_unref(command->config);
   web_group_unref(command->group);
+  counted_unref(command->tls);
+}
+
+void web_reload_tls(struct reactor *r, const struct command_web *command,
+                    struct event_reply *answer) {
+  struct web *w = web_find(r, command->config->id);
+  struct tls_context *tls = NULL;
+  if (!w) {
+    err_set(&answer->err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "the web server is not running");
+  } else if (open_tls(r, command, &tls, &answer->err) == 0) {
+    counted_unref(tls_context_counted(w->tls));
+    w->tls = tls;
+    answer->ok = true;
+    if (r->index == 0) answer->tls = counted_ref(tls_context_counted(tls));
+  }
+  web_config_unref(command->config);
+  counted_unref(command->tls);
 }
 
 int web_update(struct reactor *r, struct web_config *config, struct err *err) {

@@ -9,6 +9,7 @@
 #include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "net/listener.h"
+#include "net/tls_context.h"
 #include "reactor/files.h"
 #include "reactor/lane.h"
 
@@ -30,11 +31,12 @@ struct web {
   struct web_group *group;
   struct list members; // struct web_member, the one that was picked longest ago first
   struct listener listener;
-  bool is_listening;      // the listener's handles are open. Never for a unix socket but on the
-                          // first reactor
-  bool is_stopped;        // no longer found by its id; freed with its last connection
-  bool is_held;           // web_close_servers is going through its endpoints
-  struct files_root root; // .fd -1: none
+  bool is_listening;       // the listener's handles are open. Never for a unix socket but on the
+                           // first reactor
+  bool is_stopped;         // no longer found by its id; freed with its last connection
+  bool is_held;            // web_close_servers is going through its endpoints
+  struct files_root root;  // .fd -1: none
+  struct tls_context *tls; // of new connections; NULL: they speak plain HTTP
   struct http_proxies *proxies; // NULL: none is trusted
   struct list endpoints;        // struct endpoint, the most specific path first
   struct list conns;            // struct conn.member: those that no WebSocket server has
@@ -46,6 +48,12 @@ void web_start(struct reactor *r, const struct command_web *command, struct even
 
 // Changes what can change live. Takes the reference. 0, or negative with *err: nothing changed.
 int web_update(struct reactor *r, struct web_config *config, struct err *err);
+
+// COMMAND_TLS_RELOAD: new connections get the certificates that the configuration names, as they
+// are now; open ones keep theirs. Takes the references and fills the answer: when it is not ok,
+// nothing has changed.
+void web_reload_tls(struct reactor *r, const struct command_web *command,
+                    struct event_reply *answer);
 
 // Stops listening at once; web_stop must follow.
 void web_unlisten(struct web *w);

@@ -84,11 +84,12 @@ int lib_stats_push(lua_State *L) {
                 {"received", push_received},
                 {"sent", push_sent}};
   const struct stats_all *all = &runtime_of(L)->options->pool->stats;
-  lua_createtable(L, 0, 12);
+  lua_createtable(L, 0, 13);
   lua_pushnumber(L, (lua_Number)(clock_ms() - all->started_at) / 1000);
   lua_setfield(L, -2, "uptime");
   set_sum(L, all, "connections", AT(connections));
   set_sum(L, all, "accepted", AT(accepted));
+  set_sum(L, all, "tlsFailed", AT(tls_failed));
   set_sum(L, all, "opened", AT(opened));
   set_sum(L, all, "requests", AT(requests));
   set_sum(L, all, "dropped", AT(dropped));
