@@ -27,7 +27,7 @@ describe("the chat in a browser", function()
     local reason = missing()
     assert(not reason or os.getenv("LUAWS_BROWSER") ~= "required", reason)
     if reason then pending(reason) end
-    local run = process.run("node", { "spec/browser/run.mjs" }, 55)
+    local run = process.run("node", { "spec/browser/run.mjs" }, 170)
     assert(run.code == 0, run.stdout .. run.stderr)
     io.write(run.stdout)
   end)

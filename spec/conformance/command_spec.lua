@@ -5,7 +5,7 @@ local process = require "spec.support.process"
 local server = require "spec.support.server"
 
 local function run(...)
-  local child = process.run(uv.exepath(), { "--conformance", ... }, 30)
+  local child = process.run(uv.exepath(), { "--conformance", ... }, 90)
   child.last = child.stdout:match("([^\n]*)\n$")
   return child
 end

@@ -40,7 +40,9 @@ describe("luaws in the conformance suite,", function()
   end
 
   it("in all runs, comes to the committed results", function()
-    if #runs < #luaws.runs then pending("not all of it has run") end
+    for i in ipairs(luaws.runs) do
+      if not runs[i] then pending("not all of it has run") end
+    end
     local expected = readFile("spec/conformance/results/luaws.txt")
     local got = report.text(runs, luaws.name)
     local lines = {}

@@ -15,7 +15,7 @@ local deflate = require "spec.conformance.deflate"
 
 local judge = {}
 
-local PATIENCE = 10  -- seconds until what must come has come
+local PATIENCE = 30  -- seconds until what must come has come
 local SOON = 5       -- until what should come at once has come: then the case goes on, and is non-strict at best
 local GRACE = 0.25   -- for TCP to end without an answer to their close frame
 local SLOW_MAX = 2048 -- bytes of one write, byte by byte

@@ -15,7 +15,7 @@ local function compile()
   if os.execute("command -v ${CC:-cc} >/dev/null") ~= true then pending("there is no compiler") end
   folder = os.tmpname()
   os.remove(folder)
-  local run = process.run("bench/compile", { folder, "-O0", "-fno-lto", "-Werror" }, 60)
+  local run = process.run("bench/compile", { folder, "-O0", "-fno-lto", "-Werror" }, 150)
   assert.equal(0, run.code, run.stderr)
 end
 
@@ -23,7 +23,7 @@ end
 local function load(s, arguments)
   local args = { "--port", tostring(s.port), "--pid", tostring(s.pid), table.unpack(QUICKLY) }
   for word in arguments:gmatch("%S+") do args[#args + 1] = word end
-  local run = process.run(folder .. "/load", args, 60)
+  local run = process.run(folder .. "/load", args, 150)
   local result = assert(samples.decode(run.stdout), run.stderr)
   assert.equal(result.errors > 0 and 1 or 0, run.code, run.stderr)
   return result, run.stderr

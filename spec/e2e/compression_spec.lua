@@ -508,7 +508,10 @@ end)
 
 describe("contexts", function()
   it("go with their connections", function()
-    local s = start("compression = { contextTakeover = true }")
+    local s = server.start([[
+      serve({ onMessage = function(_, ws, event) ws:send(event.data, event.isBinary) end,
+        onTerminate = function() say "gone" end }, { compression = { contextTakeover = true } })
+    ]])
     local function round()
       local peers = {}
       for i = 1, 20 do
@@ -519,6 +522,7 @@ describe("contexts", function()
       for i, p in ipairs(peers) do
         if i % 2 == 0 then p.c:close(1000) else p.c:drop() end
       end
+      for _ = 1, #peers do s:expectLines("gone") end
     end
     for _ = 1, 3 do round() end
     local before = s:memory()

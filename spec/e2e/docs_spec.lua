@@ -207,7 +207,7 @@ function COMMANDS.luaws(words, said, files)
   local folder = server.folder(files)
   local path = files[script] and folder .. "/" .. script or script
   if options[1] and options[1]:find("^%-%-estimate") then -- it ends by itself
-    local child = process.run(BIN, { options[1], path }, 60)
+    local child = process.run(BIN, { options[1], path }, 150)
     assert.equal(0, child.code, child.stderr)
     return
   end

@@ -41,7 +41,7 @@ local isPlain = async.seconds(1) <= 1
 local function estimate(script, options)
   options = options or {}
   options.args = options.args or { "--estimate" }
-  options.timeout = 60
+  options.timeout = 150
   local child = server.run(PRELUDE .. script, options)
   return child, readTable(child.stdout)
 end

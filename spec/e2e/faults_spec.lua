@@ -128,7 +128,7 @@ describe("a conversation is whole", function()
     local s = start(RULES[#RULES], { ioThreads = 2 })
     local tasks = {}
     for i = 1, 4 do tasks[i] = async.spawn(i % 2 == 0 and talk or browse, s) end
-    for _, task in ipairs(tasks) do task:join(30) end
+    for _, task in ipairs(tasks) do task:join(90) end
     stopQuickly(s)
   end)
 end)

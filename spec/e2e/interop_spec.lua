@@ -18,7 +18,7 @@ local ECHO = [[
 ]]
 
 local function succeeds(program, arguments)
-  local ok, run = pcall(process.run, program, arguments, 60)
+  local ok, run = pcall(process.run, program, arguments, 150)
   return ok and run.code == 0, ok and run or nil
 end
 

@@ -17,12 +17,14 @@ local TELLING = [[
   function Handler:onTerminate(ws, event)
     say(event.type, event.code, event.reason, event.wasClean, ws.status)
   end
-  local wss = serve(Handler, { closeTimeout = 0.3 }, {
+  local wss = serve(Handler, { closeTimeout = 60 }, {
     onTerminate = function(_, wss, event)
       say("server", event.type, wss.terminated, #wss.connections)
     end,
   })
 ]]
+
+local IMPATIENT = TELLING:gsub("closeTimeout = 60", "closeTimeout = 0.3")
 
 local function openTelling(script)
   local s = server.start(script or TELLING)
@@ -107,7 +109,7 @@ describe("terminate of a connection", function()
   end)
 
   it("waits closeTimeout for the peer's close frame, no longer", function()
-    local s, c = openTelling()
+    local s, c = openTelling(IMPATIENT)
     c:send("ws:terminate(3000, 'bye')")
     c:expectFail(3000)
     s:expectLines("terminate 3000 bye false Closed")
@@ -191,7 +193,7 @@ describe("the peer's close", function()
 
   it("lets no later send through", function()
     local s, c = openTelling()
-    c:send([[ luaws.spawn(function() for _ = 1, 1000 do luaws.sleep(0.001)
+    c:send([[ luaws.spawn(function() while true do luaws.sleep(0.001)
       local ok, err = ws:send "tick" if not ok then return say(err) end end end) ]])
     c:receiveMany(3)
     c:sendClose(1000)
@@ -295,7 +297,7 @@ describe("terminate of a server", function()
 
   it("answers new connections with 404 meanwhile", function()
     local s, c = openTelling()
-    c:send("ws.wss:terminate(5)")
+    c:send("ws.wss:terminate(60)")
     c:expectCloseFrame(1001)
     assert.equal(404, (select(2, client.handshake(s, "/"))).status)
     c:sendClose(1001)
@@ -303,7 +305,7 @@ describe("terminate of a server", function()
   end)
 
   it("waits at most closeTimeout", function()
-    local s, c = openTelling()
+    local s, c = openTelling(IMPATIENT)
     c:send("ws.wss:terminate()")
     c:expectCloseFrame(1001)
     s:expectLines("terminate 1001 nil false Closed", "server terminate true 0")
@@ -311,21 +313,21 @@ describe("terminate of a server", function()
   end)
 
   it("or the timeout given", function()
-    local s, c = openTelling((TELLING:gsub("closeTimeout = 0.3", "closeTimeout = 60")))
+    local s, c = openTelling()
     c:send("ws.wss:terminate(0.1)")
     c:expectCloseFrame(1001)
     s:expectLines("terminate 1001 nil false Closed", "server terminate true 0")
   end)
 
   it("doesn't prolong what a connection was given before", function()
-    local s, c = openTelling()
+    local s, c = openTelling(IMPATIENT)
     c:send("ws:terminate(3000) ws.wss:terminate(60)")
     c:expectCloseFrame(3000)
     s:expectLines("terminate 3000 nil false Closed", "server terminate true 0")
   end)
 
   it("a second call can only shorten the span", function()
-    local s, c = openTelling((TELLING:gsub("closeTimeout = 0.3", "closeTimeout = 60")))
+    local s, c = openTelling()
     c:send([[
       local wss = ws.wss
       wss:terminate()
@@ -346,7 +348,7 @@ describe("terminate of a server", function()
   end)
 
   it("with 0 ends one that is already closing, which keeps its code", function()
-    local s, c = openTelling((TELLING:gsub("closeTimeout = 0.3", "closeTimeout = 60")))
+    local s, c = openTelling()
     c:send("local wss = ws.wss wss:terminate() luaws.after(0.05, function() wss:terminate(0) end)")
     c:expectCloseFrame(1001)
     s:expectLines("terminate 1001 nil false Closed", "server terminate true 0")
@@ -441,7 +443,7 @@ describe("a socket after its closing handshake", function()
   end
 
   it("is let go after closeTimeout though the peer sends no FIN", function()
-    local s = server.start(TELLING)
+    local s = server.start(IMPATIENT)
     local before = descriptors(s)
     local c = client.open(s, "/")
     c:sendClose(1000)
@@ -509,7 +511,7 @@ describe("a shutdown by signal", function()
   end)
 
   it("waits for no client longer than closeTimeout", function()
-    local s, c = openTelling()
+    local s, c = openTelling(IMPATIENT)
     s:signalProcess("sigterm")
     assert.equal(0, (s:awaitExit()))
     s:expectLines("terminate 1001 nil false Closed", "server terminate true 0")

@@ -243,7 +243,7 @@ describe("subscriptions", function()
     ]])
     local c = client.open(s, "/")
     c:send("go")
-    assert.equal("true", c:receive(30))
+    assert.equal("true", c:receive(90))
   end)
 
   it("are told by an array of the script's own", function()
@@ -370,7 +370,7 @@ for _, how in ipairs { "broadcast", "publish" } do
       local slow, talker = client.open(s, "/slow"), client.open(s, "/")
       slow:pause()
       talker:send(how .. " 200") -- 20 MB, more than any kernel buffer
-      assert.equal("done", talker:receive(30))
+      assert.equal("done", talker:receive(90))
       local text = s:line()
       assert.truthy(text:match("^error Closing closed 1008 slow consumer: %d+ bytes wait for it$"), text)
       s:expectLines("terminate 1008 slow consumer false")
@@ -386,12 +386,12 @@ for _, how in ipairs { "broadcast", "publish" } do
       local slow, talker = client.open(s, "/slow"), client.open(s, "/")
       slow:pause()
       talker:send(how .. " 200")
-      assert.equal("done", talker:receive(30))
+      assert.equal("done", talker:receive(90))
       slow:resume()
       s:expectLines("drain 0")
       slow:send("end")
       local count, last = 0, 0
-      for message in function() return slow:receive(30) end do
+      for message in function() return slow:receive(90) end do
         if message == "end" then break end
         local n = tonumber(message:match("^%d+"))
         assert.is_true(n > last)
@@ -433,7 +433,7 @@ describe("bufferedAmount", function()
     s:expectLines("0", "true", "true")
     slow:resume()
     for _ = 1, 3 do assert.equal("small", slow:receive()) end
-    assert.equal(20000000, #slow:receive(30))
+    assert.equal(20000000, #slow:receive(90))
     assert.equal("tail", slow:receive())
     s:expectLines("drain 0")
   end)
@@ -481,7 +481,7 @@ describe("bufferedAmount", function()
     talker:send("go")
     s:expectLines("nil dropped")
     slow:resume()
-    assert.equal(20000000, #slow:receive(30))
+    assert.equal(20000000, #slow:receive(90))
   end)
 end)
 

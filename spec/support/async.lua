@@ -31,21 +31,24 @@
 --     callback raises comes here by itself.
 -- async.seconds(n)         n seconds, scaled like all time-outs by LUAWS_TEST_TIMEOUT_FACTOR.
 --
--- Times are in seconds. Every wait ends after `timeout` (10), scaled, with an error that says where
--- and for what; every test after 60, scaled. A test fails when a task it spawned is still waiting
--- at its end, or raised and was not joined. Don't wait in a coroutine of your own: spawn a task.
+-- Times are in seconds. Every wait ends after `timeout` (30; 10 once one has run out, so that many
+-- that hang don't take for ever), scaled, with an error that says where and for what; every test
+-- after 180, scaled. That is far more than anything takes: a machine may stand still for moments.
+-- A test fails when a task it spawned is still waiting at its end, or raised and was not joined.
+-- Don't wait in a coroutine of your own: spawn a task.
 
 local uv = require "luv"
 
 local async = {}
 
-local DEFAULT_TIMEOUT = 10
-local TEST_TIMEOUT = 60
+local TIMEOUT, LATER_TIMEOUT = 30, 10
+local TEST_TIMEOUT = 180
 local OWN_SOURCE = debug.getinfo(1, "S").source
 local POLL_INTERVAL = 0.005
 
 local factor = tonumber(os.getenv("LUAWS_TEST_TIMEOUT_FACTOR") or "") or 1
 
+local defaultTimeout = TIMEOUT
 local runnerCoroutine -- the one that busted runs in
 local core            -- busted's core, for the element that runs
 local pendingError    -- a failure that arrived while nothing waited
@@ -95,10 +98,11 @@ local function settle(wait, ...)
 end
 
 local function startClock(wait, timeout, what)
-  local span = async.seconds(timeout or DEFAULT_TIMEOUT)
+  local span = async.seconds(timeout or defaultTimeout)
   uv.update_time()
   wait.timer = uv.new_timer()
   local function fail()
+    if not timeout then defaultTimeout = LATER_TIMEOUT end
     settle(wait, false, ("%s: timed out after %g s waiting%s"):format(specPosition(wait.co), span,
       what and " for " .. what or ""))
   end
@@ -148,11 +152,11 @@ function async.sleep(seconds)
       timer:close()
       done()
     end)
-  end, seconds + DEFAULT_TIMEOUT)
+  end, seconds + defaultTimeout)
 end
 
 function async.eventually(condition, timeout, what)
-  local deadline = uv.hrtime() + async.seconds(timeout or DEFAULT_TIMEOUT) * 1e9
+  local deadline = uv.hrtime() + async.seconds(timeout or defaultTimeout) * 1e9
   while true do
     local result = condition()
     if result then return result end

@@ -5,7 +5,7 @@ local busted = require "busted"
 local runner = require "runner"
 local async = require "spec.support.async"
 
-local TEST_SECONDS = 120 -- a test that takes longer doesn't wait, it hangs: see async.lua
+local TEST_SECONDS = 240 -- a test that takes longer doesn't wait, it hangs: see async.lua
 
 local output = {}
 

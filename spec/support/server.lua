@@ -10,10 +10,13 @@
 --   s:awaitLog("text")     waits until the log (stderr) holds the text; s.stderr is all of it so far
 --   s:assertPeakBelow(n)   it never took more than n MiB of memory
 --   s:memory()             MiB that it has in memory now; and the most since its start or s:resetPeak()
+--   s:release()            lets a script go on that computes in spin()
 --   s:stop()               SIGTERM; awaits the end, which must be clean. Comes by itself when the test is over
 --
--- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`
---     and serve(connection, options, server), see PRELUDE. Returns when its main chunk has ended.
+-- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`,
+--     serve(connection, options, server), say(...), which prints a line, and spin(), which says "spins" and computes
+--     until the spec calls s:release(). Without a closeTimeout among its options serve gives one that is longer than
+--     any spec waits: who needs that clock names it. Returns when its main chunk has ended.
 -- server.startFile(path [, options]) a script's file; returns when it has told its address.
 -- server.run(script [, options])     runs a program that ends by itself (no prelude): a finished child, with
 --     .code, .signal, .stdout, .stderr.
@@ -47,7 +50,7 @@ local ALWAYS_WORKERS = tonumber((os.getenv("LUAWS_SPEC_ARGS") or ""):match("%-%-
 local ALWAYS_TLS = os.getenv "LUAWS_SPEC_TLS" == "1"
 local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
 local FAULTS_BIN = BIN .. "-faults" -- beside it
-local STOP_TIMEOUT = 15
+local STOP_TIMEOUT = 30
 local READY = "spec: ready "
 
 -- One line, so that the line numbers of a script stay its own.
@@ -59,9 +62,14 @@ function say(...)
   print(table.concat(words, " "))
 end
 function serve(connection, options, handler)
-  handler = handler or {}
+  handler, options = handler or {}, options or {}
+  if options.closeTimeout == nil then options.closeTimeout = 60 end
   handler.onConnection = handler.onConnection or function() return connection end
   return luaws.WebSocketServer.new(handler, options)
+end
+function spin()
+  say "spins"
+  repeat until os.remove(arg[0] .. ".go")
 end
 ]]):gsub("\n%s*", " ")
 
@@ -259,6 +267,10 @@ end
 -- Asserts that the script prints exactly these lines next.
 function Server:expectLines(...)
   for _, expected in ipairs({ ... }) do assert.equal(expected, (self:line())) end
+end
+
+function Server:release()
+  writeFile(self.folder .. "/script.lua.go", "")
 end
 
 function Server:memory()

@@ -36,7 +36,7 @@ describe("a bound on time", function()
     assert.truthy(err:find("attempts_spec.lua", 1, true))
     local figures = {}
     for i, n in ipairs { 2, 1, 1.5, 7, 3 } do figures[i] = ("%.4g s"):format(async.seconds(n)) end
-    assert.truthy(err:find("it took " .. table.concat(figures, ", ") .. ": never less than ", 1, true), err)
+    assert.truthy(err:find("it: " .. table.concat(figures, ", ") .. ", never less than ", 1, true), err)
   end)
 
   it("fails at once by what an attempt raises", function()
@@ -57,6 +57,10 @@ describe("a bound on time", function()
       return figures()
     end)
     assert.equal(0, open)
+  end)
+
+  it("may be on another figure than time", function()
+    assert.equal(9, attempts.below(10, "it", function(attempt) return 11 - attempt end))
   end)
 
   it("is about the time that passes", function()

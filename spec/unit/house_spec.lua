@@ -216,7 +216,7 @@ end)
 describe("the tree", function()
   it("is as tools/lint wants it", function()
     if not uv.fs_stat(".git") then pending("no git repository: its files aren't known") end
-    local run = process.run("tools/lint", {}, 50)
+    local run = process.run("tools/lint", {}, 150)
     assert(run.code == 0, run.stdout .. run.stderr)
     io.write(run.stdout)
   end)

@@ -75,7 +75,7 @@ describe("a server that", function()
         outcomes[flaw] = runner.run(named(flaw[3]), target)
       end)
     end
-    for _, task in ipairs(tasks) do task:join(60) end
+    for _, task in ipairs(tasks) do task:join(150) end
   end)
 
   for _, flaw in ipairs(flaws) do
