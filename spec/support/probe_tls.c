@@ -291,6 +291,14 @@ static int update_key(lua_State *L) {
   return 0;
 }
 
+// engine:renegotiate(): TLS 1.2: asks for a new handshake
+static int renegotiate(lua_State *L) {
+  SSL *ssl = check_engine(L);
+  if (SSL_renegotiate(ssl) != 1) return raise(L, "renegotiate");
+  SSL_do_handshake(ssl);
+  return 0;
+}
+
 // engine:ticket() -> what a later engine may resume, once it has come (TLS 1.3: behind the
 // handshake); nil
 static int get_ticket(lua_State *L) {
@@ -372,6 +380,7 @@ int probe_open_tls(lua_State *L) {
                                     {"write", write_clear},
                                     {"finish", finish},
                                     {"updateKey", update_key},
+                                    {"renegotiate", renegotiate},
                                     {"ticket", get_ticket},
                                     {"facts", get_facts},
                                     {"__gc", free_engine},

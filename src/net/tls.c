@@ -73,7 +73,9 @@ static void fail(struct tls *t) {
 
 // After a call of OpenSSL's that has not done what it should.
 static void judge(struct tls *t, int error) {
-  if (t->wire.error || (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)) fail(t);
+  if (t->wire.error || t->wire.is_refused ||
+      (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN))
+    fail(t);
 }
 
 // One step of the handshake, or of a handshake message that has come in part.

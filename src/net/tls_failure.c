@@ -27,7 +27,6 @@ static const struct {
     {SSL_R_NO_SHARED_CIPHER, "no cipher that both sides have"},
     {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, "no signature algorithm that both sides have"},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, "the client has shown no certificate"},
-    {SSL_R_NO_RENEGOTIATION, "the peer wants to renegotiate, which is not done"},
     {SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC, "a TLS record was damaged on its way"},
     {SSL_R_APPLICATION_DATA_AFTER_CLOSE_NOTIFY, "data came behind TLS's close_notify"},
 };
@@ -51,7 +50,7 @@ void tls_note_failure(struct tls *t, int code, const char *format, ...) {
 }
 
 void tls_explain(struct tls *t) {
-  unsigned long error = ERR_peek_error();
+  unsigned long error = ERR_peek_last_error(); // the outermost
   int reason = ERR_GET_REASON(error);
   const char *known = find_reason(reason), *text = ERR_reason_error_string(error);
   if (reason == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
@@ -59,6 +58,8 @@ void tls_explain(struct tls *t) {
                      t->is_open ? "the connection was cut off: its end came without TLS's "
                                   "close_notify"
                                 : "the connection was closed during the TLS handshake");
+  } else if (t->wire.is_refused) {
+    tls_note_failure(t, 0, "the peer has TLS answered again and again, and reads nothing");
   } else if (known) {
     tls_note_failure(t, reason, "%s", known);
   } else if (ERR_GET_LIB(error) == ERR_LIB_SSL && reason > ALERT_BASE) {
@@ -79,14 +80,18 @@ void tls_failure(const struct tls *t, struct err *err) {
 void tls_on_message(int is_ours, int version, int type, const void *data, size_t size, SSL *ssl,
                     void *context) {
   (void)version;
-  (void)data;
-  (void)size;
   (void)context;
   struct tls *t = tls_of_ssl(ssl);
+  const unsigned char *bytes = data;
+  if (is_ours && type == SSL3_RT_ALERT && size == 2 && bytes[1] == SSL_AD_NO_RENEGOTIATION) {
+    tls_note_failure(t, SSL_R_NO_RENEGOTIATION,
+                     "the client wants to renegotiate: that is not done");
+    t->wire.is_refused = true;
+  }
   if (is_ours || type != SSL3_RT_HANDSHAKE || !t->is_open) return;
   if (++t->strays < TLS_STRAYS_MAX) return;
   tls_note_failure(t, SSL_R_UNEXPECTED_MESSAGE, "too many TLS handshake messages without data");
-  t->wire.error = TRANSPORT_FAILED; // nothing further is read
+  t->wire.is_refused = true;
 }
 
 // Certificates ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ void tls_wire_deinit(struct tls_wire *w) {
 // A peer that makes us answer again and again, and reads nothing of it, is failed by that.
 static bool keep(struct tls_wire *w, const void *data, size_t size) {
   if (buf_append(&w->kept, data, size) == 0) return true;
-  w->error = TRANSPORT_FAILED;
+  w->is_refused = true;
   return false;
 }
 
@@ -82,7 +82,7 @@ static int on_read(BIO *bio, char *to, int size) {
   size_t wanted = (size_t)size < w->budget ? (size_t)size : w->budget;
   ssize_t n = TRANSPORT_AGAIN;
   BIO_clear_retry_flags(bio);
-  if (w->error) return -1;
+  if (w->error || w->is_refused) return -1;
   if (w->has_ended) return 0;
   if (w->may_read && wanted > 0) {
     n = w->under->ops->recv(w->under, to, wanted);

@@ -28,9 +28,10 @@ struct tls_wire {
   unsigned char *scratch; // TLS_WIRE_ROOM on the stack, while a call gathers what it writes
   size_t scratch_length;
   size_t budget;    // bytes that may still be read in this call
-  int error;        // of `under`: a negative errno or TRANSPORT_...; 0: none
+  int error;        // of `under`, a negative errno; or TRANSPORT_PLAIN_HTTP; 0: none
   bool may_read;    // `under` may have something
   bool has_ended;   // `under` has told an end
+  bool is_refused;  // nothing more is read: the peer floods us
   bool is_begun;    // something has been read
   bool expects_tls; // this is a server: looks at the first byte
 };
