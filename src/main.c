@@ -1,21 +1,26 @@
 // The program: reads the command line, prepares the process, and leaves the rest to its threads.
 // Main thread.
 
+#include <fcntl.h>
 #include <llhttp.h>
 #include <lua.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 #include <uv.h>
 #include <zlib.h>
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
 #include "base/log.h"
+#include "base/mem.h"
 #include "cli/options.h"
 #include "luaws_version.h"
+#include "terminal.h"
 #include "threads.h"
 
 enum { EXIT_USAGE = 2 };
@@ -43,17 +48,54 @@ static void raise_descriptor_limit(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run(const struct options *options, const char *program) {
+// Who is started without stdin, stdout or stderr gets /dev/null there, or the next descriptors that
+// are opened would be taken for them.
+static void open_missing_streams(void) {
+  int fd;
+  do
+    fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd >= 0) close(fd);
+}
+
+static void prepare_process(const struct options *options) {
   log_configure(options->log_level, options->log_format);
   tune_malloc();
   raise_descriptor_limit();
   signal(SIGPIPE, SIG_IGN);
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
-  return threads_run(options, program);
+}
+
+static int run(const struct options *options, const char *program) {
+  prepare_process(options);
+  return threads_run(options, program, NULL);
+}
+
+// The client is a module in Lua. It is told whether there is a line editor, because it can't see
+// the terminal behind that.
+static int run_client(struct options *options, const char *program) {
+  static const char WITH_EDITOR[] = "require 'luaws.connect'.run(true, ...)";
+  static const char WITHOUT[] = "require 'luaws.connect'.run(false, ...)";
+  prepare_process(options);
+  struct terminal *terminal = NULL;
+  if (terminal_is_there()) {
+    struct err err;
+    terminal = terminal_open("/quit\n", &err);
+    if (!terminal) {
+      fprintf(stderr, "luaws: %s\n", err.text);
+      return EXIT_FAILURE;
+    }
+  }
+  const char *code = terminal ? WITH_EDITOR : WITHOUT;
+  options->code = mem_dup(code, strlen(code));
+  int exit_code = threads_run(options, program, terminal);
+  terminal_close(terminal);
+  return exit_code;
 }
 
 int main(int argc, char **argv) {
   (void)argc;
+  open_missing_streams();
   struct options options;
   struct err err;
   if (options_parse(&options, argv, &err) != 0) {
@@ -65,6 +107,7 @@ int main(int argc, char **argv) {
   switch (options.action) {
   case OPTIONS_VERSION: print_version(); break;
   case OPTIONS_HELP: fputs(OPTIONS_HELP_TEXT, stdout); break;
+  case OPTIONS_CONNECT: exit_code = run_client(&options, argv[0]); break;
   case OPTIONS_RUN: exit_code = run(&options, argv[0]); break;
   }
   options_deinit(&options);

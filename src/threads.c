@@ -46,6 +46,7 @@ struct threads {
   unsigned crew_count;
   unsigned crews_started;      // the first ones
   struct estimator *estimator; // of --estimate, else NULL
+  struct terminal *terminal;   // whose lines are edited, or NULL
   uv_loop_t loop;
   uv_signal_t interrupt, terminate, hangup;
   uv_async_t news; // sent by workers, after they have changed what is below
@@ -93,7 +94,10 @@ static void stop_workers(struct threads *t) {
 
 static void on_signal(uv_signal_t *handle, int number) {
   struct threads *t = handle->loop->data;
-  if (t->is_signalled) _exit(SIGNALED + number);
+  if (t->is_signalled) {
+    if (t->terminal) terminal_restore(t->terminal);
+    _exit(SIGNALED + number);
+  }
   t->is_signalled = true;
   stop_workers(t);
 }
@@ -159,7 +163,7 @@ static int watch_signal(struct threads *t, uv_signal_t *handle, int number,
   return status < 0 ? status : uv_signal_start(handle, on_number, number);
 }
 
-static int open_handles(struct threads *t) {
+static int open_handles(struct threads *t, const struct options *o) {
   int status = uv_async_init(&t->loop, &t->news, on_news);
   if (status < 0) return status;
   uv_timer_init(&t->loop, &t->patience);
@@ -167,7 +171,9 @@ static int open_handles(struct threads *t) {
   uv_timer_start(&t->tidy, on_tidy, TIDY_MS, TIDY_MS);
   status = watch_signal(t, &t->interrupt, SIGINT, on_signal);
   if (status == 0) status = watch_signal(t, &t->terminate, SIGTERM, on_signal);
-  if (status == 0) status = watch_signal(t, &t->hangup, SIGHUP, on_hangup);
+  bool is_client = o->action == OPTIONS_CONNECT;
+  if (status == 0) status = watch_signal(t, &t->hangup, SIGHUP, is_client ? on_signal : on_hangup);
+  if (status == 0 && t->terminal) status = terminal_watch(t->terminal, &t->loop);
   return status;
 }
 
@@ -182,12 +188,12 @@ static void close_loop(struct threads *t) {
   uv_loop_close(&t->loop);
 }
 
-static int open_loop(struct threads *t, struct err *err) {
+static int open_loop(struct threads *t, const struct options *o, struct err *err) {
   int status = check_descriptors();
   if (status == 0) status = uv_loop_init(&t->loop);
   if (status == 0) {
     t->loop.data = t;
-    status = open_handles(t);
+    status = open_handles(t, o);
     if (status < 0) close_loop(t);
   }
   if (status < 0) err_set_errno(err, -status, "can't start");
@@ -342,10 +348,10 @@ static void explain(const struct err *err) {
   fprintf(stderr, "luaws: %s%s\n", err->text, is_limit ? " (raise the limit with ulimit -n)" : "");
 }
 
-int threads_run(const struct options *options, const char *program) {
-  struct threads t = {.pool = {.id = 1}};
+int threads_run(const struct options *options, const char *program, struct terminal *terminal) {
+  struct threads t = {.pool = {.id = 1}, .terminal = terminal};
   struct err err;
-  if (open_loop(&t, &err) != 0) {
+  if (open_loop(&t, options, &err) != 0) {
     explain(&err);
     return EXIT_FAILURE;
   }

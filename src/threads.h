@@ -5,9 +5,10 @@
 // ended, and freed. Main thread.
 
 #include "cli/options.h"
+#include "terminal.h"
 
-// Runs the script to its end, or to that which a signal asks for. `program` is argv[0]. Returns the
-// process's exit code.
-int threads_run(const struct options *options, const char *program);
+// Runs the script to its end, or to that which a signal asks for. `program` is argv[0], `terminal`
+// may be NULL. Returns the process's exit code.
+int threads_run(const struct options *options, const char *program, struct terminal *terminal);
 
 #endif

@@ -11,8 +11,11 @@ enum { THREADS_MAX = 64 };
 
 const char *const OPTIONS_HELP_TEXT =
     "usage: luaws [options] script.lua [args...]\n"
+    "       luaws connect [options] URL\n"
     "\n"
-    "Serves WebSockets with handlers written in Lua. '-' reads the script from stdin.\n"
+    "Serves WebSockets with handlers written in Lua. '-' reads the script from stdin. 'connect' "
+    "is\n"
+    "a client to type into, or for a pipe: luaws connect --help.\n"
     "\n"
     "  --host HOST          where to listen: an address, a name, or unix:/path (127.0.0.1)\n"
     "  --port PORT          port to listen on; 0 takes a free one (8080)\n"
@@ -189,10 +192,22 @@ static int take_option(struct options *o, char ***at, struct err *err) {
   return option->set(o, value, err);
 }
 
+// The client's options are read by the client: lua/luaws/connect.lua. Its log has defects alone,
+// because it tells the rest itself.
+static void parse_connect(struct options *o, char **args) {
+  o->action = OPTIONS_CONNECT;
+  o->args = args;
+  o->log_level = LOG_ERROR;
+}
+
 int options_parse(struct options *o, char **argv, struct err *err) {
   *o = (struct options){
       .port = -1, .io_threads = 1, .workers = 1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
   char **at = argv + 1;
+  if (*at && strcmp(*at, "connect") == 0) {
+    parse_connect(o, at + 1);
+    return 0;
+  }
   while (*at && (*at)[0] == '-' && (*at)[1] != '\0') {
     if (strcmp(*at, "--") == 0) {
       at++;

@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum options_action { OPTIONS_RUN, OPTIONS_VERSION, OPTIONS_HELP };
+enum options_action { OPTIONS_RUN, OPTIONS_CONNECT, OPTIONS_VERSION, OPTIONS_HELP };
 
 struct options {
   enum options_action action;
@@ -22,7 +22,7 @@ struct options {
   enum log_format log_format;
   char *code;         // of all -e, NULL: none; freed by options_deinit
   const char *script; // path, "-" for stdin, NULL: only `code`
-  char **args;        // what follows the script, NULL-terminated: points into argv
+  char **args;        // what follows the script or "connect", NULL-terminated: points into argv
 };
 
 // 0, or ERR_INVALID with *err saying what is wrong: print it and exit with 2.

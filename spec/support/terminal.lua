@@ -1,0 +1,131 @@
+-- Runs a program on a terminal of its own, as a person would:
+--
+--   local t = terminal.start({ "connect", url }, { columns = 40, rows = 10, env = { NO_COLOR = "1" } })
+--   t:type("hello\r")            keys
+--   t:await("text"[, what])      until a row of the screen holds it, or until a function of the rows returns true
+--   t:lines()                    the rows (spec/support/screen.lua)
+--   t.raw                        every byte that the program has written
+--   t:resize(columns, rows)
+--   t:isCooked()                 whether the terminal is in its usual state
+--   t:kill(signal)
+--   t:awaitExit()                exit code, signal; t.rest: bytes of the program on stderr if that isn't the terminal
+--
+-- The program is luaws. It is killed at the end of the test if it still runs.
+
+local uv = require "luv"
+local probe = require "probe"
+local async = require "spec.support.async"
+local screen = require "spec.support.screen"
+
+local BIN = os.getenv("LUAWS_BIN")
+
+local terminal = {}
+local Terminal = {}
+Terminal.__index = Terminal
+
+-- The leader of a session gets the terminal that it opens first.
+local START = 'exec "$0" "$@" <>"$SPEC_TERMINAL" >&0 2>&0'
+
+local function environment(extra, path)
+  local names = uv.os_environ()
+  names.TERM, names.NO_COLOR, names.EDITRC = "xterm", nil, "/nonexistent"
+  for name, value in pairs(extra or {}) do names[name] = value or nil end
+  names.SPEC_TERMINAL = path
+  local env = {}
+  for name, value in pairs(names) do env[#env + 1] = name .. "=" .. value end
+  return env
+end
+
+local function notify(self)
+  local waiting = self.waiting
+  self.waiting = {}
+  for _, check in ipairs(waiting) do check() end
+end
+
+local function waitFor(self, condition, what)
+  return async.await(function(done)
+    local function check()
+      local result = condition()
+      if result then done(result) else table.insert(self.waiting, check) end
+    end
+    check()
+  end, nil, what)
+end
+
+function terminal.start(args, options)
+  options = options or {}
+  local columns, rows = options.columns or 80, options.rows or 24
+  local fd, inner, path = probe.pty.open(columns, rows)
+  local self = setmetatable({ fd = fd, inner = inner, raw = "", waiting = {}, screen = screen.new(columns, rows) },
+    Terminal)
+  self.pipe = uv.new_pipe(false)
+  self.pipe:open(fd)
+  self.pipe:read_start(function(_, data)
+    if not data then return end
+    self.raw = self.raw .. data
+    self.screen:write(data)
+    notify(self)
+  end)
+  local pid
+  self.process, pid = uv.spawn("/bin/sh", {
+    args = { "-c", options.command or START, BIN, table.unpack(args) },
+    env = environment(options.env, path), detached = true, cwd = options.cwd,
+  }, function(code, signal)
+    self.code, self.signal = code, signal
+    self.process:close()
+    notify(self)
+  end)
+  assert(self.process, pid)
+  self.pid = pid
+  async.defer(function() self:close() end)
+  return self
+end
+
+function Terminal:type(keys)
+  self.pipe:write(keys)
+end
+
+function Terminal:lines()
+  return self.screen:lines()
+end
+
+function Terminal:await(wanted, what)
+  local function holds()
+    local lines = self:lines()
+    if type(wanted) == "function" then return wanted(lines) end
+    for _, line in ipairs(lines) do
+      if line:find(wanted, 1, true) then return true end
+    end
+  end
+  local ok, err = pcall(waitFor, self, holds, what or tostring(wanted))
+  if not ok then error(err .. "; the screen:\n" .. table.concat(self:lines(), "\n"), 0) end
+end
+
+function Terminal:resize(columns, rows)
+  self.screen:resize(columns)
+  probe.pty.resize(self.fd, columns, rows)
+end
+
+function Terminal:isCooked()
+  return probe.pty.isCooked(self.inner)
+end
+
+function Terminal:kill(signal)
+  uv.kill(self.pid, signal)
+end
+
+function Terminal:awaitExit()
+  waitFor(self, function() return self.code end, "the program's end")
+  return self.code, self.signal
+end
+
+function Terminal:close()
+  if not self.code then
+    self:kill("sigkill")
+    self:awaitExit()
+  end
+  self.pipe:close()
+  probe.pty.close(self.inner)
+end
+
+return terminal

@@ -1,0 +1,32 @@
+#ifndef TERMINAL_H
+#define TERMINAL_H
+
+// The thread of the line editor, and the pipes that stand in for the terminal meanwhile: as the
+// process's own stdin and stdout, and stderr where that is the terminal too. So nobody else need
+// know whether there is an editor, and whatever is written comes above the line being edited. Main
+// thread.
+
+#include <stdbool.h>
+#include <uv.h>
+#include "base/err.h"
+
+struct terminal;
+
+// Whether stdin and stdout are a terminal that lines can be edited on.
+bool terminal_is_there(void);
+
+// Puts the editor in the terminal's place and starts its thread. At the end of what is typed, the
+// process reads `farewell` and no more. NULL: *err says why.
+struct terminal *terminal_open(const char *farewell, struct err *err);
+
+// Tells the editor of signals that concern it. The loop's owner closes the handles, all of them at
+// once, before terminal_close. 0, or libuv's error.
+int terminal_watch(struct terminal *t, uv_loop_t *loop);
+
+// For whoever is about to end the process at once: the terminal is as it was.
+void terminal_restore(const struct terminal *t);
+
+// Waits until all that was written is shown, and gives the terminal back. NULL is fine.
+void terminal_close(struct terminal *t);
+
+#endif
