@@ -128,6 +128,24 @@ static int read_on(lua_State *L) {
   return 0;
 }
 
+// p:report(number)
+static int report_again(lua_State *L) {
+  poller_report(&check_item(L)->item);
+  return 0;
+}
+
+// p:toil() -> whether one more may be done
+static int toil(lua_State *L) {
+  lua_pushboolean(L, poller_may_toil(&check_poller(L)->poller));
+  return 1;
+}
+
+// p:hasRest() -> whether something waits for resume
+static int has_rest(lua_State *L) {
+  lua_pushboolean(L, poller_has_rest(&check_poller(L)->poller));
+  return 1;
+}
+
 // p:remove(number)
 static int remove_item(lua_State *L) {
   struct probe_item *i = check_item(L);
@@ -199,6 +217,9 @@ int probe_open_poller(lua_State *L) {
                                      {"write", write_bytes},
                                      {"read", read_bytes},
                                      {"readOn", read_on},
+                                     {"report", report_again},
+                                     {"toil", toil},
+                                     {"hasRest", has_rest},
                                      {"remove", remove_item},
                                      {"halts", set_halts},
                                      {"turn", turn},

@@ -1,6 +1,7 @@
 -- src/net/tls: TLS as a transport over a transport, in both roles. The other end is OpenSSL itself, which the spec
 -- drives by hand; all bytes between them go whole and one by one.
 
+local uv = require "luv"
 local engines = require("probe").tls
 local transports = require("probe").tls_transport
 local build = require "spec.support.build"
@@ -724,6 +725,42 @@ describe("A client", function()
       assert.is_true(s:isOpen() and c:isOpen(), name)
       assert.equal(fingerprint, c:certificate().fingerprint)
     end
+  end)
+
+  describe("without a `ca`", function()
+    local folder, before
+    local variables = { "SSL_CERT_FILE", "SSL_CERT_DIR" }
+    before_each(function()
+      before = {}
+      for _, name in ipairs(variables) do
+        before[name] = os.getenv(name)
+        uv.os_unsetenv(name)
+      end
+      folder = assert(uv.fs_mkdtemp(uv.os_tmpdir() .. "/luaws-store-XXXXXX"))
+    end)
+    after_each(function()
+      for _, name in ipairs(variables) do
+        uv.os_unsetenv(name)
+        if before[name] then uv.os_setenv(name, before[name]) end
+      end
+      os.execute(("rm -r '%s'"):format(folder))
+    end)
+
+    local function check()
+      local p = pair(assert(transports.client {}):open("localhost"), theirServer():engine()):pump()
+      return p.our:isOpen()
+    end
+
+    it("looks into the system's file, or its folder by hashes", function()
+      assert.is_false(check())
+      uv.os_setenv("SSL_CERT_FILE", certificates.ca)
+      assert.is_true(check())
+      uv.os_unsetenv("SSL_CERT_FILE")
+      uv.os_setenv("SSL_CERT_DIR", folder)
+      assert.is_false(check())
+      os.execute(("cp '%s' '%s/ca.pem' && openssl rehash '%s'"):format(certificates.ca, folder, folder))
+      assert.is_true(check())
+    end)
   end)
 
   it("knows nobody without a store", function()

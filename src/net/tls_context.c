@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "net/tls_material.h"
 #include "net/tls_state.h"
+#include "net/tls_store.h"
 
 // Mozilla's "intermediate" but for finite-field Diffie-Hellman, which costs a server dearly.
 #define CIPHERS                                                                                    \
@@ -164,7 +165,7 @@ static int fill_client_entry(struct tls_entry *e, const struct tls_settings *s, 
   if (result == 0 && s->cert) result = tls_material_load_pair(e->ctx, s, false, err);
   if (result == 0 && s->ca) result = tls_material_load_ca(e->ctx, s->ca, false, err);
   if (result != 0) return result;
-  if (!s->ca && e->verify != SSL_VERIFY_NONE && SSL_CTX_set_default_verify_paths(e->ctx) != 1)
+  if (!s->ca && e->verify != SSL_VERIFY_NONE && !tls_store_use_system(e->ctx))
     return fail(err, "tls: the system's certificates can't be read");
   SSL_CTX_set_verify(e->ctx, e->verify, e->verify == SSL_VERIFY_NONE ? NULL : tls_on_verify);
   SSL_CTX_set_session_cache_mode(e->ctx, SSL_SESS_CACHE_OFF);
