@@ -89,9 +89,9 @@ static struct memory read_memory(struct run *run) {
 static uint64_t ask_script(const struct options *o) {
   char text[1024];
   size_t n = 0;
-  struct timeval second = {.tv_sec = 1};
+  struct timeval patience = {.tv_sec = 10};
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof second);
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   if (connect(fd, (const struct sockaddr *)&o->address, sizeof o->address) == 0) {
     snprintf(text, sizeof text,
              "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: close\r\n\r\n", o->memory_path,
