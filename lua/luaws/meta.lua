@@ -449,12 +449,20 @@ function log.error(message, fields) end
 ---@field bytes integer of these messages
 ---@field wire integer bytes through sockets, HTTP included, TLS's own left out
 
+---The clients that the script has made.
+---@class luaws.ClientStats
+---@field open integer now
+---@field opened integer ever
+---@field failed integer that ended before they were open
+---@field closed table<string, integer> of those that were, by close code: "1006"
+
 ---What the whole process has done since its start.
 ---@class luaws.Stats
 ---@field uptime number seconds
 ---@field connections integer WebSocket connections open now
 ---@field opened integer WebSocket connections ever opened
 ---@field closed table<string, integer> of these, by close code: "1006"
+---@field clients luaws.ClientStats those that the script has made itself
 ---@field accepted integer sockets
 ---@field tlsFailed integer of these, without a TLS handshake
 ---@field refused table<string, integer> handshakes and bad requests, by HTTP status: "403"

@@ -79,7 +79,7 @@ for _, threads in ipairs({ {}, { ioThreads = 2, workers = 2 } }) do
       stats.uptime = nil
       assert.same({
         accepted = 1, tlsFailed = 0, connections = 0, opened = 0, requests = 1, dropped = 0, undelivered = 0,
-        closed = {}, refused = {}, errors = {},
+        closed = {}, refused = {}, errors = {}, clients = { open = 0, opened = 0, failed = 0, closed = {} },
         received = { messages = 0, bytes = 0, wire = o.sent // 2 }, sent = { messages = 0, bytes = 0, wire = 0 },
       }, stats)
     end)

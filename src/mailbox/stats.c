@@ -15,12 +15,12 @@ void stats_refused(struct stats *s, int status) {
   if (i < STATS_STATUSES) stats_add(&s->refused[i], 1);
 }
 
-void stats_closed(struct stats *s, unsigned code) {
+void stats_closed(struct stats_closed *s, unsigned code) {
   unsigned i = code - STATS_CODE_MIN, own = code - STATS_OWN_CODE_MIN;
   if (i < STATS_CODES)
-    stats_add(&s->closed[i], 1);
+    stats_add(&s->codes[i], 1);
   else if (own < STATS_OWN_CODES)
-    stats_add(&s->closed_own[own], 1);
+    stats_add(&s->own_codes[own], 1);
 }
 
 void stats_error(struct stats *s, const char *component) {

@@ -28,13 +28,22 @@ enum stats_component {
   STATS_COMPONENTS
 };
 
+// WebSockets by close code.
+struct stats_closed {
+  _Atomic uint64_t codes[STATS_CODES];
+  _Atomic uint64_t own_codes[STATS_OWN_CODES];
+};
+
 struct stats {
   // Of a reactor.
   _Atomic uint64_t accepted;    // sockets
   _Atomic uint64_t tls_failed;  // of these: no TLS handshake came about
   _Atomic uint64_t requests;    // plain HTTP requests
-  _Atomic uint64_t connections; // WebSockets that are open now
+  _Atomic uint64_t connections; // WebSockets of servers that are open now
   _Atomic uint64_t opened;      // and that ever were
+  _Atomic uint64_t clients;     // the same of clients
+  _Atomic uint64_t clients_opened;
+  _Atomic uint64_t clients_failed; // those that have never been open
   _Atomic uint64_t received_messages;
   _Atomic uint64_t received_bytes; // of these messages
   _Atomic uint64_t received_wire;  // bytes read from sockets
@@ -49,10 +58,10 @@ struct stats {
   // Of a worker.
   _Atomic uint64_t errors[STATS_COMPONENTS];
 
-  // Of a reactor: requests by status, WebSockets by close code.
+  // Of a reactor: requests by status, its servers' connections and its clients by close code.
   _Atomic uint64_t refused[STATS_STATUSES];
-  _Atomic uint64_t closed[STATS_CODES];
-  _Atomic uint64_t closed_own[STATS_OWN_CODES];
+  struct stats_closed closed;
+  struct stats_closed clients_closed;
 };
 
 // All of a process. The array and what it points to stay as long as its reactors and workers.
@@ -70,7 +79,7 @@ static inline void stats_add(_Atomic uint64_t *counter, uint64_t n) {
 
 // Statuses and codes beyond the tables aren't counted: there are none.
 void stats_refused(struct stats *s, int status);
-void stats_closed(struct stats *s, unsigned code);
+void stats_closed(struct stats_closed *s, unsigned code);
 void stats_error(struct stats *s, const char *component);
 
 // The four letters.

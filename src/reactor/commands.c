@@ -5,6 +5,7 @@
 #include <string.h>
 #include "mailbox/command.h"
 #include "mailbox/event.h"
+#include "reactor/client.h"
 #include "reactor/conn.h"
 #include "reactor/conn_close.h"
 #include "reactor/conn_http.h"
@@ -89,6 +90,10 @@ static void run_server_close(struct reactor *r, const struct record *record) {
   if (s) endpoint_close(s->endpoint, s, command->timeout);
 }
 
+static void run_dial(struct reactor *r, const struct record *record) {
+  client_new(r, ((const struct command_dial *)record->payload)->config);
+}
+
 // Nobody who has seen a 1001 may find the port open: the listeners go first.
 static void stop(struct reactor *r) {
   for (struct list *i = r->webs.next; i != &r->webs; i = i->next) {
@@ -99,6 +104,7 @@ static void stop(struct reactor *r) {
     next = i->next;
     web_close_servers(LIST_ENTRY(i, struct web, node), CONFIG_NONE);
   }
+  client_stop_all(r);
 }
 
 static void run_consumed(struct reactor *r, const struct record *record) {
@@ -130,6 +136,7 @@ static struct span reason_of(const struct command_close *command) {
 static void run_close(struct conn *c, const struct record *record) {
   const struct command_close *command = (const struct command_close *)record->payload;
   uint64_t due = reactor_due(c->reactor, c->terms->config->close_timeout);
+  if (c->state == CONN_DIALING) conn_end(c, CONN_EXIT_CLOSE, "closed before it was open");
   if (c->state == CONN_OPEN) conn_close_start(c, command->code, reason_of(command), due);
 }
 
@@ -189,6 +196,7 @@ static void run(struct reactor *r, struct record *record) {
   case COMMAND_PUBLISH: fanout_run(r, record); return;
   case COMMAND_COUNT: run_count(r, record); return;
   case COMMAND_CONSUMED: run_consumed(r, record); return;
+  case COMMAND_DIAL: run_dial(r, record); return;
   case COMMAND_STOP: stop(r); return;
   case COMMAND_QUIT: r->quitting = true; return;
   default: run_for_conn(r, record);

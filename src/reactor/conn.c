@@ -11,16 +11,19 @@
 #include "base/mem.h"
 #include "mailbox/event.h"
 #include "net/tls.h"
+#include "reactor/client.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
 #include "reactor/conn_tls.h"
 #include "reactor/conn_ws.h"
+#include "reactor/dial.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
 #include "reactor/web.h"
 
 enum {
   HTTP_READ_SIZE = 16384, // as much as a request's head may have
+  LINGER_MS = 5000,       // of a client that no closeTimeout bounds
   COMPLAIN_MS = 60000,
 };
 
@@ -65,21 +68,32 @@ static void complain(struct reactor *r, const char *what, int error) {
     log_warn("%s: %s", what, strerror(error));
 }
 
-void conn_accept(struct web *w, int fd, const struct address *peer) {
+struct conn *conn_new(struct reactor *r, enum conn_state state) {
   struct conn *c = mem_zalloc(sizeof *c);
-  int status = tcp_open(&c->tcp, &w->reactor->poller, fd, &USER);
+  c->reactor = r;
+  c->state = (uint8_t)state;
+  list_init(&c->member);
+  wheel_timer_init(&c->deadline);
+  outbox_init(&c->outbox);
+  return c;
+}
+
+int conn_attach(struct conn *c, int fd) {
+  int status = tcp_open(&c->tcp, &c->reactor->poller, fd, &USER);
+  if (status == 0) c->transport = &c->tcp.transport;
+  return status;
+}
+
+void conn_accept(struct web *w, int fd, const struct address *peer) {
+  struct conn *c = conn_new(w->reactor, CONN_REQUEST);
+  int status = conn_attach(c, fd);
   if (status < 0) {
     complain(w->reactor, "can't watch a new connection, it is closed", -status);
     mem_free(c);
     return;
   }
-  c->transport = &c->tcp.transport;
-  c->reactor = w->reactor;
   c->web = w;
-  c->state = CONN_REQUEST;
   list_push(&w->conns, &c->member);
-  wheel_timer_init(&c->deadline);
-  outbox_init(&c->outbox);
   c->exchange = exchange_new(w->config->max_body, peer);
   if (w->tls) conn_tls_accept(c, w->tls);
   conn_set_deadline(c, reactor_due(c->reactor, w->config->handshake_timeout));
@@ -135,6 +149,8 @@ static size_t allowance(const struct conn *c) {
 static void on_eof(struct conn *c) {
   if (is_http(c)) {
     conn_http_eof(c);
+  } else if (c->state == CONN_DIALING) {
+    dial_eof(c);
   } else if (c->state == CONN_LINGERING && !outbox_is_empty(&c->outbox)) {
     conn_pause(c, CONN_PAUSE_HTTP); // what waits still goes out; the deadline stands
   } else {
@@ -164,6 +180,8 @@ static void read_socket(struct conn *c) {
     conn_http_feed(c, (const char *)r->read_buffer, (size_t)n);
   } else if (is_websocket(c)) {
     conn_ws_feed(c, r->read_buffer, (size_t)n);
+  } else if (c->state == CONN_DIALING) {
+    dial_feed(c, r->read_buffer, (size_t)n);
   } // a lingering connection's bytes are nobody's any more
 }
 
@@ -191,9 +209,12 @@ static void on_tls_ready(struct transport *t, bool readable, bool writable) {
 // Of a WebSocket: a handshake that has had no answer yet has never become one.
 static void count_closed(const struct conn *c) {
   struct stats *stats = &c->reactor->stats;
+  bool is_client = c->terms->is_client;
+  if (c->state == CONN_DIALING) stats_add(&stats->clients_failed, 1);
   if (c->state < CONN_OPEN) return;
-  stats_add(&stats->connections, UINT64_MAX); // less one
-  stats_closed(stats, c->close_code ? c->close_code : WS_CLOSE_ABNORMAL);
+  stats_add(is_client ? &stats->clients : &stats->connections, UINT64_MAX); // less one
+  stats_closed(is_client ? &stats->clients_closed : &stats->closed,
+               c->close_code ? c->close_code : WS_CLOSE_ABNORMAL);
 }
 
 // Which frames have been made says little about a socket that is lost: only who lingers has been
@@ -222,9 +243,12 @@ static void detach(struct conn *c, bool tell, bool lingers) {
     c->handle = 0;
   }
   if (!c->terms) return;
-  struct server *s = server_of_terms(c->terms);
+  struct terms *terms = c->terms;
   c->terms = NULL;
-  server_leave(s, c);
+  if (terms->is_client)
+    client_leave(terms);
+  else
+    server_leave(server_of_terms(terms), c);
 }
 
 void conn_detach(struct conn *c, bool tell) {
@@ -235,25 +259,33 @@ static void close_socket(struct conn *c, bool reset) {
   c->state = CONN_CLOSED;
   wheel_stop(&c->deadline);
   outbox_deinit(&c->outbox);
-  c->transport->ops->close(c->transport, reset);
+  if (c->transport) {
+    c->transport->ops->close(c->transport, reset);
+    return;
+  }
+  list_remove(&c->member);
+  list_push(&c->reactor->gone, &c->member);
 }
 
 // A closing handshake's deadline holds for what follows it, too. Without one (closeTimeout = false)
 // the script has waited for as long as it liked: it has been told.
 static void linger(struct conn *c) {
-  if (c->state != CONN_CLOSING || !wheel_is_running(&c->deadline))
-    conn_set_deadline(c, reactor_due(c->reactor, c->web->config->linger_timeout));
+  if (c->state != CONN_CLOSING || !wheel_is_running(&c->deadline)) {
+    uint64_t span = c->web ? c->web->config->linger_timeout : LINGER_MS;
+    conn_set_deadline(c, reactor_due(c->reactor, span));
+  }
   c->state = CONN_LINGERING;
   c->paused = 0;
   leave_lane(c);
-  if (outbox_is_empty(&c->outbox)) c->transport->ops->finish(c->transport);
+  if (outbox_is_empty(&c->outbox) && !c->peer_ends) c->transport->ops->finish(c->transport);
   conn_watch(c);
 }
 
 static void log_ending(const struct conn *c, const char *why) {
   if (!log_enabled(LOG_DEBUG)) return;
   if (c->id) {
-    log_debug("connection %" PRIu64 " ended: %s, code %u, %zu bytes waiting", c->id, why,
+    log_debug("%s %" PRIu64 " ended: %s, code %u, %zu bytes waiting",
+              c->web ? "connection" : "client", c->id, why,
               c->close_code ? c->close_code : WS_CLOSE_ABNORMAL, outbox_bytes(&c->outbox));
   } else {
     log_debug("HTTP connection ended: %s", why);
@@ -266,6 +298,7 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why) {
   if (c->state == CONN_CLOSED) return; // the flush has found the socket dead
   if (c->state != CONN_LINGERING) {
     c->is_parting = false;
+    c->peer_ends = !c->web && ws_session_is_closed(&c->session);
     log_ending(c, why);
     detach(c, true, how == CONN_EXIT_LINGER);
     ws_session_deinit(&c->session);
@@ -300,6 +333,10 @@ static bool is_peers(int error) {
 }
 
 void conn_lost(struct conn *c, int error) {
+  if (c->state == CONN_DIALING) {
+    dial_lost(c, error);
+    return;
+  }
   if (error == TRANSPORT_FAILED) {
     conn_tls_failed(c);
     return;
@@ -313,7 +350,7 @@ static void free_conn(struct conn *c) {
   list_remove(&c->member);
   free_extra(c);
   mem_free(c);
-  web_release(w);
+  if (w) web_release(w);
 }
 
 static void on_closed(struct transport *t) {
@@ -322,4 +359,9 @@ static void on_closed(struct transport *t) {
 
 static void on_tls_closed(struct transport *t) {
   free_conn(tls_owner(t));
+}
+
+void conn_sweep(struct reactor *r) {
+  while (!list_empty(&r->gone))
+    free_conn(LIST_ENTRY(r->gone.next, struct conn, member));
 }

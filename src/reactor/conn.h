@@ -1,13 +1,16 @@
 #ifndef REACTOR_CONN_H
 #define REACTOR_CONN_H
 
-// One socket's life, from accept to the loop's last word about it. Loop thread.
+// One socket's life, from accept or a client's dialing to the loop's last word about it. Loop
+// thread.
 //
 //   accepted -> REQUEST <-> HANDLING, SENDING        plain HTTP (conn_http)
 //                  |
 //              ANSWERING -> OPEN -> CLOSING          a WebSocket (conn_ws)
-//                  |          |        |
-//                  +----------+--------+-> LINGERING -> CLOSED -> freed
+//                  |          |^       |
+//                  +----------++-------+-> LINGERING -> CLOSED -> freed
+//                             ||                          ^
+//        a client is made -> DIALING ---------------------+  (dial)
 //
 // Every state but OPEN has a deadline on the reactor's wheel, and OPEN has its pings. Every way to
 // end passes conn_end.
@@ -28,6 +31,7 @@ struct addresses_entry;
 struct exchange;
 struct reactor;
 struct terms;
+struct tls_context;
 struct topics_subscriber;
 struct web;
 
@@ -36,6 +40,7 @@ enum conn_state {
   CONN_HANDLING,  // a plain request is at the worker's onRequest
   CONN_SENDING,   // a response goes out
   CONN_ANSWERING, // an upgrade is at the worker's onConnection
+  CONN_DIALING,   // a client's: everything up to the server's 101 (dial.h has the stages)
   CONN_OPEN,
   CONN_CLOSING,   // a close frame has been sent, or waits to be
   CONN_LINGERING, // told as closed: FIN when the outbox is empty, then the peer's is awaited
@@ -67,10 +72,11 @@ struct conn_extra {
 // What every message touches stands first.
 struct conn {
   struct tcp tcp;
-  struct transport *transport; // the socket's own, or TLS over it
+  struct transport *transport; // the socket's own, or TLS over it; NULL: it has no socket yet
   struct reactor *reactor;
-  struct terms *terms; // its server's, from ANSWERING to its end; NULL otherwise
-  uint64_t handle;     // 0: no worker knows it
+  struct terms
+      *terms;      // its server's or client's, from ANSWERING or DIALING to its end; NULL otherwise
+  uint64_t handle; // 0: no worker knows it
   struct outbox outbox;
   uint32_t received_at; // ms, the low bits: when the peer was last heard of
   uint32_t owed;        // cost of messages that the worker has not given credit for
@@ -85,12 +91,14 @@ struct conn {
   bool was_refused : 1; // the kernel has refused part of a write: onDrain when empty again
   bool ping_sent : 1;   // and nothing heard since
   bool may_hold : 1;    // maxMessageRate or compression: what it has sent may have to be held back
+  bool rewrites : 1;    // what it sends goes through conn_rewrite
+  bool peer_ends : 1;   // in LINGERING: the FIN is the server's to send first, ours answers it
   bool is_parting : 1;  // in CLOSING: the close frame waits for what the worker has still to say
   struct ws_session session; // from OPEN on
   struct conn_extra *extra;  // NULL: it needs nothing of it
   struct exchange *exchange; // its HTTP part; NULL from OPEN on
-  struct web *web;
-  struct list member; // on server.conns or web.conns
+  struct web *web;           // NULL: it is a client's
+  struct list member;        // on server.conns, web.conns or reactor.clients
   struct wheel_timer deadline;
   uint64_t keepalive_due; // ms: when the next ping goes out, or its answer must have come; while
                           // parting: when the closing handshake is over at the latest
@@ -110,6 +118,16 @@ const struct transport_user *conn_tls_user(void);
 
 // Its transport is the socket itself again.
 void conn_use_socket(struct conn *c);
+
+// One in that state, without a socket, on no list.
+struct conn *conn_new(struct reactor *r, enum conn_state state);
+
+// Gives it its socket, connected and non-blocking. 0, or libuv's error: then `fd` is closed.
+int conn_attach(struct conn *c, int fd);
+
+// Frees those that have ended without ever having had a socket. In every turn of the loop, while
+// nobody holds on to one.
+void conn_sweep(struct reactor *r);
 
 // Its `extra`, made when there is none.
 struct conn_extra *conn_need_extra(struct conn *c);

@@ -29,14 +29,14 @@ static struct span get_reason(const struct conn *c) {
 
 static void send_close(struct conn *c, unsigned code, struct span reason) {
   uint8_t frame[WS_CONTROL_FRAME_MAX];
-  size_t size = ws_session_close(&c->session, frame, code, reason, NULL);
+  size_t size = ws_session_close(&c->session, frame, code, reason, conn_out_mask(c));
   if (size > 0) conn_out_write(c, frame, size, false);
 }
 
 // The one behind which the connection ends.
 static void send_last_close(struct conn *c, unsigned code, struct span reason) {
   uint8_t frame[WS_CONTROL_FRAME_MAX];
-  size_t size = ws_session_close(&c->session, frame, code, reason, NULL);
+  size_t size = ws_session_close(&c->session, frame, code, reason, conn_out_mask(c));
   if (size > 0) conn_out_write_last(c, frame, size);
 }
 
@@ -109,7 +109,10 @@ void conn_close_finish(struct conn *c) {
   if (c->state != CONN_CLOSING || !c->is_parting) return;
   c->is_parting = false;
   conn_set_deadline(c, c->keepalive_due);
-  send_last_close(c, c->close_code, get_reason(c));
+  if (c->terms->is_client && c->session.close_received)
+    send_close(c, c->close_code, get_reason(c)); // the server ends the connection, in its own time
+  else
+    send_last_close(c, c->close_code, get_reason(c));
   if (c->state != CONN_CLOSING) return; // sending has found the socket dead
   if (c->session.close_received)
     end_when_drained(c);

@@ -454,6 +454,7 @@ void conn_http_timeout(struct conn *c) {
     conn_http_refuse(c, 503, "the server took too long to answer");
     return;
   case CONN_SENDING: conn_end(c, CONN_EXIT_DESTROY, "the response was not read"); return;
+  case CONN_DIALING:
   case CONN_OPEN:
   case CONN_CLOSING:
   case CONN_LINGERING:

@@ -5,8 +5,8 @@
 #include <string.h>
 #include "base/mem.h"
 #include "reactor/conn.h"
-#include "reactor/conn_deflate.h"
 #include "reactor/conn_http.h"
+#include "reactor/conn_rewrite.h"
 #include "reactor/conn_ws.h"
 #include "reactor/form.h"
 #include "reactor/loop.h"
@@ -43,6 +43,7 @@ static void on_outbox_empty(struct conn *c) {
   case CONN_REQUEST:
   case CONN_HANDLING:
   case CONN_ANSWERING:
+  case CONN_DIALING:
   case CONN_CLOSED: return;
   }
 }
@@ -61,6 +62,10 @@ void conn_out_drain(struct conn *c) {
     if (c->state == CONN_SENDING) conn_http_taken(c);
   }
   on_outbox_empty(c);
+}
+
+const uint8_t *conn_out_mask(struct conn *c) {
+  return c->terms->is_client ? entropy_take(&c->reactor->entropy, 4) : NULL;
 }
 
 static void write_bytes(struct conn *c, const void *data, size_t size, bool counted, bool more) {
@@ -228,8 +233,8 @@ void conn_out_flush(struct conn *c) {
   if (at == 0) return;
   c->first_piece = 0;
   if (c->state == CONN_CLOSED) return;
-  if (c->session.compresses)
-    conn_deflate_flush(c, at);
+  if (c->rewrites)
+    conn_rewrite_flush(c, at);
   else
     conn_out_send(c, at);
 }

@@ -14,6 +14,10 @@ struct piece;
 struct reactor;
 struct record;
 
+// What masks the next frame of this connection: 4 bytes, good until the next call; NULL: none does,
+// it is a server's.
+const uint8_t *conn_out_mask(struct conn *c);
+
 // Writes bytes, or keeps what the kernel doesn't take. `counted`: see outbox_push.
 void conn_out_write(struct conn *c, const void *data, size_t size, bool counted);
 

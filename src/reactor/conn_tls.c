@@ -20,6 +20,14 @@ void conn_tls_accept(struct conn *c, struct tls_context *context) {
   c->exchange->peer.secure = true;
 }
 
+void conn_tls_connect(struct conn *c, struct tls_context *context, const char *server_name) {
+  c->transport = tls_transport(tls_new(context, c->transport, conn_tls_user(), c, server_name));
+}
+
+bool conn_tls_is_shaking(const struct conn *c) {
+  return conn_tls_is_on(c) && !tls_is_open(tls_of(c->transport));
+}
+
 // Strangers' attempts are no news, but an operator whose clients can't connect looks here first: so
 // one a minute is told.
 static void tell_failure(struct conn *c, const struct err *err) {

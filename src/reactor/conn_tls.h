@@ -13,6 +13,12 @@ struct conn;
 // Speaks TLS in the server role over the socket that has just been accepted.
 void conn_tls_accept(struct conn *c, struct tls_context *context);
 
+// The client role, over the transport that it has. `server_name`: see tls_new.
+void conn_tls_connect(struct conn *c, struct tls_context *context, const char *server_name);
+
+// Whether the handshake is still to be done.
+bool conn_tls_is_shaking(const struct conn *c);
+
 bool conn_tls_is_on(const struct conn *c);
 
 // The transport has told TRANSPORT_FAILED: logs it, counts a handshake that has failed, and ends

@@ -62,7 +62,7 @@ static void write_control(struct conn *c, const uint8_t *frame, size_t size) {
 
 static void send_ping(struct conn *c, struct span data) {
   uint8_t frame[WS_CONTROL_FRAME_MAX];
-  write_control(c, frame, ws_session_ping(&c->session, frame, data, NULL));
+  write_control(c, frame, ws_session_ping(&c->session, frame, data, conn_out_mask(c)));
 }
 
 static void keep_alive(struct conn *c) {
@@ -133,32 +133,47 @@ void conn_ws_timeout(struct conn *c) {
 
 // Opening -----------------------------------------------------------------------------------------
 
-// permessage-deflate as this server and the request agree on it: `answer`. False: they don't.
-static bool agree(const struct conn *c, struct ws_deflate_params *params,
-                  char answer[HTTP_DEFLATE_ANSWER_MAX]) {
+// What comes out of few bytes may be many, so that they are held back like those beyond a rate.
+static void start_compression(struct conn *c, const struct http_deflate *agreed) {
   const struct compression *k = &c->terms->config->compression;
-  struct http_deflate_policy policy = {k->window_bits, k->context_takeover};
-  struct http_deflate agreed;
-  answer[0] = '\0';
-  if (!k->on || !http_deflate_accept(c->exchange->request, &policy, &agreed, answer)) return false;
-  *params = (struct ws_deflate_params){
+  bool is_client = c->terms->is_client;
+  struct ws_deflate_params params = {
       .threshold = k->threshold,
-      .out_bits = agreed.server_bits,
-      .in_bits = agreed.client_bits,
-      .out_takeover = agreed.server_takeover,
-      .in_takeover = agreed.client_takeover,
+      .out_bits = is_client ? agreed->client_bits : agreed->server_bits,
+      .in_bits = is_client ? agreed->server_bits : agreed->client_bits,
+      .out_takeover = is_client ? agreed->client_takeover : agreed->server_takeover,
+      .in_takeover = is_client ? agreed->server_takeover : agreed->client_takeover,
       .level = k->level,
       .mem_level = k->mem_level,
   };
-  return true;
+  ws_session_compress(&c->session, ws_deflate_new(c->reactor->codec, &params));
+  c->may_hold = true;
 }
 
-// What comes out of few bytes may be many, so that they are held back like those beyond a rate.
-static void start_compression(struct conn *c, const struct ws_deflate_params *params) {
+void conn_ws_open(struct conn *c, const struct http_deflate *deflate) {
+  const struct link_config *config = c->terms->config;
   struct reactor *r = c->reactor;
-  if (!r->codec) r->codec = ws_codec_new();
-  ws_session_compress(&c->session, ws_deflate_new(r->codec, params));
-  c->may_hold = true;
+  bool is_client = c->terms->is_client;
+  c->rewrites = is_client || deflate;
+  if (c->rewrites && !r->codec) r->codec = ws_codec_new();
+  ws_session_init(&c->session, is_client ? WS_ROLE_CLIENT : WS_ROLE_SERVER, &c->terms->limits);
+  if (deflate) start_compression(c, deflate);
+  c->state = CONN_OPEN;
+  stats_add(is_client ? &r->stats.clients_opened : &r->stats.opened, 1);
+  stats_add(is_client ? &r->stats.clients : &r->stats.connections, 1);
+  conn_ws_restart_clock(c);
+  c->keepalive_due = reactor_due(r, config->ping_interval);
+  if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
+  arm(c);
+}
+
+// permessage-deflate as this server and the request agree on it: `answer`. False: they don't.
+static bool agree(const struct conn *c, struct http_deflate *agreed,
+                  char answer[HTTP_DEFLATE_ANSWER_MAX]) {
+  const struct compression *k = &c->terms->config->compression;
+  struct http_deflate_policy policy = {k->window_bits, k->context_takeover};
+  answer[0] = '\0';
+  return k->on && http_deflate_accept(c->exchange->request, &policy, agreed, answer);
 }
 
 void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
@@ -167,25 +182,16 @@ void conn_ws_accept(struct conn *c, struct span protocol, struct span headers) {
   buf_init(&head, HEAD_MAX);
   buf_reserve(&head, HEAD_USUAL + headers.n);
   struct span key = http_request_header(x->request, "sec-websocket-key");
-  struct ws_deflate_params params;
+  struct http_deflate deflate;
   char answer[HTTP_DEFLATE_ANSWER_MAX];
-  bool compresses = agree(c, &params, answer);
+  bool compresses = agree(c, &deflate, answer);
   if (http_handshake_write(&head, key, protocol, span_of(answer), headers) != 0) {
     buf_deinit(&head);
     conn_http_refuse(c, 500, "the response headers are too long");
     return;
   }
-  const struct link_config *config = c->terms->config;
-  ws_session_init(&c->session, WS_ROLE_SERVER, &c->terms->limits);
-  if (compresses) start_compression(c, &params);
-  c->state = CONN_OPEN;
-  stats_add(&c->reactor->stats.opened, 1);
-  stats_add(&c->reactor->stats.connections, 1);
+  conn_ws_open(c, compresses ? &deflate : NULL);
   c->exchange = NULL;
-  conn_ws_restart_clock(c);
-  c->keepalive_due = reactor_due(c->reactor, config->ping_interval);
-  if (config->max_message_rate != CONFIG_NONE) start_rate(c, config->max_message_rate);
-  arm(c);
   conn_out_write(c, head.data, head.len, false);
   buf_deinit(&head);
   // Frames may have come right behind the request.
@@ -237,7 +243,7 @@ static void on_ping(struct conn *c, struct span data) {
   if (outbox_is_empty(&c->outbox) || c->pongs < PONGS_MAX) {
     uint8_t frame[WS_CONTROL_FRAME_MAX];
     if (!outbox_is_empty(&c->outbox)) c->pongs++;
-    write_control(c, frame, ws_session_pong(&c->session, frame, data, NULL));
+    write_control(c, frame, ws_session_pong(&c->session, frame, data, conn_out_mask(c)));
     return;
   }
   struct conn_extra *extra = conn_need_extra(c);

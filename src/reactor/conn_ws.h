@@ -8,6 +8,13 @@
 #include "base/span.h"
 #include "reactor/conn.h"
 
+struct http_deflate;
+
+// The opening handshake is done: from now on the connection is a WebSocket (state OPEN), a server's
+// or a client's as its terms say. `deflate`: what was agreed on; NULL: no compression. Bytes that
+// have come behind the handshake are to be fed next.
+void conn_ws_open(struct conn *c, const struct http_deflate *deflate);
+
 // COMMAND_ACCEPT: writes the 101 and opens. `headers`: further header lines.
 void conn_ws_accept(struct conn *c, struct span protocol, struct span headers);
 

@@ -15,6 +15,7 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
 #include "net/poller.h"
+#include "reactor/entropy.h"
 #include "reactor/lane.h"
 #include "reactor/registry.h"
 
@@ -30,6 +31,7 @@
 struct conn;
 struct form;
 struct piece;
+struct tls_context;
 struct ws_codec;
 
 struct reactor {
@@ -56,6 +58,8 @@ struct reactor {
   struct list lanes;    // struct lane
   uint64_t lane_window; // what one worker may owe to this reactor
   struct list webs;     // struct web
+  struct list clients;  // struct conn.member: those that clients have made
+  struct list gone;     // struct conn.member: those that never had a socket, to be freed
   struct conn **dirty;  // those that have got pieces to send this turn; perhaps one twice
   size_t dirty_count;
   size_t dirty_capacity;
@@ -65,7 +69,10 @@ struct reactor {
   struct form *forms;  // of fan-outs' frames, this turn's
   size_t fanout_bytes; // of records that have queued frames, while there is a codec
 
-  struct ws_codec *codec; // of all connections that compress; NULL: none has ever been here
+  struct ws_codec *codec; // of all connections that compress or mask; NULL: none has ever been here
+  struct entropy entropy; // for those that mask
+  struct tls_context *client_tls[2]; // of clients: that believe anybody, and that verify; or NULL
+  bool is_stopping;                  // COMMAND_STOP has come
 
   struct ids *ids;    // the process's: public ids of connections
   struct stats stats; // written here alone, read by any thread

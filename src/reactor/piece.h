@@ -1,7 +1,7 @@
 #ifndef REACTOR_PIECE_H
 #define REACTOR_PIECE_H
 
-// Runs of bytes that a connection gets sent this turn, for conn_out and conn_deflate. They are in
+// Runs of bytes that a connection gets sent this turn, for conn_out and conn_rewrite. They are in
 // the reactor's pool and linked by index, since the pool may move: 0 is none. Loop thread.
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 struct piece {
   const unsigned char *data; // in a block of commands, which stays until the turn is over; in a
-                             // form (form.h); or, within conn_deflate_flush, in the codec
+                             // form (form.h); or, within conn_rewrite_flush, in the codec
   uint32_t length;
   uint32_t next;
   struct record *fanout; // the record whose frame this is, or NULL: it is this connection's alone

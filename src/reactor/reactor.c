@@ -13,11 +13,13 @@
 #include "base/mem.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
+#include "reactor/client.h"
 #include "reactor/commands.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
 #include "reactor/conn_ws.h"
+#include "reactor/dial.h"
 #include "reactor/loop.h"
 #include "reactor/server.h"
 #include "reactor/web.h"
@@ -69,6 +71,8 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, str
   registry_init(&r->registry, index);
   list_init(&r->lanes);
   list_init(&r->webs);
+  list_init(&r->clients);
+  list_init(&r->gone);
   r->mailbox = mailbox_new();
   int status = r->mailbox ? init_loop(r) : -errno;
   if (status < 0) {
@@ -119,6 +123,7 @@ static void on_prepare(uv_prepare_t *handle) {
   struct reactor *r = handle->loop->data;
   run_commands(r);
   poller_sweep(&r->poller);
+  conn_sweep(r);
   lanes_flush(&r->lanes);
   // Asleep: what is posted from here on makes mailbox_fd readable, so that the poll ends.
   bool has_more = r->inbox || r->quitting || r->has_adopted || poller_has_rest(&r->poller) ||
@@ -162,6 +167,7 @@ static void on_deadline(struct conn *c) {
   case CONN_HANDLING:
   case CONN_SENDING:
   case CONN_ANSWERING: conn_http_timeout(c); return;
+  case CONN_DIALING: dial_timeout(c); return;
   case CONN_OPEN:
   case CONN_CLOSING: conn_ws_timeout(c); return;
   case CONN_LINGERING: conn_end(c, CONN_EXIT_CLOSE, "the peer kept its side open"); return;
@@ -200,6 +206,8 @@ static void close_everything(struct reactor *r) {
     destroy_conns(&w->conns);
     web_close_servers(w, 0);
   }
+  destroy_conns(&r->clients);
+  conn_sweep(r);
   poller_close(&r->poller);
   uv_close((uv_handle_t *)&r->mail, NULL);
   uv_close((uv_handle_t *)&r->prepare, NULL);
@@ -291,5 +299,6 @@ void reactor_free(struct reactor *r) {
   mem_free(r->dirty);
   mem_free(r->pieces);
   ws_codec_free(r->codec);
+  client_drop_tls(r);
   mem_free(r);
 }

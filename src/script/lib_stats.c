@@ -44,10 +44,25 @@ static void push_refused(lua_State *L, const struct stats_all *all) {
   set_numbered(L, all, AT(refused), STATS_STATUS_MIN, STATS_STATUSES);
 }
 
-static void push_closed(lua_State *L, const struct stats_all *all) {
+// Of the struct stats_closed at that place.
+static void push_codes(lua_State *L, const struct stats_all *all, size_t offset) {
   lua_newtable(L);
-  set_numbered(L, all, AT(closed), STATS_CODE_MIN, STATS_CODES);
-  set_numbered(L, all, AT(closed_own), STATS_OWN_CODE_MIN, STATS_OWN_CODES);
+  set_numbered(L, all, offset + offsetof(struct stats_closed, codes), STATS_CODE_MIN, STATS_CODES);
+  set_numbered(L, all, offset + offsetof(struct stats_closed, own_codes), STATS_OWN_CODE_MIN,
+               STATS_OWN_CODES);
+}
+
+static void push_closed(lua_State *L, const struct stats_all *all) {
+  push_codes(L, all, AT(closed));
+}
+
+static void push_clients(lua_State *L, const struct stats_all *all) {
+  lua_createtable(L, 0, 4);
+  set_sum(L, all, "open", AT(clients));
+  set_sum(L, all, "opened", AT(clients_opened));
+  set_sum(L, all, "failed", AT(clients_failed));
+  push_codes(L, all, AT(clients_closed));
+  lua_setfield(L, -2, "closed");
 }
 
 static void push_errors(lua_State *L, const struct stats_all *all) {
@@ -78,11 +93,8 @@ int lib_stats_push(lua_State *L) {
   static const struct {
     const char *name;
     void (*push)(lua_State *L, const struct stats_all *all);
-  } TABLES[] = {{"refused", push_refused},
-                {"closed", push_closed},
-                {"errors", push_errors},
-                {"received", push_received},
-                {"sent", push_sent}};
+  } TABLES[] = {{"refused", push_refused}, {"closed", push_closed},     {"clients", push_clients},
+                {"errors", push_errors},   {"received", push_received}, {"sent", push_sent}};
   const struct stats_all *all = &runtime_of(L)->options->pool->stats;
   lua_createtable(L, 0, 13);
   lua_pushnumber(L, (lua_Number)(clock_ms() - all->started_at) / 1000);

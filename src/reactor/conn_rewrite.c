@@ -1,36 +1,39 @@
-// Sending compressed. Loop thread.
+// Sending compressed, masked, or both. Loop thread.
 //
-// The worker frames messages as they are, and counts those bytes as waiting. Here they become
-// fewer: the difference counts as taken at once, so that bufferedAmount tells what really waits.
+// The worker frames messages as they are, and counts those bytes as waiting. Compressed they become
+// fewer, masked they become a few more: the difference counts as taken at once, so that
+// bufferedAmount tells what really waits.
 //
-// What is compressed for one connection lies in the codec until it has been sent or copied to the
-// outbox. So it is made and sent in portions, and no more than one portion is ever there. With
-// context takeover what has been compressed must go out: whether a broadcast or publish may still
-// wait for this peer is asked before.
+// What is made for one connection lies in the codec until it has been sent or copied to the outbox.
+// So it is made and sent in portions, and no more than one portion is ever there. With context
+// takeover what has been compressed must go out: whether a broadcast or publish may still wait for
+// this peer is asked before. (To a client's connection neither comes.)
 
-#include "reactor/conn_deflate.h"
+#include "reactor/conn_rewrite.h"
 
 #include <assert.h>
+#include <string.h>
 #include "reactor/conn.h"
 #include "reactor/conn_out.h"
 #include "reactor/form.h"
 #include "reactor/loop.h"
 #include "reactor/piece.h"
 #include "reactor/terms.h"
+#include "ws/mask.h"
 
 enum {
 #ifdef LUAWS_TINY
   PORTION = 64,
 #else
-  PORTION = 64 * 1024, // of compressed bytes
+  PORTION = 64 * 1024, // of rewritten bytes
 #endif
 };
 
 // What is ready to be sent.
 struct portion {
   struct conn *conn;
-  struct ws_deflate *deflate;
-  uint32_t first; // pieces; 0: none
+  struct ws_deflate *deflate; // NULL: nothing is compressed
+  uint32_t first;             // pieces; 0: none
   uint32_t last;
   size_t bytes;
   size_t mark; // where they begin in the reactor's pool
@@ -68,14 +71,61 @@ static void send_if_full(struct portion *p) {
 }
 
 // A frame by itself, as counted by the worker: `counted` bytes of it.
-static void put_compressed(struct portion *p, struct span frame, size_t counted) {
+static void put_made(struct portion *p, struct span frame, size_t counted) {
   conn_out_count(p->conn, (ssize_t)counted - (ssize_t)frame.n);
   put(p, (const unsigned char *)frame.p, frame.n, NULL);
   send_if_full(p);
 }
 
+// As much of the payload as there is room for in this portion. Returns how much.
+static size_t put_masked_part(struct portion *p, struct span head, struct span payload,
+                              const uint8_t *key, size_t done) {
+  struct ws_codec *codec = p->conn->reactor->codec;
+  size_t left = PORTION - ws_codec_held(codec), part = payload.n - done;
+  size_t room = left > head.n ? left - head.n : 1;
+  if (part > room) part = room;
+  uint8_t *at = ws_codec_reserve(codec, head.n + part);
+  memcpy(at, head.p, head.n);
+  ws_mask_copy(at + head.n, (const uint8_t *)payload.p + done, part, key, done);
+  ws_codec_commit(codec, head.n + part);
+  put(p, at, head.n + part, NULL);
+  send_if_full(p);
+  return part;
+}
+
+// The same frame, masked. It need not lie in one place: a large one is sent while it is masked.
+static void put_masked(struct portion *p, const struct ws_frame_header *h, struct span payload,
+                       size_t counted) {
+  uint8_t key[4], bytes[WS_FRAME_HEADER_MAX];
+  memcpy(key, conn_out_mask(p->conn), sizeof key);
+  size_t size = ws_frame_write(bytes, (enum ws_opcode)h->opcode, h->fin, false, payload.n, key);
+  struct span head = {(const char *)bytes, size};
+  conn_out_count(p->conn, (ssize_t)counted - (ssize_t)(size + payload.n));
+  size_t done = 0;
+  do {
+    done += put_masked_part(p, head, payload, key, done);
+    head.n = 0;
+  } while (done < payload.n && p->conn->state < CONN_LINGERING);
+}
+
+static bool is_client(const struct portion *p) {
+  return p->conn->terms->is_client;
+}
+
 static bool is_wanted(const struct portion *p, const struct ws_frame_header *h) {
-  return (h->opcode & 8) == 0 && ws_deflate_wants(p->deflate, h->length);
+  return p->deflate && (h->opcode & 8) == 0 && ws_deflate_wants(p->deflate, h->length);
+}
+
+// False: see ws_deflate_frame.
+static bool put_compressed(struct portion *p, const struct ws_frame_header *h, struct span payload,
+                           size_t counted) {
+  uint8_t bytes[4];
+  const uint8_t *key = conn_out_mask(p->conn);
+  if (key) key = memcpy(bytes, key, sizeof bytes);
+  struct span frame;
+  if (!ws_deflate_frame(p->deflate, (enum ws_opcode)h->opcode, payload, key, &frame)) return false;
+  put_made(p, frame, counted);
+  return true;
 }
 
 // The worker's frames are whole and sound. Flattened so that the optimiser still puts
@@ -91,12 +141,12 @@ __attribute__((noinline, flatten)) static struct span read_frame(const unsigned 
 static void put_own(struct portion *p, const unsigned char *at, size_t n) {
   while (n > 0 && p->conn->state < CONN_LINGERING) {
     struct ws_frame_header h;
-    struct span payload = read_frame(at, n, &h), frame;
+    struct span payload = read_frame(at, n, &h);
     size_t size = h.size + payload.n;
-    if (is_wanted(p, &h) &&
-        ws_deflate_frame(p->deflate, (enum ws_opcode)h.opcode, payload, NULL, &frame))
-      put_compressed(p, frame, size);
-    else
+    bool is_put = is_wanted(p, &h) && put_compressed(p, &h, payload, size);
+    if (!is_put && is_client(p))
+      put_masked(p, &h, payload, size);
+    else if (!is_put)
       put(p, at, size, NULL);
     at += size;
     n -= size;
@@ -115,10 +165,8 @@ static void put_for_many(struct portion *p, const struct piece *piece,
                          const struct ws_frame_header *h, struct span payload) {
   bool is_counted = piece_is_counted(piece);
   if (!is_counted && !admit(p, piece)) return;
-  struct span frame;
-  bool is_made = ws_deflate_frame(p->deflate, (enum ws_opcode)h->opcode, payload, NULL, &frame);
+  bool is_made = put_compressed(p, h, payload, is_counted ? piece->length : 0);
   assert(is_made); // as it always is with takeover
-  put_compressed(p, frame, is_counted ? piece->length : 0);
 }
 
 static void put_form(struct portion *p, const struct piece *piece, const struct ws_frame_header *h,
@@ -137,7 +185,10 @@ static void put_form(struct portion *p, const struct piece *piece, const struct 
 static void put_fanout(struct portion *p, const struct piece *piece) {
   struct ws_frame_header h;
   struct span payload = read_frame(piece->data, piece->length, &h);
-  if (!is_wanted(p, &h))
+  if (is_client(p)) { // counted, since it is a COMMAND_FANOUT's
+    bool is_put = is_wanted(p, &h) && put_compressed(p, &h, payload, piece->length);
+    if (!is_put) put_masked(p, &h, payload, piece->length);
+  } else if (!is_wanted(p, &h))
     put(p, piece->data, piece->length, piece->fanout);
   else if (p->deflate->params.out_takeover)
     put_for_many(p, piece, &h, payload);
@@ -145,11 +196,11 @@ static void put_fanout(struct portion *p, const struct piece *piece) {
     put_form(p, piece, &h, payload);
 }
 
-void conn_deflate_flush(struct conn *c, uint32_t at) {
+void conn_rewrite_flush(struct conn *c, uint32_t at) {
   struct reactor *r = c->reactor;
   assert(ws_codec_held(r->codec) == 0);
-  struct portion p = {
-      .conn = c, .deflate = ws_session_deflate(&c->session), .mark = r->piece_count};
+  struct portion p = {.conn = c, .mark = r->piece_count};
+  if (c->session.compresses) p.deflate = ws_session_deflate(&c->session);
   while (at && c->state < CONN_LINGERING) {
     struct piece piece = r->pieces[at]; // the pool may move
     if (piece.fanout)
