@@ -54,6 +54,15 @@ function calls.connectionError(ws, handler, event)
   end
 end
 
+-- luaws.onError stands in for a client's that has no onError.
+function calls.clientError(ws, handler, event, luaws)
+  if handler.onError ~= nil then
+    handler:onError(ws, event)
+  else
+    calls.failed(luaws, event)
+  end
+end
+
 function calls.failed(luaws, event)
   if luaws.onError ~= nil then luaws.onError(event) end
 end

@@ -370,6 +370,157 @@ function WebSocketConnection:unsubscribe(topic) end
 ---@param message luaws.Message
 function WebSocketConnection:publish(topic, message) end
 
+-- WebSocket --------------------------------------------------------------------------------------
+
+---How far a client has come.
+---@alias luaws.ClientStatus
+---| "Connecting" # from new on, and between two attempts
+---| "Connected"  # from onOpen on
+---| "Closing"    # after terminate or destroy
+---| "Closed"     # in onTerminate and later
+
+---What a client shows and demands over TLS. Files, from the script's folder on, or PEM text.
+---@class luaws.ClientTls
+---@field ca? string who signs the server's certificate; the system's store
+---@field cert? string the client's own certificate, with the chain behind it
+---@field key? string of cert
+---@field insecure? boolean believes any certificate; false
+
+---When a client connects again.
+---@class luaws.Reconnect
+---@field min? number seconds between an end and the next attempt, at least; 1
+---@field max? number at most; 30
+---@field attempts? integer|false that may fail in a row; any number
+---@field queue? integer bytes of messages that are kept while it isn't open; none
+
+---Options of a WebSocket. Limits and clocks that may be false are switched off by it.
+---@class luaws.WebSocketOptions
+---@field dataType? luaws.DataType the handler's, else "text"
+---@field headers? table<string, luaws.HeaderValue> of the handshake, over the handler's
+---@field protocols? string|string[] subprotocols that are offered, by preference
+---@field tls? luaws.ClientTls for wss
+---@field proxy? string|false URL of an HTTP proxy; the environment's
+---@field connectTimeout? number|false seconds until it is open; 10
+---@field reconnect? boolean|luaws.Reconnect connects again after the end; false
+---@field compression? boolean|luaws.Compression permessage-deflate; false
+---@field maxPayload? integer|false bytes of a message, over it 1009; 1 MiB; false: 1 GiB
+---@field maxFragments? integer|false frames of a message, over it 1008; 16384
+---@field pingInterval? number|false seconds of silence before a ping; 20
+---@field pongTimeout? number|false seconds of silence after it before the server counts as lost; 20
+---@field closeTimeout? number|false seconds that the closing handshake may take; 10
+---@field maxBackpressure? integer|false bytes that may wait for a slow server; 1 MiB
+
+---A client's connection is open.
+---@class luaws.ClientOpenEvent
+---@field type "open"
+---@field attempt integer from 1 on, since new or since it was last open
+
+---A client's connection has ended, or hasn't come about.
+---@class luaws.ClientTerminateEvent
+---@field type "terminate"
+---@field code integer of the close that was begun first; 1005: it had none; 1006: there was none
+---@field reason? string of that close
+---@field wasClean boolean whether close frames went both ways
+---@field willRetry boolean whether another attempt follows
+
+---Handles a WebSocket. While one of its callbacks waits, its next event is held back.
+---@class luaws.ClientHandler
+---@field dataType? luaws.DataType read once, by new
+---@field headers? table<string, luaws.HeaderValue> of the handshake; read once, by new
+local ClientHandler = {}
+
+---The server has accepted it. Once an attempt, first.
+---@param ws luaws.WebSocket
+---@param event luaws.ClientOpenEvent
+function ClientHandler:onOpen(ws, event) end
+
+---A whole message has come. A client without this method is received from.
+---@param ws luaws.WebSocket
+---@param event luaws.MessageEvent
+function ClientHandler:onMessage(ws, event) end
+
+---bufferedAmount is 0 again, after the system had refused to take all of something.
+---@param ws luaws.WebSocket
+---@param event luaws.DrainEvent
+function ClientHandler:onDrain(ws, event) end
+
+---What has made the connection fail or not come about. Only onTerminate follows.
+---@param ws luaws.WebSocket
+---@param event luaws.ErrorEvent
+function ClientHandler:onError(ws, event) end
+
+---The connection is closed or lost, or hasn't come about. Once an attempt, last.
+---@param ws luaws.WebSocket
+---@param event luaws.ClientTerminateEvent
+function ClientHandler:onTerminate(ws, event) end
+
+---The class of clients.
+---@class luaws.WebSocketClass
+local WebSocketClass = {}
+
+---Makes a client, which connects from now on. nil and a message for a malformed URL; raises for a
+---bad handler or option.
+---@param url string "ws://host:port/path?query", "wss://..."
+---@param handler? luaws.ClientHandler
+---@param options? luaws.WebSocketOptions
+---@return luaws.WebSocket? client
+---@return string? message
+function WebSocketClass.new(url, handler, options) end
+
+---A client. Lives until it has ended. Any other field may be set and stays with it.
+---@class luaws.WebSocket
+---@field id integer (read-only) unique in this process, never used again
+---@field url string (read-only) as passed
+---@field status luaws.ClientStatus (read-only)
+---@field handler luaws.ClientHandler (read-only) the table passed to new; else an empty one
+---@field dataType luaws.DataType (read-only)
+---@field protocol? string (read-only) the subprotocol chosen
+---@field bufferedAmount integer (read-only) framed bytes that the system has not taken yet
+---@field [string] any the script's own
+local WebSocket = {}
+
+---Sends a message: a string by dataType, or as `binary` says; a blob as binary; a table as JSON.
+---Raises for what can't be sent.
+---@param message luaws.Message
+---@param binary? boolean for strings: true sends binary, false text
+---@return true? ok
+---@return integer|"connecting"|"closed" bufferedAmount or why it wasn't sent
+function WebSocket:send(message, binary) end
+
+---Starts the closing handshake, or gives up connecting; there is no further attempt.
+---@param code? integer 1000, or 3000 to 4999
+---@param reason? string up to 123 bytes of UTF-8
+function WebSocket:terminate(code, reason) end
+
+---Drops the socket at once; there is no further attempt.
+function WebSocket:destroy() end
+
+---Sends a ping now. Its pong isn't told.
+---@param data? string up to 125 bytes
+---@return true? ok
+---@return "connecting"|"closed"? why
+function WebSocket:ping(data) end
+
+---Waits until it is open.
+---@param timeout? number seconds; 0 only looks
+---@return true? ok
+---@return string? message why it isn't going to be; "timeout"
+function WebSocket:opened(timeout) end
+
+---Waits for a message. Raises when the handler has an onMessage.
+---@param timeout? number seconds; 0 only looks
+---@return any data as event.data of onMessage; nil: there is none
+---@return boolean|"closed"|"timeout" isBinary or why there is none
+---@return integer? code of the close
+---@return string? reason of the close
+function WebSocket:receive(timeout) end
+
+---The messages, one after the other, until the end: for data, isBinary in ws:messages() do
+---@return fun(ws: luaws.WebSocket): any, boolean?
+---@return luaws.WebSocket
+---@nodiscard
+function WebSocket:messages() end
+
 -- Timer ------------------------------------------------------------------------------------------
 
 ---A timer of luaws.after or luaws.every.
@@ -479,6 +630,7 @@ function log.error(message, fields) end
 ---@class luaws
 ---@field WebServer luaws.WebServerClass
 ---@field WebSocketServer luaws.WebSocketServerClass
+---@field WebSocket luaws.WebSocketClass
 ---@field webServer luaws.WebServer the one that WebSocket servers use unless told otherwise
 ---@field json luaws.Json
 ---@field log luaws.Log

@@ -383,10 +383,16 @@ local function askProgram()
   return said
 end
 
--- Names in the tables of options that C reads: { "path", ARGS_STRING, ... }.
-local function optionsInSource(path)
+-- Names in the tables of options that C reads: { "path", ARGS_STRING, ... }. `array` is the one that counts, with
+-- those that servers and clients have in common.
+local function optionsInSource(path, array)
   local names = {}
-  for name in readFile(path):gmatch('{"(%a+)", ARGS_') do names[name] = true end
+  local text = readFile(path)
+  if array then
+    text = text:match(array .. "%[%] = (%b{});")
+    if text:find("LINK_OPTIONS", 1, true) then text = text .. readFile("src/script/link_options.h") end
+  end
+  for name in text:gmatch('{"(%a+)", ARGS_') do names[name] = true end
   return names
 end
 
@@ -422,8 +428,12 @@ describe(API, function()
   end)
 
   it("names every option, and no others", function()
-    assert.same(sorted(optionsInSource("src/script/wss.c")),
+    assert.same(sorted(optionsInSource("src/script/wss.c", "OPTIONS")),
       sorted(namesIn(tableUnder(page, "Options of a WebSocketServer"))))
+    assert.same(sorted(optionsInSource("src/script/websocket_options.c", "CLIENT_OPTIONS")),
+      sorted(namesIn(tableUnder(page, "Options of a WebSocket"))))
+    assert.same(sorted(optionsInSource("src/script/websocket_options.c", "RECONNECT_OPTIONS")),
+      sorted(namesIn(tableUnder(page, "Reconnecting"))))
     assert.same(sorted(optionsInSource("src/script/webserver.c")),
       sorted(namesIn(tableUnder(page, "Settings of a WebServer"))))
     assert.same(sorted(optionsInSource("src/script/compression.c")), sorted(namesIn(tableUnder(page, "Compression"))))
@@ -433,7 +443,7 @@ describe(API, function()
     local called = {}
     for name in readFile("lua/luaws/calls.lua"):gmatch("handler[.:](on%a+)") do called[name] = true end
     local documented = { onRequest = true } -- it has a section of its own
-    for _, heading in ipairs({ "The server's handler", "The connection's handler" }) do
+    for _, heading in ipairs({ "The server's handler", "The connection's handler", "The client's handler" }) do
       for name in pairs(namesIn(tableUnder(page, heading))) do documented[name] = true end
     end
     assert.same(sorted(called), sorted(documented))
@@ -443,15 +453,19 @@ describe(API, function()
     local classes = namesInMeta()
     for class, object in pairs({
       ["luaws"] = "luaws", ["luaws.WebServer"] = "web", ["luaws.WebSocketServer"] = "wss", ["luaws.Timer"] = "timer",
-      ["luaws.WebSocketConnection"] = "ws", ["luaws.Request"] = "request",
+      ["luaws.WebSocketConnection"] = "ws", ["luaws.Request"] = "request", ["luaws.WebSocket"] = "client",
     }) do
       assert.same(sorted(membersOf(page, object)), sorted(classes[class]), class)
     end
+    local handler = namesIn(tableUnder(page, "The client's handler"))
+    handler.dataType, handler.headers = true, true
+    assert.same(sorted(handler), sorted(classes["luaws.ClientHandler"]))
     for class, heading in pairs({
       ["luaws.WebServerSettings"] = "Settings of a WebServer", ["luaws.Error"] = "Errors",
       ["luaws.Compression"] = "Compression", ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer",
       ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
-      ["luaws.Stats"] = "Counters",
+      ["luaws.Stats"] = "Counters", ["luaws.WebSocketOptions"] = "Options of a WebSocket",
+      ["luaws.Reconnect"] = "Reconnecting",
     }) do
       assert.same(sorted(namesIn(tableUnder(page, heading))), sorted(classes[class]), class)
     end

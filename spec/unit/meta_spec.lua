@@ -143,9 +143,10 @@ describe("the annotations", function()
   end)
 
   it("know the values that are one of a few", function()
-    assert.same(namesIn "src/script/wss.c", meta.values["luaws.DataType"])
-    local status = namesIn "src/script/lib_connection.c"
-    status.Connecting = nil -- no script sees it
+    assert.same(namesIn "src/script/datatype.c", meta.values["luaws.DataType"])
+    local status = namesIn "src/script/lib_link.c"
+    assert.same(status, meta.values["luaws.ClientStatus"])
+    status.Connecting = nil -- no script sees it of a connection
     assert.same(status, meta.values["luaws.Status"])
     assert.same({ close = true, drop = true }, meta.values["luaws.SlowConsumer"])
     local components = {}
@@ -163,7 +164,7 @@ describe("the annotations", function()
     if not BIN then return pending "LUAWS_BIN names no luaws" end
     local program = [[
       local luaws = require "luaws"
-      for _, what in ipairs { "json", "log", "WebServer", "WebSocketServer" } do
+      for _, what in ipairs { "json", "log", "WebServer", "WebSocketServer", "WebSocket" } do
         for name, value in pairs(luaws[what]) do print(what, name, type(value)) end
       end
       for name, value in pairs(luaws) do print("luaws", name, type(value)) end
@@ -178,6 +179,7 @@ describe("the annotations", function()
     for class, what in pairs {
       ["luaws"] = "luaws", ["luaws.Json"] = "json", ["luaws.Log"] = "log",
       ["luaws.WebServerClass"] = "WebServer", ["luaws.WebSocketServerClass"] = "WebSocketServer",
+      ["luaws.WebSocketClass"] = "WebSocket",
     } do
       assert.same(found[what], namesOf(meta, class), class)
     end

@@ -68,6 +68,11 @@ static inline unsigned event_handle_reactor(uint64_t handle) {
   return (unsigned)(handle >> 56);
 }
 
+// What a handle of that reactor is called while there is none yet: none is ever equal to it.
+static inline uint64_t event_handle_none(unsigned reactor) {
+  return (uint64_t)reactor << 56;
+}
+
 // The references in `web`, `server` and `tls` are the receiver's.
 struct event_reply {
   bool ok;

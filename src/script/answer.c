@@ -10,15 +10,15 @@
 #include "http/response.h"
 #include "http/token.h"
 #include "script/args.h"
+#include "script/connection.h"
+#include "script/headers.h"
 #include "script/json.h"
-#include "script/link.h"
 #include "script/task.h"
 
 #define TEXT_TYPE "Content-Type: text/plain; charset=utf-8\r\n"
 #define BLOB_TYPE "Content-Type: application/octet-stream\r\n"
 
 enum { STATUS_OK = 200, STATUS_FORBIDDEN = 403, REFUSAL_MIN = 300, STATUS_MAX = 599 };
-enum { LINES_MAX = 64 * 1024 }; // bytes of header lines: no client takes more
 
 static int check_connection(lua_State *L);
 static int check_response(lua_State *L);
@@ -92,59 +92,32 @@ static void check_keys(lua_State *L, int index, const char *what, const char *co
   }
 }
 
-// One header line for the name at index -2 and the value at -1.
-static void append_header(lua_State *L, struct buf *lines, const char *what) {
-  struct span name = get_string(L, -2), value = {NULL, 0};
-  lua_pushvalue(L, -1); // a number is converted as a copy
-  if (lua_isstring(L, -1)) value = get_string(L, -1);
-  if (!value.p)
-    fail(L, "%s: header '%s' must be a string or an array of strings, got %s", what, name.p,
-         args_describe(L, -2));
-  if (!http_header_value_is_valid(value))
-    fail(L, "%s: header '%s' has a line break or another control character in it", what, name.p);
-  if (lines->len + name.n + value.n > LINES_MAX)
-    fail(L, "%s: the headers are larger than %d bytes", what, LINES_MAX);
-  http_response_header(lines, name, value);
-  lua_pop(L, 1);
-}
+struct lines {
+  struct buf *text;
+  bool has_type;
+};
 
-static void append_headers(lua_State *L, struct buf *lines, const char *what) {
-  struct span name = get_string(L, -2);
-  if (!http_header_name_is_valid(name)) fail(L, "%s: '%s' is no header name", what, name.p);
-  if (http_header_is_reserved(name))
-    fail(L, "%s: header '%s' is luaws's own business", what, name.p);
-  if (!lua_istable(L, -1)) {
-    append_header(L, lines, what);
-    return;
-  }
-  lua_Integer count = (lua_Integer)lua_rawlen(L, -1);
-  for (lua_Integer i = 1; i <= count; i++) {
-    lua_pushvalue(L, -2);
-    lua_rawgeti(L, -2, i);
-    append_header(L, lines, what);
-    lua_pop(L, 2);
-  }
+static void add_line(void *context, struct span name, struct span value) {
+  struct lines *lines = context;
+  if (span_eq_nocase(name, SPAN("content-type"))) lines->has_type = true;
+  http_response_header(lines->text, name, value);
 }
 
 // Pushes the lines for the field `headers` of the table at `index`. *has_type: Content-Type is
 // among them.
 static void push_lines(lua_State *L, int index, const char *what, bool *has_type) {
-  struct buf *lines = &runtime_of(L)->text;
-  lines->len = 0;
-  *has_type = false;
-  int type = lua_getfield(L, index, "headers");
-  if (type != LUA_TNIL && type != LUA_TTABLE)
-    fail(L, "%s: headers must be a table, got %s", what, args_describe(L, -1));
-  if (type == LUA_TTABLE) {
-    for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
-      if (lua_type(L, -2) != LUA_TSTRING)
-        fail(L, "%s: headers have names, got the key %s", what, args_describe(L, -2));
-      if (span_eq_nocase(get_string(L, -2), SPAN("content-type"))) *has_type = true;
-      append_headers(L, lines, what);
-    }
-  }
+  struct lines lines = {.text = &runtime_of(L)->text};
+  lines.text->len = 0;
+  struct headers_reader reader = {.what = what,
+                                  .is_reserved = http_header_is_reserved,
+                                  .fail = fail,
+                                  .add = add_line,
+                                  .context = &lines};
+  lua_getfield(L, index, "headers");
+  headers_read(L, -1, &reader);
   lua_pop(L, 1);
-  lua_pushlstring(L, lines->data ? lines->data : "", lines->len);
+  *has_type = lines.has_type;
+  lua_pushlstring(L, lines.text->data ? lines.text->data : "", lines.text->len);
 }
 
 // Pushes lines and body, completed: the body at `index` is a string or a blob, nil gives the text
@@ -215,24 +188,24 @@ static int refuse(lua_State *L) {
 }
 
 // Pushes the chosen subprotocol, which must be one that the client has offered.
-static void push_protocol(lua_State *L, const struct link *link) {
+static void push_protocol(lua_State *L, const struct connection *c) {
   lua_getfield(L, 2, "protocol");
   if (lua_isnil(L, -1)) {
-    lua_pushstring(L, link_protocol(link));
+    lua_pushstring(L, connection_protocol(c));
     lua_remove(L, -2);
     return;
   }
   if (lua_type(L, -1) != LUA_TSTRING)
     fail(L, "onConnection: protocol must be a string, got %s", args_describe(L, -1));
   struct span wanted = get_string(L, -1);
-  struct span rest = span_of(link_offered(link)), offered;
+  struct span rest = span_of(connection_offered(c)), offered;
   while (http_token_next(&rest, &offered)) {
     if (offered.n > 0 && span_eq(offered, wanted)) return;
   }
   fail(L, "onConnection chose the protocol '%s', which the client has not offered", wanted.p);
 }
 
-static int take_handler(lua_State *L, const struct link *link) {
+static int take_handler(lua_State *L, const struct connection *c) {
   static const char *const KEYS[] = {"protocol", "headers", NULL};
   lua_settop(L, 2);
   if (lua_getfield(L, 1, "onMessage") != LUA_TFUNCTION)
@@ -248,14 +221,14 @@ static int take_handler(lua_State *L, const struct link *link) {
   check_keys(L, 2, "onConnection", KEYS);
   bool has_type;
   lua_pushvalue(L, 1);
-  push_protocol(L, link);
+  push_protocol(L, c);
   push_lines(L, 2, "onConnection", &has_type);
   return 3;
 }
 
 static int check_connection(lua_State *L) {
   const struct task *t = runtime_of(L)->current;
-  if (lua_istable(L, 1)) return take_handler(L, t->link);
+  if (lua_istable(L, 1)) return take_handler(L, connection_of(t->link));
   if (lua_isnoneornil(L, 1)) return refuse(L);
   return fail(L, "onConnection must return a handler (a table with onMessage) or nil, got %s",
               args_describe(L, 1));

@@ -3,7 +3,8 @@
 #include "script/dispatch.h"
 
 #include "base/log.h"
-#include "script/link.h"
+#include "script/websocket.h"
+#include "script/connection.h"
 #include "script/survey.h"
 #include "script/task.h"
 #include "script/webserver.h"
@@ -20,6 +21,11 @@ static void dispatch_message(struct runtime *rt, const struct record *record) {
 static void dispatch_to_link(struct runtime *rt, const struct record *record) {
   struct link *link = link_find(rt, record->id);
   if (link) link_on_event(rt, link, record);
+}
+
+static void dispatch_late(struct runtime *rt, const struct record *record) {
+  struct link *link = link_find(rt, record->id);
+  if (link) connection_on_late(rt, connection_of(link));
 }
 
 // What the connection's handler has answered so far stands before it.
@@ -47,8 +53,10 @@ static void dispatch_to_wss(struct runtime *rt, const struct record *record) {
 static void dispatch(struct runtime *rt, const struct record *record) {
   switch ((enum event_type)record->type) {
   case EVENT_MESSAGE: dispatch_message(rt, record); return;
-  case EVENT_CONNECT: link_on_connect(rt, record); return;
-  case EVENT_ANSWER_LATE:
+  case EVENT_CONNECT: connection_on_connect(rt, record); return;
+  case EVENT_DIALED: websocket_on_dialed(rt, record); return;
+  case EVENT_ANSWER_LATE: dispatch_late(rt, record); return;
+  case EVENT_OPENED:
   case EVENT_DRAIN:
   case EVENT_CLOSED: dispatch_to_link(rt, record); return;
   case EVENT_CLOSING: dispatch_closing(rt, record); return;
@@ -62,9 +70,7 @@ static void dispatch(struct runtime *rt, const struct record *record) {
     runtime_stop(rt, ((const struct event_stop *)record->payload)->exit_code);
     return;
   case EVENT_SURVEY: survey_tell(rt); return;
-  case EVENT_DIALED:
-  case EVENT_OPENED: return; // nobody dials yet
-  case EVENT_REPLY: return;  // runtime_call has had it
+  case EVENT_REPLY: return; // runtime_call has had it
   }
 }
 

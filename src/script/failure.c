@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include "mailbox/stats.h"
-#include "script/link.h"
+#include "script/websocket.h"
+#include "script/connection.h"
 #include "script/task.h"
 #include "script/vm.h"
 #include "script/wss.h"
@@ -41,20 +42,20 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
   push_event(L, code ? code : 1, code ? ERR_LUAW : ERR_LUA_);
 }
 
-void failure_push(struct runtime *rt, const struct err *e, enum log_level level,
-                  const struct link *link, const struct wss *wss) {
-  lua_State *L = rt->L;
+void failure_push(lua_State *L, const struct err *e, enum log_level level, const struct link *link,
+                  const struct wss *wss) {
   lua_pushstring(L, e->text);
   lua_pushliteral(L, "");
   write_log(level, L, NULL, link, wss);
   push_event(L, e->code, e->component);
 }
 
-void failure_tell_script(struct runtime *rt) {
+void failure_tell_script(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
   struct task *t = task_new(rt, "luaws.onError", failure_done, NULL);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[CALL_FAILED]);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->module);
-  lua_xmove(rt->L, t->co, 1);
+  lua_xmove(L, t->co, 1);
   task_defer(rt, t);
 }
 
@@ -153,11 +154,14 @@ static void write_log(enum log_level level, lua_State *L, const char *what, cons
   struct log_field fields[FIELDS_MAX];
   size_t count = 0;
   if (what) fields[count++] = make_string("in", what);
-  if (link) wss = link->wss;
+  bool is_client = link && !link_kind(link)->has_server;
+  if (is_client) fields[count++] = make_string("url", websocket_of(link)->shown_url);
+  if (link && !is_client) wss = connection_of(link)->wss;
   if (wss) fields[count++] = make_string("server", wss->config->path ? wss->config->path : "*");
   if (link)
-    fields[count++] =
-        (struct log_field){.key = "connection", .kind = LOG_INTEGER, .integer = (int64_t)link->id};
+    fields[count++] = (struct log_field){.key = is_client ? "client" : "connection",
+                                         .kind = LOG_INTEGER,
+                                         .integer = (int64_t)link->id};
   lua_pushvalue(L, -2);
   if (lua_rawlen(L, -2) > 0) {
     lua_pushliteral(L, "\n");

@@ -22,13 +22,13 @@ enum failure_kind {
 // script's own failure is no log line: "luaws: <message and traceback>" on stderr.
 void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kind);
 
-// Pushes the event of an error that has no script's code in it. `level` says how the log gets it;
-// `link` and `wss` (may be NULL) where it happened.
-void failure_push(struct runtime *rt, const struct err *e, enum log_level level,
-                  const struct link *link, const struct wss *wss);
+// Pushes onto L the event of an error that has no script's code in it. `level` says how the log
+// gets it; `link` and `wss` (may be NULL) where it happened.
+void failure_push(lua_State *L, const struct err *e, enum log_level level, const struct link *link,
+                  const struct wss *wss);
 
-// Gives the event on top of runtime.L to luaws.onError, and pops it.
-void failure_tell_script(struct runtime *rt);
+// Gives the event on top of L to luaws.onError, and pops it.
+void failure_tell_script(lua_State *L);
 
 // An on_done for a call whose errors go to the log alone: onError.
 void failure_done(struct runtime *rt, struct task *t, bool ok);

@@ -12,6 +12,7 @@ void lib_luaws_open(lua_State *L);      // sleep, await, spawn, stats, exit, wor
 void lib_timer_open(lua_State *L);      // after, every
 void lib_log_open(lua_State *L);        // log
 void lib_connection_open(lua_State *L); // the class WebSocketConnection (no constructor)
+void lib_websocket_open(lua_State *L);  // WebSocket
 void lib_wss_open(lua_State *L);        // WebSocketServer
 void lib_webserver_open(lua_State *L);  // WebServer, webServer
 

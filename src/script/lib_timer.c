@@ -43,7 +43,7 @@ static void start_next(struct runtime *rt, struct timer *timer) {
 // A repeated timer is not ended while it is busy, so that it still exists here.
 static void on_done(struct runtime *rt, struct task *t, bool ok) {
   struct timer *timer = t->owner;
-  if (!ok) failure_tell_script(rt);
+  if (!ok) failure_tell_script(rt->L);
   timer->is_busy = false;
   if (timer->is_cancelled)
     end(rt, timer);

@@ -10,7 +10,8 @@
 #include "mailbox/topic.h"
 #include "script/args.h"
 #include "script/lib.h"
-#include "script/link.h"
+#include "script/connection.h"
+#include "script/lib_link.h"
 #include "script/message.h"
 #include "script/wss.h"
 
@@ -103,16 +104,6 @@ static void close_gaps(lua_State *L) {
   }
 }
 
-static bool is_open(const struct link *link) {
-  return link->state == LINK_CONNECTED && !link->has_ended;
-}
-
-static int push_closed(lua_State *L) {
-  lua_pushnil(L);
-  lua_pushliteral(L, "closed");
-  return 2;
-}
-
 static void tell(lua_State *L, const struct link *link, enum command_type type, struct span topic) {
   struct batch *batch = &link_outgoing(runtime_of(L), link)->batch;
   memcpy(batch_push(batch, type, link->handle, topic.n)->payload, topic.p, topic.n);
@@ -120,9 +111,9 @@ static void tell(lua_State *L, const struct link *link, enum command_type type, 
 
 // ws:subscribe(topic) -> true | nil, "closed"
 int lib_topic_subscribe(lua_State *L) {
-  const struct link *link = object_self(L, &LINK_CLASS, "subscribe");
+  const struct link *link = object_self(L, CONNECTION_CLASS, "subscribe");
   struct span topic = check_topic(L, 2, true, "subscribe");
-  if (!is_open(link)) return push_closed(L);
+  if (!link_is_open(link)) return lib_link_push_closed(L);
   push_table(L, true);
   if (find_position(L) == 0) {
     set_position(L, (lua_Integer)lua_rawlen(L, -1) + 1, 0);
@@ -135,9 +126,9 @@ int lib_topic_subscribe(lua_State *L) {
 
 // ws:unsubscribe(topic) -> whether it was subscribed | nil, "closed"
 int lib_topic_unsubscribe(lua_State *L) {
-  const struct link *link = object_self(L, &LINK_CLASS, "unsubscribe");
+  const struct link *link = object_self(L, CONNECTION_CLASS, "unsubscribe");
   struct span topic = check_topic(L, 2, true, "unsubscribe");
-  if (!is_open(link)) return push_closed(L);
+  if (!link_is_open(link)) return lib_link_push_closed(L);
   lua_Integer position = push_table(L, false) ? find_position(L) : 0;
   if (position > 0) {
     set_position(L, 0, position);
@@ -170,10 +161,10 @@ void lib_topic_push_all(lua_State *L, void *link) {
 
 // ws:publish(topic, message): to all but itself
 int lib_topic_publish(lua_State *L) {
-  const struct link *link = object_self(L, &LINK_CLASS, "publish");
+  const struct connection *c = object_self(L, CONNECTION_CLASS, "publish");
   struct span topic = check_topic(L, 2, false, "publish");
-  struct message m = message_read(L, 3, link->wss->data, 0, "publish");
-  message_publish(runtime_of(L), link->wss, link, topic, &m);
+  struct message m = message_read(L, 3, c->link.data, 0, "publish");
+  message_publish(runtime_of(L), c->wss, &c->link, topic, &m);
   return 0;
 }
 

@@ -2,8 +2,9 @@
 
 #include <lauxlib.h>
 #include "script/args.h"
+#include "script/connection.h"
+#include "script/datatype.h"
 #include "script/lib.h"
-#include "script/link.h"
 #include "script/message.h"
 #include "script/wait.h"
 #include "script/wss.h"
@@ -18,7 +19,7 @@ static int terminate(lua_State *L) {
 }
 
 static struct link *link_at(struct list *node) {
-  return LIST_ENTRY(node, struct link, node);
+  return &LIST_ENTRY(node, struct connection, node)->link;
 }
 
 // wss:broadcast(message [, except])
@@ -26,7 +27,7 @@ static int broadcast(lua_State *L) {
   const struct wss *wss = object_self(L, &WSS_CLASS, "broadcast");
   const struct link *except = NULL;
   if (!lua_isnoneornil(L, 3)) {
-    except = object_to(L, 3, &LINK_CLASS);
+    except = object_to(L, 3, CONNECTION_CLASS);
     if (!except)
       return args_error(L, "broadcast: the exception must be a WebSocketConnection, got %s",
                         args_describe(L, 3));
@@ -42,7 +43,7 @@ static void push_connections(lua_State *L, void *self) {
   lua_pop(L, 1);
   lua_createtable(L, (int)wss->count, 0);
   lua_Integer n = 0;
-  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
+  for (struct list *i = wss->connections.next; i != &wss->connections; i = i->next) {
     if (!link_at(i)->is_listed) continue;
     link_push(L, link_at(i));
     lua_rawseti(L, -2, ++n);
@@ -61,10 +62,8 @@ static void push_count(lua_State *L, void *self) {
 }
 
 static void push_data_type(lua_State *L, void *self) {
-  static const char *const NAMES[] = {
-      [WSS_TEXT] = "text", [WSS_BLOB] = "blob", [WSS_OBJECT] = "object"};
   const struct wss *wss = self;
-  lua_pushstring(L, NAMES[wss->data]);
+  lua_pushstring(L, datatype_name(wss->data));
 }
 
 static void push_path(lua_State *L, void *self) {

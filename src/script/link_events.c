@@ -1,16 +1,14 @@
-// The callbacks of one connection, one after the other: each event becomes a task; while one runs
+// The callbacks of one link, one after the other: each event becomes a task; while one runs
 // or waits, the next ones are held. Runs in the Lua thread, at the top of the loop.
 
 #include "script/link.h"
 
 #include <string.h>
 #include "base/mem.h"
-#include "script/answer.h"
+#include "script/datatype.h"
 #include "script/failure.h"
 #include "script/json.h"
-#include "script/request.h"
 #include "script/task.h"
-#include "script/wss.h"
 
 // A record that waits, copied out of its block. Bounded by the credit window.
 struct held {
@@ -21,8 +19,6 @@ struct held {
 static void deliver(struct runtime *rt, struct link *link, const struct record *record);
 static void advance(struct runtime *rt, struct link *link);
 static void hold(struct link *link, const struct record *record);
-static void note_end(struct runtime *rt, struct link *link);
-static void on_connection_done(struct runtime *rt, struct task *t, bool ok);
 static void on_message_done(struct runtime *rt, struct task *t, bool ok);
 static void on_callback_done(struct runtime *rt, struct task *t, bool ok);
 static void on_error_done(struct runtime *rt, struct task *t, bool ok);
@@ -41,7 +37,9 @@ static struct task *begin(struct runtime *rt, struct link *link, enum call call,
   return t;
 }
 
-static uint64_t due_after(struct runtime *rt, uint64_t timeout) {
+// When a closeTimeout that begins now is over.
+static uint64_t due_after_close(struct runtime *rt, const struct link *link) {
+  uint64_t timeout = link_kind(link)->config(link)->close_timeout;
   return timeout == CONFIG_NONE ? CONFIG_NONE : runtime_clock(rt) + timeout;
 }
 
@@ -49,8 +47,7 @@ static uint64_t due_after(struct runtime *rt, uint64_t timeout) {
 static void limit(struct runtime *rt, struct link *link, struct task *t) {
   if (!link->has_ended) return;
   t->is_interrupted = true;
-  uint64_t due =
-      link->queue ? link->queue->cancel_due : due_after(rt, link->wss->config->link.close_timeout);
+  uint64_t due = link->queue ? link->queue->cancel_due : due_after_close(rt, link);
   if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
 }
 
@@ -60,82 +57,40 @@ static void push_plain_event(lua_State *L, const char *type) {
   lua_setfield(L, -2, "type");
 }
 
-// Connecting -------------------------------------------------------------------------------------
-
-void link_on_connect(struct runtime *rt, const struct record *record) {
-  const struct event_request *request = (const struct event_request *)record->payload;
-  struct wss *wss = wss_find(rt, request->server);
-  // A server that has just been closed: its reactor ends the connection by itself.
-  if (!wss || wss->state != WSS_OPEN) return;
-  wss_open_now(rt, wss);
-  struct link *link = link_new(rt, wss, record->id, request);
-  struct task *t = task_new(rt, "onConnection", on_connection_done, NULL);
-  t->link = link;
-  link->task = t;
-  lua_State *co = t->co;
-  lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_CONNECTION]);
-  wss_push(co, wss);
-  lua_getiuservalue(co, -1, WSS_HANDLER);
-  lua_createtable(co, 0, 2);
-  lua_pushliteral(co, "connection");
-  lua_setfield(co, -2, "type");
-  request_push(co, request, wss->pattern, false);
-  lua_setfield(co, -2, "request");
-  task_run(rt, t);
-}
-
-static bool is_in_time(struct runtime *rt, const struct link *link, const struct task *t) {
-  uint64_t timeout = link->wss->config->answer_timeout;
-  if (link->is_late) return false;
-  return !link->has_ended || timeout == CONFIG_NONE || runtime_clock(rt) - t->started <= timeout;
-}
-
-static void open_link(struct runtime *rt, struct link *link, lua_State *co) {
-  if (!link->has_ended) answer_push_accept(&link_outgoing(rt, link)->batch, link->handle, co, 2);
-  link_open(rt, link, co, 1);
+void link_start_open(struct runtime *rt, struct link *link, unsigned attempt) {
   struct task *t = begin(rt, link, CALL_OPEN, "onOpen", on_callback_done);
   push_plain_event(t->co, "open");
+  if (attempt > 0) {
+    lua_pushinteger(t->co, (lua_Integer)attempt);
+    lua_setfield(t->co, -2, "attempt");
+  }
   limit(rt, link, t);
   task_run(rt, t);
   // The link may be gone by now.
 }
 
-static void on_connection_done(struct runtime *rt, struct task *t, bool ok) {
-  struct link *link = t->link;
-  struct batch *batch = &link_outgoing(rt, link)->batch;
-  link->task = NULL;
-  if (!ok) wss_tell_error(rt, link->wss);
-  if (ok && lua_istable(t->co, 1) && is_in_time(rt, link, t)) {
-    open_link(rt, link, t->co);
-    return;
-  }
-  if (!link->has_ended && !link->is_late) {
-    if (ok)
-      answer_push(batch, COMMAND_REFUSE, link->handle, t->co, 2);
-    else
-      answer_push_status(batch, COMMAND_REFUSE, link->handle, 500);
-  }
-  link_release(rt, link);
-}
-
-// answerTimeout is over; CLOSED follows. If the answer has just been given, that alone tells.
-static void note_late(struct runtime *rt, struct link *link) {
-  if (link->state != LINK_ANSWERING) return;
-  link->is_late = true;
-  struct err e;
-  err_set(&e, ERR_LUAW, 503, "onConnection has not answered within answerTimeout (%g s)",
-          (double)link->wss->config->answer_timeout / 1000);
-  wss_tell(rt, link->wss, &e, LOG_WARN);
-}
-
 // Messages ---------------------------------------------------------------------------------------
 
+// To its onError.
 static void tell_error(struct runtime *rt, struct link *link,
                        void (*on_done)(struct runtime *, struct task *, bool)) {
-  struct task *t = begin(rt, link, CALL_CONNECTION_ERROR, "onError", on_done);
+  struct task *t = begin(rt, link, link_kind(link)->error, "onError", on_done);
   lua_xmove(rt->L, t->co, 1);
+  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->module);
   limit(rt, link, t);
   task_run(rt, t);
+}
+
+// An error that doesn't end the link, its event on top of the main stack: a connection's onError
+// hears of it, with `on_done`; for a client, whose onError is for what ends it, luaws.onError does.
+// True when a callback has been started.
+static bool tell_fault(struct runtime *rt, struct link *link,
+                       void (*on_done)(struct runtime *, struct task *, bool)) {
+  if (link_kind(link)->has_server)
+    tell_error(rt, link, on_done);
+  else
+    failure_tell_script(rt->L);
+  return link_kind(link)->has_server;
 }
 
 // The reason is at the top of the main stack.
@@ -146,8 +101,8 @@ static void tell_bad_json(struct runtime *rt, struct link *link) {
   lua_pop(rt->L, 1);
   struct err e;
   err_set(&e, ERR_LUAW, ERR_CODE_BAD_JSON, "a message is no JSON: %s", why);
-  failure_push(rt, &e, LOG_DEBUG, link, NULL);
-  tell_error(rt, link, on_error_done);
+  failure_push(rt->L, &e, link_kind(link)->level, link, NULL);
+  tell_fault(rt, link, on_error_done);
 }
 
 // The event without its data: calls.lua puts that in, at a lower price than lua_setfield's.
@@ -164,7 +119,7 @@ static void push_message_event(struct runtime *rt, lua_State *co, bool is_binary
 static void start_message(struct runtime *rt, struct link *link, const struct record *record) {
   const char *data = (const char *)record->payload;
   uint32_t cost = EVENT_COST(record->length);
-  bool is_object = link->wss->data == WSS_OBJECT;
+  bool is_object = link->data == DATATYPE_OBJECT;
   if (is_object && !json_decode(rt->L, data, record->length)) {
     link_credit(rt, link, cost);
     tell_bad_json(rt, link);
@@ -185,7 +140,9 @@ static void start_message(struct runtime *rt, struct link *link, const struct re
 }
 
 void link_on_message(struct runtime *rt, struct link *link, const struct record *record) {
-  if (link->task || link->queue)
+  if (link->keeps)
+    link_kind(link)->keep(rt, link, record);
+  else if (link->task || link->queue)
     hold(link, record);
   else
     deliver(rt, link, record);
@@ -200,10 +157,8 @@ static void on_message_done(struct runtime *rt, struct task *t, bool ok) {
 static void on_callback_done(struct runtime *rt, struct task *t, bool ok) {
   struct link *link = t->link;
   link->task = NULL;
-  if (!ok)
-    tell_error(rt, link, on_error_done);
-  else if (link->queue)
-    advance(rt, link);
+  if (!ok && tell_fault(rt, link, on_error_done)) return;
+  if (link->queue) advance(rt, link);
 }
 
 // An error in onError goes to the log alone.
@@ -223,9 +178,10 @@ static void start_drain(struct runtime *rt, struct link *link) {
 
 // The end ----------------------------------------------------------------------------------------
 
-// Whatever the connection waits for ends with it: now, or at the latest after closeTimeout.
-static void note_end(struct runtime *rt, struct link *link) {
+// Whatever its callback waits for ends with it: now, or at the latest after closeTimeout.
+static void note_end(struct runtime *rt, struct link *link, const struct event_closed *closed) {
   link_unregister(rt, link);
+  if (link_kind(link)->lose) link_kind(link)->lose(rt, link, closed);
   if (link->task) task_interrupt(rt, link->task);
 }
 
@@ -246,15 +202,10 @@ static void push_terminate_event(lua_State *L, const struct event_closed *closed
 static void start_terminate(struct runtime *rt, struct link *link,
                             const struct event_closed *closed) {
   link->state = LINK_CLOSED;
-  if (link->is_listed) {
-    link->is_listed = false;
-    link->wss->count--;
-    atomic_fetch_sub_explicit(&link->wss->group->listed, 1, memory_order_relaxed);
-    wss_change(rt, link->wss);
-  }
   struct task *t = begin(rt, link, CALL_TERMINATE, "onTerminate", on_terminate_done);
   push_terminate_event(t->co, closed);
-  uint64_t due = due_after(rt, link->wss->config->link.close_timeout);
+  link_kind(link)->end(rt, link, t->co);
+  uint64_t due = due_after_close(rt, link);
   if (due != CONFIG_NONE) task_cancel_at(rt, t, due);
   task_run(rt, t);
 }
@@ -262,34 +213,33 @@ static void start_terminate(struct runtime *rt, struct link *link,
 static void on_terminate_done(struct runtime *rt, struct task *t, bool ok) {
   struct link *link = t->link;
   link->task = NULL;
-  if (ok)
-    link_release(rt, link);
-  else
-    tell_error(rt, link, on_last_error_done);
+  if (!ok && tell_fault(rt, link, on_last_error_done)) return;
+  link_kind(link)->leave(rt, link);
 }
 
 static void on_last_error_done(struct runtime *rt, struct task *t, bool ok) {
   struct link *link = t->link;
   link->task = NULL;
   if (!ok) lua_pop(rt->L, 1);
-  link_release(rt, link);
+  link_kind(link)->leave(rt, link);
 }
 
 // The queue --------------------------------------------------------------------------------------
 
 void link_on_event(struct runtime *rt, struct link *link, const struct record *record) {
-  if (record->type == EVENT_ANSWER_LATE) {
-    note_late(rt, link);
+  const struct link_kind *kind = link_kind(link);
+  if (record->type == EVENT_ERROR && kind->fail &&
+      !kind->fail(link, (const struct err *)record->payload))
     return;
-  }
-  if (record->type == EVENT_CLOSED) note_end(rt, link);
+  if (record->type == EVENT_CLOSED)
+    note_end(rt, link, (const struct event_closed *)record->payload);
   if (!link->task && !link->queue) {
     deliver(rt, link, record);
     return;
   }
   hold(link, record);
   if (record->type != EVENT_CLOSED) return;
-  uint64_t due = due_after(rt, link->wss->config->link.close_timeout);
+  uint64_t due = due_after_close(rt, link);
   link->queue->cancel_due = due;
   if (link->task && due != CONFIG_NONE) task_cancel_at(rt, link->task, due);
 }
@@ -313,6 +263,7 @@ static void hold(struct link *link, const struct record *record) {
 }
 
 void link_hold_error(struct runtime *rt, struct link *link, const struct err *e) {
+  if (link_kind(link)->fail && !link_kind(link)->fail(link, e)) return;
   union {
     struct record record;
     char bytes[sizeof(struct record) + sizeof *e];
@@ -382,11 +333,12 @@ static void deliver(struct runtime *rt, struct link *link, const struct record *
     else
       link_credit(rt, link, EVENT_COST(record->length));
     return;
+  case EVENT_OPENED: link_kind(link)->open(rt, link, record); return;
   case EVENT_DRAIN:
     if (is_wanted) start_drain(rt, link);
     return;
   case EVENT_ERROR:
-    failure_push(rt, (const struct err *)record->payload, LOG_DEBUG, link, NULL);
+    failure_push(rt->L, (const struct err *)record->payload, link_kind(link)->level, link, NULL);
     tell_error(rt, link, on_error_done);
     return;
   case EVENT_CLOSED:

@@ -16,19 +16,19 @@ enum {
 
 static struct message encode(lua_State *L, int index, const char *what);
 
-static enum ws_opcode choose_opcode(lua_State *L, enum wss_data data, int binary,
+static enum ws_opcode choose_opcode(lua_State *L, enum datatype data, int binary,
                                     const char *what) {
   int type = binary == 0 ? LUA_TNIL : lua_type(L, binary);
-  if (type <= LUA_TNIL) return data == WSS_BLOB ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
+  if (type <= LUA_TNIL) return data == DATATYPE_BLOB ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
   if (type != LUA_TBOOLEAN)
     args_error(L, "%s: binary must be true or false, got %s", what, args_describe(L, binary));
   return lua_toboolean(L, binary) ? WS_OPCODE_BINARY : WS_OPCODE_TEXT;
 }
 
-static bool is_sendable(lua_State *L, int index, enum wss_data data) {
+static bool is_sendable(lua_State *L, int index, enum datatype data) {
   int type = lua_type(L, index);
   if (type == LUA_TTABLE) return true;
-  if (data != WSS_OBJECT) return false;
+  if (data != DATATYPE_OBJECT) return false;
   if (type == LUA_TNUMBER || type == LUA_TBOOLEAN) return true;
   json_push_null(L);
   bool is_null = lua_rawequal(L, index, -1);
@@ -36,9 +36,10 @@ static bool is_sendable(lua_State *L, int index, enum wss_data data) {
   return is_null;
 }
 
-static void refuse(lua_State *L, int index, enum wss_data data, const char *what) {
-  const char *expected = data == WSS_OBJECT ? "a string, blob, table, number, boolean or luaws.null"
-                                            : "a string, blob or table";
+static void refuse(lua_State *L, int index, enum datatype data, const char *what) {
+  const char *expected = data == DATATYPE_OBJECT
+                             ? "a string, blob, table, number, boolean or luaws.null"
+                             : "a string, blob or table";
   args_error(L, "%s: expected %s, got %s", what, expected, args_describe(L, index));
 }
 
@@ -48,7 +49,7 @@ static bool is_text(lua_State *L, const struct message *m) {
   return (t && t->text == m->data) || ws_utf8_valid(m->data, m->length);
 }
 
-struct message message_read(lua_State *L, int index, enum wss_data data, int binary,
+struct message message_read(lua_State *L, int index, enum datatype data, int binary,
                             const char *what) {
   struct message m;
   if (lua_type(L, index) == LUA_TSTRING) {

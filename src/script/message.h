@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <stddef.h>
 #include "base/span.h"
+#include "script/datatype.h"
 #include "script/link.h"
 #include "script/wss.h"
 #include "ws/frame.h"
@@ -19,7 +20,7 @@ struct message {
 // Reads the value at `index` by the rules of `data` (the server's dataType). `binary`: index of the
 // flag that forces the kind of a string's frame, 0: there is none. Raises for what can't be sent;
 // `what` names the method.
-struct message message_read(lua_State *L, int index, enum wss_data data, int binary,
+struct message message_read(lua_State *L, int index, enum datatype data, int binary,
                             const char *what);
 
 // Sends it to the subscribers of `topic` in all reactors, or when that is empty to all connections

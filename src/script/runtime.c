@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "script/args.h"
+#include "script/websocket.h"
 #include "script/dispatch.h"
 #include "script/failure.h"
 #include "script/lib.h"
@@ -41,8 +42,8 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
                          .last_id = (uint64_t)options->index << WORKER_SHIFT,
                          .now = clock_ms()};
   rt->inbox_last = &rt->inbox;
-  struct list *lists[] = {&rt->ready, &rt->waiting, &rt->held,
-                          &rt->wsses, &rt->timers,  &rt->webservers};
+  struct list *lists[] = {&rt->ready,  &rt->waiting, &rt->held,    &rt->wsses,
+                          &rt->timers, &rt->clients, &rt->dialing, &rt->webservers};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     list_init(lists[i]);
   wheel_init(&rt->wheel, rt->now);
@@ -100,7 +101,8 @@ void runtime_turn(struct runtime *rt) {
     block->next = rt->finished;
     rt->finished = block;
   }
-  if (rt->phase == PHASE_STOPPING && list_empty(&rt->wsses)) end(rt);
+  bool is_empty = list_empty(&rt->wsses) && list_empty(&rt->clients);
+  if (rt->phase == PHASE_STOPPING && is_empty) end(rt);
   if (!runtime_is_alive(rt)) end(rt);
   flush_all(rt);
 }
@@ -117,7 +119,7 @@ bool runtime_is_alive(const struct runtime *rt) {
   if (rt->phase != PHASE_RUNNING) return rt->phase == PHASE_STOPPING;
   return rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->waiting) ||
          !list_empty(&rt->held) || !list_empty(&rt->wsses) || !list_empty(&rt->webservers) ||
-         !list_empty(&rt->timers) || uvloop_is_alive(rt);
+         !list_empty(&rt->clients) || !list_empty(&rt->timers) || uvloop_is_alive(rt);
 }
 
 void runtime_stop(struct runtime *rt, int exit_code) {
@@ -128,6 +130,7 @@ void runtime_stop(struct runtime *rt, int exit_code) {
   if (rt->options->on_stop) rt->options->on_stop(rt->options->context);
   while (!list_empty(&rt->webservers))
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
+  websocket_end_all(rt);
 }
 
 static bool find_stop(struct block *blocks) {

@@ -33,6 +33,7 @@ enum call {
   CALL_TERMINATE,
   CALL_ERROR,            // an error for a server's or a connection's handler
   CALL_CONNECTION_ERROR, // the same, falling back on the server's handler
+  CALL_CLIENT_ERROR,     // the same, falling back on luaws.onError
   CALL_FAILED,           // luaws.onError
   CALL_REQUEST,
   CALLS,
@@ -85,6 +86,9 @@ struct runtime {
 
   struct link_table *links; // one for each reactor
   struct list wsses;        // struct wss, until their onTerminate has returned
+  struct list clients;      // struct websocket, until their onTerminate has returned
+  struct list dialing;      // struct websocket, those whose handle isn't known yet
+  unsigned next_reactor;    // whose the next client is
   struct list webservers;   // struct webserver, the running ones
   struct list timers;       // struct timer, the running ones
   struct webserver *default_web;

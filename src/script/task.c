@@ -28,6 +28,7 @@ struct task *task_new(struct runtime *rt, const char *what,
     t->co = lua_newthread(rt->L);
     t->ref = luaL_ref(rt->L, LUA_REGISTRYINDEX);
     list_init(&t->node);
+    list_init(&t->turn);
     runtime_deadline_init(&t->due, on_due);
     runtime_deadline_init(&t->end, on_end_due);
   }
@@ -45,6 +46,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->is_refused = false;
   t->is_cancelled = false;
   t->is_interrupted = false;
+  t->is_served = false;
   return t;
 }
 
@@ -97,7 +99,7 @@ void task_wake(struct runtime *rt, struct task *t) {
 }
 
 static bool is_waiting(const struct task *t) {
-  return t->state == TASK_SLEEPING || t->state == TASK_AWAITING;
+  return t->state == TASK_SLEEPING || t->state == TASK_AWAITING || t->state == TASK_LISTENING;
 }
 
 void task_cancel(struct runtime *rt, struct task *t) {
@@ -111,7 +113,29 @@ void task_cancel_at(struct runtime *rt, struct task *t, uint64_t due) {
 
 void task_interrupt(struct runtime *rt, struct task *t) {
   t->is_interrupted = true;
-  if (t->state == TASK_SLEEPING) task_wake(rt, t);
+  if (t->state == TASK_SLEEPING || t->state == TASK_LISTENING) task_wake(rt, t);
+}
+
+void task_listen(struct runtime *rt, struct task *t, struct list *list, uint64_t due) {
+  t->state = TASK_LISTENING;
+  list_push(list, &t->turn);
+  if (due != CONFIG_NONE) wheel_start(&rt->wheel, &t->due.timer, due);
+}
+
+bool task_serve(struct runtime *rt, struct list *list) {
+  struct list *first = list_pop(list);
+  if (!first) return false;
+  struct task *t = LIST_ENTRY(first, struct task, turn);
+  t->is_served = true;
+  task_wake(rt, t);
+  return true;
+}
+
+bool task_was_served(struct task *t) {
+  bool is_served = t->is_served;
+  t->is_served = false;
+  list_remove(&t->turn);
+  return is_served;
 }
 
 // What a __close method spawns is closed in its turn.
@@ -133,7 +157,7 @@ void task_deinit_idle(struct runtime *rt) {
 
 void task_done_alone(struct runtime *rt, struct task *t, bool ok) {
   (void)t;
-  if (!ok) failure_tell_script(rt);
+  if (!ok) failure_tell_script(rt->L);
 }
 
 static void on_due(struct runtime *rt, struct deadline *d) {
@@ -170,6 +194,7 @@ static void recycle(struct runtime *rt, struct task *t) {
 static void discard(struct runtime *rt, struct task *t) {
   wheel_stop(&t->due.timer);
   wheel_stop(&t->end.timer);
+  list_remove(&t->turn);
   lua_resetthread(t->co);
   luaL_unref(rt->L, LUA_REGISTRYINDEX, t->ref);
   mem_free(t);

@@ -24,6 +24,7 @@ enum task_state {
   TASK_RUNNING, // on the C stack right now
   TASK_SLEEPING,
   TASK_AWAITING,
+  TASK_LISTENING, // on a list of those that wait for the same, perhaps not for ever
 };
 
 struct task {
@@ -31,7 +32,8 @@ struct task {
   int ref;             // keeps the coroutine alive
   struct list node;    // on runtime.ready or .waiting; on itself while it runs
   struct task *next;   // on runtime.idle
-  struct deadline due; // TASK_SLEEPING: when to go on
+  struct list turn;    // TASK_LISTENING: on that list; else on itself
+  struct deadline due; // TASK_SLEEPING, TASK_LISTENING: when to go on
   struct deadline end; // when to cancel it; stopped: never
   const char *what;    // "onMessage", "timer", ... for the log
   // Called once, with ok when the call has returned: its results are all there is on `co`. If not,
@@ -49,6 +51,7 @@ struct task {
   bool is_refused;       // runtime_refuse_start has raised in it
   bool is_cancelled;     // each wait raises from now on
   bool is_interrupted;   // its connection has ended: sleeps return at once
+  bool is_served;        // TASK_LISTENING: its turn has come
 };
 
 // A task with an empty stack: push a function and its arguments onto ->co, set ->link and ->wss if
@@ -70,6 +73,16 @@ void task_cancel(struct runtime *rt, struct task *t);
 
 // Cancels it at `due` (ms).
 void task_cancel_at(struct runtime *rt, struct task *t, uint64_t due);
+
+// The running task is going to wait on `list`, behind all others, until `due` (ms; CONFIG_NONE: for
+// ever) at most. It must yield then.
+void task_listen(struct runtime *rt, struct task *t, struct list *list, uint64_t due);
+
+// Whoever waits there longest goes on and finds is_served. False: nobody waits.
+bool task_serve(struct runtime *rt, struct list *list);
+
+// It has gone on, for whatever reason. Whether its turn had come.
+bool task_was_served(struct task *t);
 
 // Its connection has ended: a sleep returns.
 void task_interrupt(struct runtime *rt, struct task *t);

@@ -34,11 +34,17 @@ enum {
 };
 
 static const char *const CALL_NAMES[CALLS] = {
-    [CALL_MAIN] = "main",     [CALL_CONNECTION] = "connection",
-    [CALL_OPEN] = "open",     [CALL_MESSAGE] = "message",
-    [CALL_DRAIN] = "drain",   [CALL_TERMINATE] = "terminate",
-    [CALL_ERROR] = "error",   [CALL_CONNECTION_ERROR] = "connectionError",
-    [CALL_FAILED] = "failed", [CALL_REQUEST] = "request",
+    [CALL_MAIN] = "main",
+    [CALL_CONNECTION] = "connection",
+    [CALL_OPEN] = "open",
+    [CALL_MESSAGE] = "message",
+    [CALL_DRAIN] = "drain",
+    [CALL_TERMINATE] = "terminate",
+    [CALL_ERROR] = "error",
+    [CALL_CONNECTION_ERROR] = "connectionError",
+    [CALL_FAILED] = "failed",
+    [CALL_REQUEST] = "request",
+    [CALL_CLIENT_ERROR] = "clientError",
 };
 
 static size_t find_cap(void);
@@ -249,6 +255,7 @@ static void open_module(struct runtime *rt) {
   lib_timer_open(L);
   lib_log_open(L);
   lib_connection_open(L);
+  lib_websocket_open(L);
   lib_webserver_open(L);
   lib_wss_open(L);
   lua_pushvalue(L, -1);

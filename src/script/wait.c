@@ -18,8 +18,6 @@ struct waiter {
 // The longest wait: a hundred years of milliseconds.
 #define SECONDS_MAX 3.2e9
 
-static struct task *check_can_wait(lua_State *L, const char *what);
-static void check_not_cancelled(lua_State *L, struct task *t);
 static int go_on_after_sleep(lua_State *L, int status, lua_KContext context);
 static int go_on_after_call(lua_State *L, int status, lua_KContext context);
 static int go_on_after_await(lua_State *L, int status, lua_KContext context);
@@ -27,7 +25,7 @@ static int finish_await(lua_State *L);
 
 int wait_sleep(lua_State *L) {
   uint64_t ms = wait_check_seconds(L, 1, "luaws.sleep");
-  struct task *t = check_can_wait(L, "luaws.sleep");
+  struct task *t = wait_check(L, "luaws.sleep");
   struct runtime *rt = runtime_of(L);
   t->state = TASK_SLEEPING;
   // The clock's millisecond has begun a while ago: one more, or the sleep could be too short.
@@ -40,7 +38,7 @@ int wait_sleep(lua_State *L) {
 int wait_await(lua_State *L) {
   if (!lua_isfunction(L, 1))
     return args_error(L, "luaws.await: expected a function, got %s", args_describe(L, 1));
-  struct task *t = check_can_wait(L, "luaws.await");
+  struct task *t = wait_check(L, "luaws.await");
   lua_settop(L, 1);
   struct waiter *w = lua_newuserdatauv(L, sizeof *w, 1);
   *w = (struct waiter){0};
@@ -76,8 +74,21 @@ uint64_t wait_check_seconds(lua_State *L, int index, const char *what) {
   return (uint64_t)ceil((seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000);
 }
 
-// The running task, or an error that says why it can't wait here.
-static struct task *check_can_wait(lua_State *L, const char *what) {
+// Whether the nearest C function below is `require`.
+static bool is_in_require(lua_State *L) {
+  lua_Debug frame;
+  for (int level = 1; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "Sf", &frame);
+    bool is_c = frame.what[0] == 'C';
+    lua_getglobal(L, "require");
+    bool is_require = lua_rawequal(L, -1, -2);
+    lua_pop(L, 2);
+    if (is_c) return is_require;
+  }
+  return false;
+}
+
+struct task *wait_check(lua_State *L, const char *what) {
   struct task *t = runtime_of(L)->current;
   if (!t)
     args_error(L,
@@ -85,23 +96,28 @@ static struct task *check_can_wait(lua_State *L, const char *what) {
                "luaws.spawn",
                what);
   if (t->co != L) args_error(L, "%s can't wait in a coroutine of your own; use luaws.spawn", what);
+  if (!lua_isyieldable(L) && is_in_require(L))
+    args_error(L,
+               "%s can't wait at the top of a module that is being required; do it in a function "
+               "of the module, or use luaws.spawn",
+               what);
   if (!lua_isyieldable(L))
     args_error(L,
                "%s can't wait below a C function (table.sort, string.gsub, require, ...); use "
                "luaws.spawn",
                what);
-  check_not_cancelled(L, t);
+  wait_check_cancelled(L, t);
   return t;
 }
 
-static void check_not_cancelled(lua_State *L, struct task *t) {
+void wait_check_cancelled(lua_State *L, struct task *t) {
   if (t->is_cancelled) args_error(L, "cancelled: the connection has ended");
 }
 
 static int go_on_after_sleep(lua_State *L, int status, lua_KContext context) {
   (void)status;
   struct task *t = (struct task *)context;
-  check_not_cancelled(L, t);
+  wait_check_cancelled(L, t);
   if (!t->is_interrupted) {
     lua_pushboolean(L, 1);
     return 1;
@@ -116,7 +132,7 @@ static int go_on_after_call(lua_State *L, int status, lua_KContext context) {
   struct task *t = (struct task *)context;
   struct waiter *w = lua_touserdata(L, 1);
   if (w->is_done) return go_on_after_await(L, status, context);
-  check_not_cancelled(L, t);
+  wait_check_cancelled(L, t);
   t->state = TASK_AWAITING;
   t->waiter = w;
   w->task = t;
@@ -129,7 +145,7 @@ static int go_on_after_await(lua_State *L, int status, lua_KContext context) {
   struct waiter *w = lua_touserdata(L, 1);
   t->waiter = NULL;
   w->task = NULL;
-  if (!w->is_done) check_not_cancelled(L, t);
+  if (!w->is_done) wait_check_cancelled(L, t);
   lua_getiuservalue(L, 1, 1);
   lua_getfield(L, -1, "n");
   int count = (int)lua_tointeger(L, -1);

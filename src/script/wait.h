@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <stdint.h>
 
+struct task;
 struct waiter;
 
 int wait_sleep(lua_State *L); // luaws.sleep
@@ -14,6 +15,12 @@ int wait_spawn(lua_State *L); // luaws.spawn
 
 // The task that waits is gone: a late `done` finds nobody.
 void wait_forget(struct waiter *w);
+
+// The running task; raises, with the reason, where it can't wait. `what` names the function.
+struct task *wait_check(lua_State *L, const char *what);
+
+// Raises when the task has been cancelled: first thing after each wait.
+void wait_check_cancelled(lua_State *L, struct task *t);
 
 // The number of seconds at `index`, at least 0, as milliseconds, rounded up.
 uint64_t wait_check_seconds(lua_State *L, int index, const char *what);

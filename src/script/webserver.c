@@ -14,6 +14,7 @@
 #include "script/args.h"
 #include "script/failure.h"
 #include "script/request.h"
+#include "script/path.h"
 #include "script/task.h"
 #include "script/wss.h"
 
@@ -234,7 +235,7 @@ static void on_request_done(struct runtime *rt, struct task *t, bool ok) {
   uint64_t handle = (uint64_t)(uintptr_t)t->owner;
   struct batch *batch = &rt->outgoing[event_handle_reactor(handle)].batch;
   if (!ok) {
-    failure_tell_script(rt);
+    failure_tell_script(rt->L);
     answer_push_status(batch, COMMAND_RESPOND, handle, 500);
   } else if (lua_isnil(t->co, 1)) {
     pass(rt, handle);
@@ -296,21 +297,12 @@ static struct web_config *copy_config(const struct web_config *from) {
   return c;
 }
 
-// A relative path starts at `folder`.
-static char *resolve(const char *folder, const char *path) {
-  if (path[0] == '/') return copy_string(path);
-  size_t size = strlen(folder) + strlen(path) + 2;
-  char *resolved = mem_alloc(size);
-  snprintf(resolved, size, "%s/%s", folder, path);
-  return resolved;
-}
-
 // The root in effect, absolute, or NULL.
 static char *find_root(const struct runtime *rt, const struct webserver *web) {
   if (!web->is_default || !rt->options->root)
-    return web->settings->root ? resolve(rt->folder, web->settings->root) : NULL;
+    return web->settings->root ? path_resolve(rt->folder, web->settings->root) : NULL;
   char *working = realpath(".", NULL);
-  char *root = resolve(working ? working : ".", rt->options->root);
+  char *root = path_resolve(working ? working : ".", rt->options->root);
   free(working);
   return root;
 }

@@ -5,43 +5,32 @@
 #include <lauxlib.h>
 #include <string.h>
 #include "http/origin.h"
-#include "http/token.h"
 #include "mailbox/command.h"
 #include "script/args.h"
 #include "script/compression.h"
+#include "script/connection.h"
+#include "script/datatype.h"
 #include "script/failure.h"
-#include "script/link.h"
+#include "script/link_options.h"
 #include "script/task.h"
 #include "script/webserver.h"
 
 #define NEW "WebSocketServer.new"
-
-enum { PAYLOAD_MAX = 1 << 30 }; // what maxPayload may be
 
 static void on_terminate_done(struct runtime *rt, struct task *t, bool ok);
 
 // Making one -------------------------------------------------------------------------------------
 
 static void set_defaults(struct server_config *c) {
-  c->link.max_payload = 1024 * 1024;
-  c->link.max_fragments = 16384;
+  link_options_set_defaults(&c->link);
   c->max_connections = CONFIG_NONE;
   c->max_connections_per_address = CONFIG_NONE;
-  c->link.max_message_rate = CONFIG_NONE;
-  c->link.ping_interval = 20000;
-  c->link.pong_timeout = 20000;
   c->answer_timeout = 10000;
-  c->link.close_timeout = 10000;
-  c->link.max_backpressure = 1024 * 1024;
-  c->link.compression = COMPRESSION_DEFAULT;
 }
 
 static void check_protocols(lua_State *L, const char *label, void *target) {
   const struct server_config *c = target;
-  for (char **p = c->protocols; *p; p++) {
-    if (!http_token_is_valid(span_of(*p)))
-      args_error(L, "%s: '%s' can't be the name of a subprotocol", label, *p);
-  }
+  link_options_check_protocols(L, label, c->protocols);
 }
 
 static void check_origins(lua_State *L, const char *label, void *target) {
@@ -51,12 +40,6 @@ static void check_origins(lua_State *L, const char *label, void *target) {
       args_error(L, "%s: '%s' is no origin (like https://example.com, https://*.example.com, *)",
                  label, *o);
   }
-}
-
-static void check_payload(lua_State *L, const char *label, void *target) {
-  const struct server_config *c = target;
-  if (c->link.max_payload > PAYLOAD_MAX)
-    args_error(L, "%s must be at most %d", label, (int)PAYLOAD_MAX);
 }
 
 static void check_slow_consumer(lua_State *L, const char *label, void *target) {
@@ -73,21 +56,6 @@ static void check_compression(lua_State *L, const char *label, void *target) {
   compression_read(L, label, &c->link.compression);
 }
 
-static int find_data(const char *name) {
-  static const char *const NAMES[] = {
-      [WSS_TEXT] = "text", [WSS_BLOB] = "blob", [WSS_OBJECT] = "object"};
-  for (int i = WSS_TEXT; i <= WSS_OBJECT; i++) {
-    if (strcmp(name, NAMES[i]) == 0) return i;
-  }
-  return -1;
-}
-
-static void check_data(lua_State *L, const char *label, void *target) {
-  (void)target;
-  if (lua_type(L, -1) != LUA_TSTRING || find_data(lua_tostring(L, -1)) < 0)
-    args_error(L, "%s must be 'text', 'blob' or 'object', got %s", label, args_describe(L, -1));
-}
-
 static void check_web(lua_State *L, const char *label, void *target) {
   (void)target;
   if (!object_to(L, -1, &WEBSERVER_CLASS))
@@ -98,22 +66,17 @@ static void check_web(lua_State *L, const char *label, void *target) {
 
 static const struct args_option OPTIONS[] = {
     {"path", ARGS_STRING, AT(path), false, NULL},
-    {"dataType", ARGS_VALUE, 0, false, check_data},
+    {"dataType", ARGS_VALUE, 0, false, datatype_check},
     {"protocols", ARGS_STRINGS, AT(protocols), false, check_protocols},
     {"origins", ARGS_STRINGS, AT(origins), false, check_origins},
-    {"maxPayload", ARGS_SIZE, AT(link.max_payload), true, check_payload},
-    {"maxFragments", ARGS_COUNT, AT(link.max_fragments), true, NULL},
     {"maxConnections", ARGS_COUNT, AT(max_connections), true, NULL},
     {"maxConnectionsPerAddress", ARGS_COUNT, AT(max_connections_per_address), true, NULL},
     {"maxMessageRate", ARGS_COUNT, AT(link.max_message_rate), true, NULL},
     {"compression", ARGS_VALUE, 0, false, check_compression},
-    {"pingInterval", ARGS_SECONDS, AT(link.ping_interval), true, NULL},
-    {"pongTimeout", ARGS_SECONDS, AT(link.pong_timeout), true, NULL},
     {"answerTimeout", ARGS_SECONDS, AT(answer_timeout), true, NULL},
-    {"closeTimeout", ARGS_SECONDS, AT(link.close_timeout), true, NULL},
-    {"maxBackpressure", ARGS_SIZE, AT(link.max_backpressure), true, NULL},
     {"slowConsumer", ARGS_VALUE, 0, false, check_slow_consumer},
     {"web", ARGS_VALUE, 0, false, check_web},
+    LINK_OPTIONS(struct server_config),
     {NULL, 0, 0, false, NULL},
 };
 
@@ -122,9 +85,9 @@ static void read_options(lua_State *L, struct wss *wss) {
   struct server_config *c = wss->config = server_config_new();
   set_defaults(c);
   args_read_options(L, 2, OPTIONS, c, NEW);
-  if (c->link.max_payload > PAYLOAD_MAX) c->link.max_payload = PAYLOAD_MAX;
-  if (lua_istable(L, 2) && lua_getfield(L, 2, "dataType") == LUA_TSTRING)
-    wss->data = (uint8_t)find_data(lua_tostring(L, -1));
+  link_options_settle(&c->link);
+  if (lua_istable(L, 2) && lua_getfield(L, 2, "dataType") != LUA_TNIL)
+    wss->data = (uint8_t)datatype_read(L, NEW ": option 'dataType'");
   lua_settop(L, 3);
   const char *why;
   struct span path = c->path ? span_of(c->path) : (struct span){NULL, 0};
@@ -223,7 +186,7 @@ int wss_new(lua_State *L) {
   lua_pop(L, 1);
   struct wss *wss = object_new(L, &WSS_CLASS, sizeof *wss, WSS_USER_VALUES);
   list_init(&wss->node);
-  list_init(&wss->links);
+  list_init(&wss->connections);
   wss->ref = LUA_NOREF;
   read_options(L, wss);
   struct err err;
@@ -268,8 +231,8 @@ void wss_open_now(struct runtime *rt, struct wss *wss) {
 void wss_note_closing(struct wss *wss) {
   if (wss->state == WSS_TERMINATED) return;
   wss->state = WSS_CLOSING;
-  for (struct list *i = wss->links.next; i != &wss->links; i = i->next) {
-    struct link *link = LIST_ENTRY(i, struct link, node);
+  for (struct list *i = wss->connections.next; i != &wss->connections; i = i->next) {
+    struct link *link = &LIST_ENTRY(i, struct connection, node)->link;
     if (link->state == LINK_CONNECTED) link->state = LINK_CLOSING;
   }
 }
@@ -294,7 +257,7 @@ void wss_on_closed(struct runtime *rt, struct wss *wss) {
 }
 
 void wss_end_if_over(struct runtime *rt, struct wss *wss) {
-  bool is_over = wss->closed == rt->reactor_count && list_empty(&wss->links);
+  bool is_over = wss->closed == rt->reactor_count && list_empty(&wss->connections);
   if (!is_over || wss->state == WSS_TERMINATED) return;
   wss->state = WSS_TERMINATED;
   uint64_t dropped = atomic_load_explicit(&wss->config->link.dropped, memory_order_relaxed);
@@ -322,6 +285,6 @@ void wss_tell_error(struct runtime *rt, struct wss *wss) {
 }
 
 void wss_tell(struct runtime *rt, struct wss *wss, const struct err *e, enum log_level level) {
-  failure_push(rt, e, level, NULL, wss);
+  failure_push(rt->L, e, level, NULL, wss);
   wss_tell_error(rt, wss);
 }

@@ -13,11 +13,8 @@
 #include "script/object.h"
 #include "script/runtime.h"
 
-struct link;
 struct task;
 struct webserver;
-
-enum wss_data { WSS_TEXT, WSS_BLOB, WSS_OBJECT };
 
 enum wss_state {
   WSS_OPEN,
@@ -35,13 +32,13 @@ struct wss {
   struct server_group *group; // shared with the other workers' that run the script
   struct http_pattern *pattern;
   struct webserver *web;
-  struct list links;    // struct link, in the order in which they came
-  uint64_t count;       // the listed ones among them; group->listed counts all workers'
-  struct task *opening; // onOpen, until it is run
-  unsigned closed;      // reactors that have told EVENT_SERVER_CLOSED
-  int ref;              // keeps the userdata alive
-  uint8_t data;         // enum wss_data
-  uint8_t state;        // enum wss_state
+  struct list connections; // struct connection, in the order in which they came
+  uint64_t count;          // the listed ones among them; group->listed counts all workers'
+  struct task *opening;    // onOpen, until it is run
+  unsigned closed;         // reactors that have told EVENT_SERVER_CLOSED
+  int ref;                 // keeps the userdata alive
+  uint8_t data;            // enum datatype
+  uint8_t state;           // enum wss_state
 };
 
 extern const struct object_class WSS_CLASS;
