@@ -24,6 +24,7 @@ struct probe_poller {
   struct probe_item *items[ITEMS_MAX]; // each in memory of its own, which is freed at its end
   lua_State *L;                        // reports go into the table on its stack
   bool halts;                          // after each report
+  bool leaves; // who is reported wants to be so once more, and is removed at once
 };
 
 static struct probe_poller *owner_of(struct poll_item *item) {
@@ -43,6 +44,10 @@ static void on_ready(struct poll_item *item, bool readable, bool writable) {
                             : "write",
        ((struct probe_item *)item)->number);
   if (p->halts) poller_halt(&p->poller);
+  if (!p->leaves) return;
+  poller_report(item);
+  poller_remove(item);
+  close(((struct probe_item *)item)->fd);
 }
 
 static void on_removed(struct poll_item *item) {
@@ -160,6 +165,12 @@ static int set_halts(lua_State *L) {
   return 0;
 }
 
+// p:leaves(yes): from now on who is reported asks for one more report, and is removed
+static int set_leaves(lua_State *L) {
+  check_poller(L)->leaves = lua_toboolean(L, 2);
+  return 0;
+}
+
 static void turn_loop(struct probe_poller *p) {
   uv_run(&p->loop, UV_RUN_NOWAIT);
 }
@@ -222,6 +233,7 @@ int probe_open_poller(lua_State *L) {
                                      {"hasRest", has_rest},
                                      {"remove", remove_item},
                                      {"halts", set_halts},
+                                     {"leaves", set_leaves},
                                      {"turn", turn},
                                      {"resume", resume_reports},
                                      {"sweep", sweep_removed},

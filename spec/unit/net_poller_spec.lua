@@ -132,6 +132,15 @@ describe("a poller", function()
     assert.same({ "read 2" }, p:resume())
   end)
 
+  it("forgets it of who is removed while it is reported", function()
+    p:report(1)
+    p:leaves(true)
+    assert.same({ "read 1" }, p:resume())
+    p:leaves(false)
+    assert.same({ "removed 1" }, p:sweep())
+    assert.same({}, p:resume())
+  end)
+
   it("halts among such wishes, too, and keeps their order", function()
     for i = 1, 3 do p:report(i) end
     p:halts(true)

@@ -26,7 +26,8 @@ void poller_report(struct poll_item *item) {
 static void report_due(struct poller *p) {
   size_t count = p->due_count, done = 0;
   while (done < count && !p->is_halted) {
-    struct poll_item *item = p->due[done++];
+    struct poll_item *item = p->due[done];
+    p->due[done++] = NULL; // it may come again, further behind
     if (!item) continue;
     item->is_due = false;
     if (item->wanted & UV_READABLE) p->on_ready(item, true, false);
