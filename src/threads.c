@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "certificate.h"
 #include "crew/crew.h"
 #include "estimator.h"
 #include "mailbox/batch.h"
@@ -34,7 +35,9 @@ enum {
 // Main thread, but for the atomics.
 struct threads {
   struct pool pool;
-  struct ids ids; // of connections and clients
+  struct ids ids;          // of connections and clients
+  struct tls_settings tls; // the command line's certificate; .cert NULL: none
+  char *working;           // the working directory, realpath's; NULL: it is gone
   struct reactor **reactors;
   unsigned reactor_count;     // made
   struct mailbox **mailboxes; // the reactors'
@@ -53,6 +56,7 @@ struct threads {
   uv_timer_t patience, tidy;
   bool is_stopping;
   bool is_signalled;
+  uint64_t hangups;     // SIGHUPs so far
   atomic_uint running;  // workers that have not ended
   atomic_int exit_code; // the first one that isn't 0
   atomic_bool is_over;  // a worker has asked for everybody's end
@@ -103,9 +107,11 @@ static void on_signal(uv_signal_t *handle, int number) {
 }
 
 static void on_hangup(uv_signal_t *handle, int number) {
-  (void)handle;
   (void)number;
-  log_info("SIGHUP is ignored: reloading is not there yet");
+  struct threads *t = handle->loop->data;
+  struct event_hangup hangup = {.number = ++t->hangups};
+  for (unsigned i = 0; i < t->workers_started; i++)
+    post(worker_mailbox(t->workers[i]), EVENT_HANGUP, &hangup, sizeof hangup);
 }
 
 static void on_tidy(uv_timer_t *timer) {
@@ -228,6 +234,8 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .host = o->host,
       .port = o->port,
       .root = o->root,
+      .tls = t->tls.cert ? &t->tls : NULL,
+      .working = t->working ? t->working : ".",
       .on_free_ports = o->estimate,
       .on_stop = on_worker_stop,
       .on_end = on_worker_end,
@@ -328,6 +336,8 @@ static void free_threads(struct threads *t) {
   for (unsigned i = 0; i < t->worker_count; i++)
     worker_free(t->workers[i]);
   estimator_free(t->estimator);
+  tls_settings_deinit(&t->tls);
+  free(t->working);
   mem_free(t->reactors);
   mem_free(t->mailboxes);
   mem_free(t->workers);
@@ -339,7 +349,8 @@ static void free_threads(struct threads *t) {
 static int open_threads(struct threads *t, const struct options *o, const char *program,
                         struct err *err) {
   unsigned workers = o->estimate ? 1 : o->workers; // the others are like the first
-  int status = open_reactors(t, o->io_threads, err);
+  int status = certificate_open(o, &t->tls, err);
+  if (status == 0) status = open_reactors(t, o->io_threads, err);
   return status == 0 ? open_workers(t, o, program, workers, err) : status;
 }
 
@@ -349,10 +360,11 @@ static void explain(const struct err *err) {
 }
 
 int threads_run(const struct options *options, const char *program, struct terminal *terminal) {
-  struct threads t = {.pool = {.id = 1}, .terminal = terminal};
+  struct threads t = {.pool = {.id = 1}, .terminal = terminal, .working = realpath(".", NULL)};
   struct err err;
   if (open_loop(&t, options, &err) != 0) {
     explain(&err);
+    free(t.working);
     return EXIT_FAILURE;
   }
   if (options->estimate) t.estimator = estimator_new(options);

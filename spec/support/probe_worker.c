@@ -63,6 +63,7 @@ static int start(lua_State *L) {
                                    .reactor_count = 1,
                                    .code = p->code,
                                    .program = "luaws-spec",
+                                   .working = ".",
                                    .port = -1,
                                    .on_end = on_end,
                                    .context = p};

@@ -20,6 +20,10 @@ const char *const OPTIONS_HELP_TEXT =
     "  --host HOST          where to listen: an address, a name, or unix:/path (127.0.0.1)\n"
     "  --port PORT          port to listen on; 0 takes a free one (8080)\n"
     "  --root FOLDER        folder of static files to serve (none)\n"
+    "  --tls-cert FILE      serves https and wss with this certificate (PEM, with its chain)\n"
+    "  --tls-key FILE       and its private key; SIGHUP reads both again\n"
+    "  --tls-self-signed    serves https and wss with a certificate made for this run, for "
+    "development\n"
     "  --io-threads N       threads that serve the sockets, 1 to 64 (1)\n"
     "  --workers N          threads that run the script, each in a Lua state of its own, 1 to 64 "
     "(1)\n"
@@ -31,7 +35,7 @@ const char *const OPTIONS_HELP_TEXT =
     "  --version            prints versions\n"
     "  --help               prints this\n"
     "\n"
-    "Host, port and root override what the script sets for luaws.webServer.\n";
+    "Host, port, root and certificates override what the script sets for luaws.webServer.\n";
 
 static const char *const LEVELS[] = {"debug", "info", "warn", "error", "off", NULL};
 static const char *const FORMATS[] = {"text", "json", NULL};
@@ -52,6 +56,25 @@ static int set_host(struct options *o, const char *value, struct err *err) {
 static int set_root(struct options *o, const char *value, struct err *err) {
   (void)err;
   o->root = value;
+  return 0;
+}
+
+static int set_tls_cert(struct options *o, const char *value, struct err *err) {
+  (void)err;
+  o->tls_cert = value;
+  return 0;
+}
+
+static int set_tls_key(struct options *o, const char *value, struct err *err) {
+  (void)err;
+  o->tls_key = value;
+  return 0;
+}
+
+static int set_tls_self_signed(struct options *o, const char *value, struct err *err) {
+  (void)value;
+  (void)err;
+  o->tls_self_signed = true;
   return 0;
 }
 
@@ -146,6 +169,9 @@ static const struct option {
     {"--host", VALUE, set_host},
     {"--port", VALUE, set_port},
     {"--root", VALUE, set_root},
+    {"--tls-cert", VALUE, set_tls_cert},
+    {"--tls-key", VALUE, set_tls_key},
+    {"--tls-self-signed", NO_VALUE, set_tls_self_signed},
     {"--io-threads", VALUE, set_io_threads},
     {"--workers", VALUE, set_workers},
     {"--log-level", VALUE, set_level},
@@ -200,6 +226,24 @@ static void parse_connect(struct options *o, char **args) {
   o->log_level = LOG_ERROR;
 }
 
+// What fits together.
+static int check(const struct options *o, struct err *err) {
+  bool is_stdin = o->script && strcmp(o->script, "-") == 0;
+  if (!o->script && !o->code)
+    err_set(err, ERR_LUAW, 2, "a script is missing");
+  else if (is_stdin && o->workers > 1)
+    err_set(err, ERR_LUAW, 2, "several --workers want a script in a file: stdin is read only once");
+  else if (!o->tls_cert != !o->tls_key)
+    err_set(err, ERR_LUAW, 2,
+            "--tls-cert and --tls-key go together: the file with the %s is missing",
+            o->tls_cert ? "key" : "certificate");
+  else if (o->tls_cert && o->tls_self_signed)
+    err_set(err, ERR_LUAW, 2, "--tls-self-signed makes its own certificate: leave --tls-cert out");
+  else
+    return 0;
+  return ERR_INVALID;
+}
+
 int options_parse(struct options *o, char **argv, struct err *err) {
   *o = (struct options){
       .port = -1, .io_threads = 1, .workers = 1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
@@ -218,14 +262,7 @@ int options_parse(struct options *o, char **argv, struct err *err) {
   }
   if (*at) o->script = *at++;
   o->args = at;
-  bool is_stdin = o->script && strcmp(o->script, "-") == 0;
-  if (!o->script && !o->code)
-    err_set(err, ERR_LUAW, 2, "a script is missing");
-  else if (is_stdin && o->workers > 1)
-    err_set(err, ERR_LUAW, 2, "several --workers want a script in a file: stdin is read only once");
-  else
-    return 0;
-  return ERR_INVALID;
+  return check(o, err);
 }
 
 void options_deinit(struct options *o) {

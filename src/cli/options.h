@@ -11,13 +11,16 @@ enum options_action { OPTIONS_RUN, OPTIONS_CONNECT, OPTIONS_VERSION, OPTIONS_HEL
 
 struct options {
   enum options_action action;
-  const char *host;    // NULL: not given
-  int port;            // -1: not given
-  const char *root;    // NULL: not given
-  unsigned io_threads; // 1-64
-  unsigned workers;    // 1-64
-  bool estimate;       // measure memory, then end
-  const char *query;   // what the estimate's clients ask with, NULL: nothing
+  const char *host;     // NULL: not given
+  int port;             // -1: not given
+  const char *root;     // NULL: not given
+  const char *tls_cert; // NULL: not given
+  const char *tls_key;  // given with tls_cert
+  bool tls_self_signed; // not with these
+  unsigned io_threads;  // 1-64
+  unsigned workers;     // 1-64
+  bool estimate;        // measure memory, then end
+  const char *query;    // what the estimate's clients ask with, NULL: nothing
   enum log_level log_level;
   enum log_format log_format;
   char *code;         // of all -e, NULL: none; freed by options_deinit

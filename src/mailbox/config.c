@@ -20,10 +20,19 @@ void web_config_unref(struct web_config *c) {
   mem_free(c->host);
   mem_free(c->root);
   mem_free_strings(c->trust_proxy);
+  web_config_set_tls(c, NULL, 0);
+  mem_free(c);
+}
+
+void web_config_set_tls(struct web_config *c, const struct tls_settings *list, size_t count) {
+  struct tls_settings *copies = count > 0 ? mem_zalloc(count * sizeof *copies) : NULL;
+  for (size_t i = 0; i < count; i++)
+    tls_settings_copy(&copies[i], &list[i]);
   for (size_t i = 0; i < c->tls_count; i++)
     tls_settings_deinit(&c->tls[i]);
   mem_free(c->tls);
-  mem_free(c);
+  c->tls = copies;
+  c->tls_count = count;
 }
 
 struct web_group *web_group_new(char *host, uint16_t port) {

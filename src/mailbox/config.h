@@ -48,6 +48,7 @@ struct web_group {
   uint16_t port;               // the real one
   atomic_bool is_stopped;      // set by each reactor that stops it, before clients can see that
   _Atomic uint64_t complained; // struct listener's
+  _Atomic uint64_t hangups;    // the last SIGHUP (struct event_hangup) that a worker has seen to
 };
 
 enum slow_consumer { SLOW_CONSUMER_CLOSE, SLOW_CONSUMER_DROP };
@@ -130,6 +131,8 @@ struct server_group {
 struct web_config *web_config_new(void);
 struct web_config *web_config_ref(struct web_config *c);
 void web_config_unref(struct web_config *c);
+// Makes copies of these its settings of TLS, in place of those that it has.
+void web_config_set_tls(struct web_config *c, const struct tls_settings *list, size_t count);
 // Takes `host`, which is mem_dup's.
 struct web_group *web_group_new(char *host, uint16_t port);
 struct web_group *web_group_ref(struct web_group *g);

@@ -39,6 +39,7 @@ enum event_type {
   EVENT_SERVER_CLOSING, // server id: another member has closed it
   EVENT_SERVER_CLOSED,  // server id: its last connection's CLOSED has been told
   EVENT_STOP,           // -: struct event_stop. From main: shut down cleanly
+  EVENT_HANGUP,         // -: struct event_hangup. From main: SIGHUP: read certificates again
   EVENT_SURVEY,         // -: -. From main: collect garbage, and tell worker_options.on_survey
 };
 
@@ -131,6 +132,10 @@ struct event_closed {
   bool was_clean;
   uint8_t reason_length;
   char reason[123];
+};
+
+struct event_hangup {
+  uint64_t number; // of the signal: 1, 2, ...
 };
 
 struct event_stop {

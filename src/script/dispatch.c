@@ -69,6 +69,9 @@ static void dispatch(struct runtime *rt, const struct record *record) {
   case EVENT_STOP:
     runtime_stop(rt, ((const struct event_stop *)record->payload)->exit_code);
     return;
+  case EVENT_HANGUP:
+    webserver_on_hangup(rt, ((const struct event_hangup *)record->payload)->number);
+    return;
   case EVENT_SURVEY: survey_tell(rt); return;
   case EVENT_REPLY: return; // runtime_call has had it
   }

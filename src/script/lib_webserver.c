@@ -23,15 +23,26 @@ static int push_failure(lua_State *L, const char *message) {
   return 2;
 }
 
-// Whether the draft asks for another place to listen at than the one in use. What the command line
-// has set counts for nothing there.
+// web:reloadTLS() -> true | nil, message
+static int reload_tls(lua_State *L) {
+  struct webserver *web = object_self(L, &WEBSERVER_CLASS, "reloadTLS");
+  struct err err;
+  if (!webserver_reload_tls(L, web, &err)) return push_failure(L, err.text);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+// Whether the draft asks for another place to listen at than the one in use, or for TLS or none
+// there. What the command line has set counts for nothing there.
 static bool is_elsewhere(lua_State *L, const struct webserver *web) {
   const struct worker_options *options = runtime_of(L)->options;
   const struct web_config *old = web->settings, *new = web->draft;
   bool is_host_free = !web->is_default || !options->host;
   bool is_port_free = !web->is_default || options->port < 0;
   if (is_host_free && strcmp(new->host, old->host) != 0) return true;
-  return is_port_free && new->port != old->port &&new->port != web->port;
+  if (is_port_free && new->port != old->port &&new->port != web->port) return true;
+  bool is_tls_free = !web->is_default || !options->tls;
+  return is_tls_free && (new->tls_count > 0) != (old->tls_count > 0);
 }
 
 static int restart(lua_State *L, struct webserver *web) {
@@ -42,8 +53,11 @@ static int restart(lua_State *L, struct webserver *web) {
     lua_remove(L, -2);
     return 2;
   }
-  webserver_commit_settings(L, web, 1, 2);
   struct err err;
+  if (lua_istable(L, 2) && lua_getfield(L, 2, "tls") != LUA_TNIL &&
+      !webserver_change_tls(L, web, &err))
+    return push_failure(L, err.text);
+  webserver_commit_settings(L, web, 1, 2);
   if (!webserver_update(L, web, 1, &err)) return push_failure(L, err.text);
   lua_pushboolean(L, 1);
   return 1;
@@ -104,7 +118,8 @@ static void collect(struct runtime *rt, void *self) {
   web->settings = web->draft = NULL;
 }
 
-static const luaL_Reg METHODS[] = {{"start", start}, {"stop", stop}, {NULL, NULL}};
+static const luaL_Reg METHODS[] = {
+    {"start", start}, {"stop", stop}, {"reloadTLS", reload_tls}, {NULL, NULL}};
 
 static const struct object_property PROPERTIES[] = {{"isRunning", push_is_running},
                                                     {"host", push_host},

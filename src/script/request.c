@@ -17,6 +17,7 @@ static int find_header(lua_State *L);
 static void push_headers(lua_State *L, const struct event_request *r);
 static void push_query(lua_State *L, struct span query);
 static void push_protocols(lua_State *L, const struct event_request *r);
+static void push_certificate(lua_State *L, const struct event_request *r);
 
 static void set_string(lua_State *L, const char *name, struct span value) {
   lua_pushlstring(L, value.p, value.n);
@@ -37,7 +38,7 @@ void request_push(lua_State *L, const struct event_request *r, const struct http
   struct span target = event_slice_span(r, r->target), path, query;
   http_url_split(target, &path, &query);
   luaL_checkstack(L, 8, "request");
-  lua_createtable(L, 0, 11);
+  lua_createtable(L, 0, 12);
   push_headers(L, r);
   lua_setfield(L, -2, "headers");
   push_query(L, query);
@@ -54,6 +55,10 @@ void request_push(lua_State *L, const struct event_request *r, const struct http
   lua_setfield(L, -2, "remotePort");
   lua_pushboolean(L, r->secure);
   lua_setfield(L, -2, "secure");
+  if (r->certificate_count > 0) {
+    push_certificate(L, r);
+    lua_setfield(L, -2, "peerCertificate");
+  }
   if (with_body) set_string(L, "body", event_slice_span(r, r->body));
 }
 
@@ -162,4 +167,16 @@ static void push_protocols(lua_State *L, const struct event_request *r) {
     }
   }
   json_mark_array(L);
+}
+
+// What is known of the client's certificate.
+static void push_certificate(lua_State *L, const struct event_request *r) {
+  lua_createtable(L, 0, (int)r->certificate_count);
+  for (uint32_t i = 0; i < r->certificate_count; i++) {
+    const struct event_header *fact = &r->headers[r->header_count + i];
+    struct span name = event_slice_span(r, fact->name), value = event_slice_span(r, fact->value);
+    lua_pushlstring(L, name.p, name.n);
+    lua_pushlstring(L, value.p, value.n);
+    lua_rawset(L, -3);
+  }
 }

@@ -12,9 +12,9 @@
 void request_open(lua_State *L);
 
 // Pushes the table: headers, query, url, path, params, method, protocols, remoteAddress ("" for a
-// unix socket), remotePort (then 0), secure, and `body` when `with_body`. `pattern` gives the
-// params (NULL: none). A name or value in the query with a bad percent-encoding stays as it was
-// sent. The script may keep the table.
+// unix socket), remotePort (then 0), secure, peerCertificate (if the client has shown one), and
+// `body` when `with_body`. `pattern` gives the params (NULL: none). A name or value in the query
+// with a bad percent-encoding stays as it was sent. The script may keep the table.
 void request_push(lua_State *L, const struct event_request *r, const struct http_pattern *pattern,
                   bool with_body);
 

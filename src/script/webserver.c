@@ -4,7 +4,6 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
@@ -13,9 +12,10 @@
 #include "script/answer.h"
 #include "script/args.h"
 #include "script/failure.h"
-#include "script/request.h"
 #include "script/path.h"
+#include "script/request.h"
 #include "script/task.h"
+#include "script/tls_option.h"
 #include "script/wss.h"
 
 #define UNIX_PREFIX "unix:"
@@ -34,10 +34,11 @@ static const struct web_config DEFAULTS = {
 static struct web_config *copy_config(const struct web_config *from);
 static struct web_config *make_config(struct runtime *rt, const struct webserver *web);
 static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
-                               unsigned reactor, struct web_group *group);
+                               unsigned reactor, const struct event_reply *first);
 static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count,
                           uint64_t timeout);
 static bool has_handler(lua_State *L, int index);
+static bool is_tls_given(const struct runtime *rt, const struct webserver *web);
 
 static void check_handler(lua_State *L, const char *label, void *target) {
   (void)target;
@@ -57,10 +58,15 @@ static void check_trust_proxy(lua_State *L, const char *label, void *target) {
   }
 }
 
+static void check_tls(lua_State *L, const char *label, void *target) {
+  tls_option_read(L, label, target);
+}
+
 static const struct args_option SETTINGS[] = {
     {"host", ARGS_STRING, offsetof(struct web_config, host), false, NULL},
     {"port", ARGS_PORT, offsetof(struct web_config, port), false, NULL},
     {"root", ARGS_STRING, offsetof(struct web_config, root), true, NULL},
+    {"tls", ARGS_VALUE, 0, false, check_tls},
     {"handler", ARGS_VALUE, 0, false, check_handler},
     {"trustProxy", ARGS_STRINGS, offsetof(struct web_config, trust_proxy), true, check_trust_proxy},
     {"handshakeTimeout", ARGS_SECONDS, offsetof(struct web_config, handshake_timeout), true, NULL},
@@ -93,25 +99,28 @@ void webserver_commit_settings(lua_State *L, struct webserver *web, int self_ind
   web->draft = NULL;
 }
 
+// The first reactor's answer is what the others are told.
 static bool start_reactors(struct runtime *rt, struct webserver *web, bool *is_first,
                            struct err *err) {
-  struct web_group *group = NULL;
-  for (unsigned i = 0; i < rt->reactor_count; i++) {
-    struct event_reply reply = call(rt, web, COMMAND_WEB_START, i, group);
-    if (!reply.ok) {
-      stop_reactors(rt, web, i, 0);
-      web_group_unref(group);
-      *err = reply.err;
-      return false;
-    }
-    if (!group) {
-      *is_first = reply.is_first;
-      web->port = reply.web->port;
-    }
-    web_group_unref(group);
-    group = reply.web;
+  struct event_reply first = call(rt, web, COMMAND_WEB_START, 0, NULL);
+  bool ok = first.ok;
+  if (!ok) *err = first.err;
+  for (unsigned i = 1; ok && i < rt->reactor_count; i++) {
+    struct event_reply reply = call(rt, web, COMMAND_WEB_START, i, &first);
+    ok = reply.ok;
+    web_group_unref(reply.web);
+    if (ok) continue;
+    *err = reply.err;
+    stop_reactors(rt, web, i, 0);
   }
-  web_group_unref(group);
+  counted_unref(first.tls);
+  if (!ok) {
+    web_group_unref(first.web);
+    return false;
+  }
+  *is_first = first.is_first;
+  web->group = first.web;
+  web->port = first.web->port;
   return true;
 }
 
@@ -146,6 +155,70 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
   return true;
 }
 
+// Certificates ------------------------------------------------------------------------------------
+
+static bool read_certificates(struct runtime *rt, struct webserver *web, struct err *err) {
+  struct event_reply first = call(rt, web, COMMAND_TLS_RELOAD, 0, NULL);
+  bool ok = first.ok;
+  if (!ok) *err = first.err;
+  for (unsigned i = 1; ok && i < rt->reactor_count; i++) {
+    struct event_reply reply = call(rt, web, COMMAND_TLS_RELOAD, i, &first);
+    ok = reply.ok;
+    if (!ok) *err = reply.err;
+  }
+  counted_unref(first.tls);
+  return ok;
+}
+
+bool webserver_reload_tls(lua_State *L, struct webserver *web, struct err *err) {
+  struct runtime *rt = runtime_of(L);
+  const char *url = webserver_push_url(L, web, "http", "/");
+  bool ok = false;
+  if (!web->is_running)
+    err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "%s is not running", url);
+  else if (!webserver_is_secure(rt, web))
+    err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "%s has no certificates: it doesn't speak TLS",
+            url);
+  else if ((ok = read_certificates(rt, web, err)))
+    log_info("%s: the certificates have been read again", url);
+  else
+    log_error("%s: the certificates in use stay: %s", url, err->text);
+  lua_pop(L, 1);
+  return ok;
+}
+
+bool webserver_change_tls(lua_State *L, struct webserver *web, struct err *err) {
+  struct runtime *rt = runtime_of(L);
+  if (is_tls_given(rt, web)) return true;
+  struct web_config *settings = web->settings;
+  web->settings = web->draft;
+  bool ok = !webserver_is_secure(rt, web) || webserver_reload_tls(L, web, err);
+  web->settings = settings;
+  return ok;
+}
+
+// Workers with the same script have the same web servers: the first one that comes reads.
+static bool is_seen_to(struct web_group *group, uint64_t number) {
+  uint64_t seen = atomic_load(&group->hangups);
+  while (seen < number) {
+    if (atomic_compare_exchange_weak(&group->hangups, &seen, number)) return false;
+  }
+  return true;
+}
+
+void webserver_on_hangup(struct runtime *rt, uint64_t number) {
+  unsigned count = 0;
+  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
+    struct webserver *web = LIST_ENTRY(i, struct webserver, node);
+    struct err err;
+    if (!webserver_is_secure(rt, web)) continue;
+    count++;
+    if (!is_seen_to(web->group, number)) webserver_reload_tls(rt->L, web, &err);
+  }
+  if (count == 0 && rt->options->index == 0)
+    log_info("SIGHUP: there are no certificates to read again");
+}
+
 // One reactor alone closes its port before its connections.
 static void stop_listening(struct runtime *rt, const struct webserver *web) {
   for (unsigned i = 0; i < rt->reactor_count && rt->reactor_count > 1; i++) {
@@ -164,6 +237,8 @@ static void note_stopped(struct runtime *rt, struct webserver *web) {
     if (wss->web == web) wss_note_closing(wss);
   }
   web->is_running = false;
+  web_group_unref(web->group);
+  web->group = NULL;
   list_remove(&web->node);
   luaL_unref(rt->L, LUA_REGISTRYINDEX, web->ref);
   web->ref = LUA_NOREF;
@@ -206,13 +281,25 @@ uint16_t webserver_port(const struct runtime *rt, const struct webserver *web) {
   return web->is_running ? web->port : wanted_port(rt, web);
 }
 
+// The command line's certificate counts.
+static bool is_tls_given(const struct runtime *rt, const struct webserver *web) {
+  return web->is_default && rt->options->tls;
+}
+
+// The clients of --estimate speak no TLS.
+bool webserver_is_secure(const struct runtime *rt, const struct webserver *web) {
+  if (rt->options->on_free_ports) return false;
+  return is_tls_given(rt, web) || web->settings->tls_count > 0;
+}
+
 const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
                                const char *path) {
   const struct runtime *rt = runtime_of(L);
   const char *host = webserver_host(rt, web);
   if (strncmp(host, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) return lua_pushstring(L, host);
-  const char *format = strchr(host, ':') ? "%s://[%s]:%d%s" : "%s://%s:%d%s";
-  return lua_pushfstring(L, format, scheme, host, (int)webserver_port(rt, web), path);
+  const char *format = strchr(host, ':') ? "%s%s://[%s]:%d%s" : "%s%s://%s:%d%s";
+  const char *s = webserver_is_secure(rt, web) ? "s" : "";
+  return lua_pushfstring(L, format, scheme, s, host, (int)webserver_port(rt, web), path);
 }
 
 void webserver_announce(const char *verb, const char *what) {
@@ -294,17 +381,28 @@ static struct web_config *copy_config(const struct web_config *from) {
   c->response_timeout = from->response_timeout;
   c->linger_timeout = from->linger_timeout;
   c->max_body = from->max_body;
+  web_config_set_tls(c, from->tls, from->tls_count);
   return c;
 }
 
 // The root in effect, absolute, or NULL.
 static char *find_root(const struct runtime *rt, const struct webserver *web) {
-  if (!web->is_default || !rt->options->root)
-    return web->settings->root ? path_resolve(rt->folder, web->settings->root) : NULL;
-  char *working = realpath(".", NULL);
-  char *root = path_resolve(working ? working : ".", rt->options->root);
-  free(working);
-  return root;
+  if (web->is_default && rt->options->root)
+    return path_resolve(rt->options->working, rt->options->root);
+  return web->settings->root ? path_resolve(rt->folder, web->settings->root) : NULL;
+}
+
+// The certificates in effect, with absolute paths.
+static void set_tls(const struct runtime *rt, const struct webserver *web, struct web_config *c) {
+  if (!webserver_is_secure(rt, web)) {
+    web_config_set_tls(c, NULL, 0);
+  } else if (is_tls_given(rt, web)) {
+    web_config_set_tls(c, rt->options->tls, 1);
+    tls_option_resolve(c->tls, rt->options->working);
+  } else {
+    for (size_t i = 0; i < c->tls_count; i++)
+      tls_option_resolve(&c->tls[i], rt->folder);
+  }
 }
 
 // What the reactors are told.
@@ -319,18 +417,21 @@ static struct web_config *make_config(struct runtime *rt, const struct webserver
   c->host = copy_string(webserver_host(rt, web));
   mem_free(c->root);
   c->root = find_root(rt, web);
+  set_tls(rt, web, c);
   return c;
 }
 
+// `first`: what the first reactor has answered, for the others.
 static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
-                               unsigned reactor, struct web_group *group) {
+                               unsigned reactor, const struct event_reply *first) {
   uint64_t number = ++rt->last_call;
   struct batch *batch = &rt->outgoing[reactor].batch;
   struct record *r = batch_push(batch, type, number, sizeof(struct command_web));
   *(struct command_web *)r->payload =
       (struct command_web){.config = make_config(rt, web),
                            .reply_to = rt->mailbox,
-                           .group = group ? web_group_ref(group) : NULL};
+                           .group = first && first->web ? web_group_ref(first->web) : NULL,
+                           .tls = first ? counted_ref(first->tls) : NULL};
   return runtime_call(rt, number);
 }
 

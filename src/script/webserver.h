@@ -21,6 +21,7 @@ struct webserver {
   unsigned ordinal;            // 1, 2, ... in this worker
   struct web_config *settings; // as the script has set them
   struct web_config *draft;    // settings being read: owned here because reading may raise
+  struct web_group *group;     // while it runs: what it has in common with other workers'
   uint16_t port;               // the real one, while it runs
   bool is_running;
   bool is_default; // luaws.webServer: the command line overrides its settings
@@ -54,7 +55,22 @@ void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout)
 const char *webserver_host(const struct runtime *rt, const struct webserver *web);
 uint16_t webserver_port(const struct runtime *rt, const struct webserver *web);
 
-// Pushes "<scheme>://<host>:<port><path>"; a unix socket gives its host as it is.
+// Whether it speaks TLS, or will when it starts.
+bool webserver_is_secure(const struct runtime *rt, const struct webserver *web);
+
+// Reads the certificates again: those in use stay when that fails. The log says so. False with
+// *err, also for one that doesn't run or has none.
+bool webserver_reload_tls(lua_State *L, struct webserver *web, struct err *err);
+
+// On a running one whose draft speaks TLS as its settings do: takes the draft's certificates into
+// use. False with *err: those in use stay.
+bool webserver_change_tls(lua_State *L, struct webserver *web, struct err *err);
+
+// EVENT_HANGUP: reads all certificates again.
+void webserver_on_hangup(struct runtime *rt, uint64_t number);
+
+// Pushes "<scheme>://<host>:<port><path>" (http or ws: an s is added where it speaks TLS); a unix
+// socket gives its host as it is.
 const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
                                const char *path);
 

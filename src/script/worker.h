@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include "base/err.h"
 #include "base/survey.h"
+#include "base/tls_settings.h"
 #include "mailbox/ids.h"
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
@@ -40,7 +41,9 @@ struct worker_options {
   // What the command line sets for luaws.webServer, over what the script sets; NULL or -1: nothing.
   const char *host;
   int port;
-  const char *root; // relative to the working directory
+  const char *root;               // relative to `working`
+  const struct tls_settings *tls; // certificate and key; paths relative to `working`
+  const char *working;            // the working directory as the program started, absolute
   // Every web server listens on a free port of 127.0.0.1, whatever script and command line say.
   bool on_free_ports;
   // Called in the worker's thread: when it begins to end, because its script wants that or has
