@@ -45,6 +45,7 @@ static int make(const struct options *options, struct tls_settings *tls, struct 
 
 int certificate_open(const struct options *options, struct tls_settings *tls, struct err *err) {
   *tls = (struct tls_settings){0};
+  if (options->estimate) return 0; // its clients speak no TLS
   if (options->tls_self_signed) return make(options, tls, err);
   if (!options->tls_cert) return 0;
   tls->cert = mem_dup(options->tls_cert, strlen(options->tls_cert));

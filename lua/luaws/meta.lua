@@ -108,8 +108,20 @@
 ---@field protocols string[] the subprotocols that the client offers
 ---@field remoteAddress string "" on a unix socket; with trustProxy, what the proxy says
 ---@field remotePort integer 0 on a unix socket; with trustProxy, what the proxy says
----@field secure boolean with trustProxy: whether the client speaks TLS with the proxy
+---@field secure boolean it speaks TLS (with trustProxy: with the proxy)
+---@field peerCertificate? luaws.PeerCertificate the client's, if it has shown one
 ---@field body? string of onRequest only
+
+---A client's certificate, which one of those in the setting `tls.ca` has signed.
+---@class luaws.PeerCertificate
+---@field subject string as in RFC 2253: "CN=ann,O=Example"
+---@field issuer string the same for who has signed it
+---@field serialNumber string hexadecimal
+---@field fingerprint256 string SHA-256 of the whole certificate: "AB:CD:..."
+---@field validFrom string "2026-01-31T12:00:00Z"
+---@field validTo string
+---@field subjectAltName string "DNS:a.example, email:ann@example.com"; "" when it has none
+---@field pem string the certificate itself
 
 -- Handlers ---------------------------------------------------------------------------------------
 -- Any tables that have these methods; what isn't said to be required may be missing. They are
@@ -197,10 +209,24 @@ function RequestHandler:onRequest(web, event) end
 -- WebServer --------------------------------------------------------------------------------------
 
 ---Settings of a WebServer. Limits and clocks that may be false are switched off by it.
+---A certificate, and what is demanded of clients that are shown it. cert, key and ca are paths of
+---PEM files, from the script's folder on, or the text itself ("-----BEGIN ...").
+---@class luaws.TLSSettings
+---@field cert string the certificate, with its chain behind it
+---@field key string its private key
+---@field ca? string certificates of those who sign the clients'
+---@field verify? "none"|"optional"|"required" of clients; "required" with ca, else "none"
+---@field minVersion? "1.2"|"1.3" the lowest version of TLS; "1.2"
+---@field ciphers? string OpenSSL's list of ciphers, of TLS 1.2 and 1.3 alike
+
+---By the names that clients ask for: "a.example", "*.example.com", and "default".
+---@alias luaws.TLSByName table<string, luaws.TLSSettings>
+
 ---@class luaws.WebServerSettings
 ---@field host? string address or name, or "unix:/path"; "127.0.0.1"
 ---@field port? integer 0 takes a free one; 8080
 ---@field root? string|false folder of static files, from the script's folder on
+---@field tls? luaws.TLSSettings|luaws.TLSByName|false certificates, for https and wss; none
 ---@field handler? luaws.RequestHandler answers HTTP requests
 ---@field trustProxy? string|string[]|false proxies whose X-Forwarded-For and -Proto count; none
 ---@field handshakeTimeout? number|false seconds to the end of a request's head; 10
@@ -223,15 +249,22 @@ function WebServerClass.new(settings) end
 ---@field isRunning boolean (read-only) whether it listens
 ---@field host string (read-only) as set
 ---@field port integer (read-only) as set; the real one while it runs
----@field url string (read-only) "http://127.0.0.1:8080/"
+---@field url string (read-only) "http://127.0.0.1:8080/", with TLS "https://127.0.0.1:8080/"
 local WebServer = {}
 
 ---Takes the settings over those it has and starts listening; nil and a message when it can't (port
----in use, bad host, no such folder). A running one takes what can change, not host and port.
+---in use, bad host, no such folder, bad certificate). A running one takes what can change: not host
+---and port, nor whether it speaks TLS.
 ---@param settings? luaws.WebServerSettings
 ---@return true? ok
 ---@return string? message
 function WebServer:start(settings) end
+
+---Reads the certificates again, for connections that come from now on. Nil and a message where they
+---are bad: those in use stay.
+---@return true? ok
+---@return string? message
+function WebServer:reloadTLS() end
 
 ---Terminates its WebSocket servers and stops listening. Returns at once; it may be started again.
 ---@param timeout? number seconds for the closing handshakes, 0: none; closeTimeout of each server

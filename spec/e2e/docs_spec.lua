@@ -10,11 +10,12 @@
 --   <!-- run: program -->             one that ends by itself, with exit code 0
 --   <!-- compile -->                  a piece that is only compiled
 --   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
---   <!-- with: NAME -->               the program finds this file beside it
+--   <!-- with: NAME, ... -->          the program finds these files beside it: a page, or a certificate and its key
 --   <!-- output -->                   the block is what the program above has printed; with "... with * for anything"
 --                                     a * stands for any text
 
 local uv = require "luv"
+local certificates = require "spec.support.certificates"
 local client = require "spec.support.client"
 local markdown = require "spec.support.markdown"
 local process = require "spec.support.process"
@@ -23,8 +24,11 @@ local server = require "spec.support.server"
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
 local API, ERRORS, LIMITS, TOUR = "docs/api.md", "docs/errors.md", "docs/limits.md", "src/README.md"
-local TRIED = { "README.md", API, ERRORS, LIMITS, "docs/coming-from.md", "docs/performance.md", "docs/conformance.md" }
-local LINKED = { "README.md", API, ERRORS, LIMITS, "docs/coming-from.md", "docs/performance.md", "docs/conformance.md",
+local TLS = "docs/tls.md"
+local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, "docs/coming-from.md", "docs/performance.md",
+                "docs/conformance.md" }
+local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, "docs/coming-from.md", "docs/performance.md",
+                 "docs/conformance.md",
                  TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
 
 local function readFile(path)
@@ -147,12 +151,19 @@ local function runProgram(path)
   return child.stdout
 end
 
+-- A file that an example needs.
+local function contentOf(name)
+  if name:find("key", 1, true) then return certificates.text(certificates.server.key) end
+  if name == "staff.pem" then return certificates.text(certificates.ca) end
+  if name:match("%.pem$") then return certificates.text(certificates.server.cert) end
+  return "<title>a page</title>\n"
+end
+
 -- What a block of Lua prints when it is run as its notes say.
 local function runLua(block)
   local name = noteOf(block, "file") or "script.lua"
   local files = { [name] = block.text }
-  local beside = noteOf(block, "with")
-  if beside then files[beside] = "<title>a page</title>\n" end
+  for beside in (noteOf(block, "with") or ""):gmatch("[^,%s]+") do files[beside] = contentOf(beside) end
   local path = server.folder(files) .. "/" .. name
   local run = noteOf(block, "run")
   if run == "program" then return runProgram(path) end
@@ -172,7 +183,7 @@ local function splitWords(command)
 end
 
 local HAS_VALUE = { ["--host"] = true, ["--port"] = true, ["--root"] = true, ["--log-level"] = true,
-                    ["--log-format"] = true }
+                    ["--log-format"] = true, ["--tls-cert"] = true, ["--tls-key"] = true }
 
 -- Takes "--port 9000" out: the helper adds "--port 0".
 local function splitArguments(words)
@@ -232,13 +243,30 @@ COMMANDS["apt-get"] = function(words)
   assert.same({ "apt-get", "install", "git", "make" }, words)
 end
 
+-- It asks the chat.
+function COMMANDS.curl(words)
+  if process.run("/bin/sh", { "-c", "command -v curl" }).code ~= 0 then pending("curl is not installed") end
+  local s = server.startFile("examples/chat.lua", { args = { "--tls-self-signed" } })
+  for i, word in ipairs(words) do words[i] = word:gsub(":8080", ":" .. s.port) end
+  local child = process.run("curl", table.move(words, 2, #words, 2, { "--silent" }))
+  assert.equal(0, child.code, child.stderr)
+  s:stop()
+end
+
+-- In a folder that the commands of a block have in common.
+function COMMANDS.openssl(words, _, _, folder)
+  local child = process.run("/usr/bin/env", { "-C", folder, table.unpack(words) })
+  assert.equal(0, child.code, child.stderr)
+end
+
 local function runCommands(block, files)
+  local folder = server.folder()
   for line in block.text:gmatch("[^\n]+") do
     local command, said = line:match("^(.-)%s*#%s*(.*)$")
     local words = splitWords(command or line)
     if words[1] then
       local run = COMMANDS[words[1]] or error("a command that this spec doesn't know: " .. words[1])
-      run(words, said or "", files)
+      run(words, said or "", files, folder)
     end
   end
 end
@@ -346,10 +374,14 @@ local ASK = [[
   local function members(object)
     return select(2, debug.getupvalue(debug.getmetatable(object).__index, 1))
   end
-  assert(luaws.webServer:start { handler = { onRequest = function(_, _, event)
-    tell("request", event.request)
-    return "told"
-  end } })
+  assert(luaws.webServer:start {
+    handler = { onRequest = function(_, _, event)
+      tell("request", event.request)
+      tell("certificate", event.request.peerCertificate)
+      return "told"
+    end },
+    tls = { cert = "server.pem", key = "server.key", ca = "ca.pem" },
+  })
   local wss = luaws.WebSocketServer.new({ onConnection = function()
     return { onMessage = function(_, ws)
       tell("luaws", luaws)
@@ -366,8 +398,11 @@ local ASK = [[
 ]]
 
 local function askProgram()
-  local folder = server.folder({ ["ask.lua"] = ASK })
+  local read = certificates.text
+  local folder = server.folder({ ["ask.lua"] = ASK, ["ca.pem"] = read(certificates.ca),
+    ["server.pem"] = read(certificates.server.cert), ["server.key"] = read(certificates.server.key) })
   local s = server.startFile(folder .. "/ask.lua")
+  s.tls = certificates.client
   local said = {}
   assert.equal("told", client.get(s, "/").body)
   local c = client.open(s, "/ws")
@@ -403,7 +438,7 @@ local function namesInMeta()
   for line in readFile(META):gmatch("[^\n]+") do
     local variable = line:match("^local (%a+) = {}$")
     local owner, method = line:match("^function (%a+)[.:](%a+)")
-    local field = line:match("^%-%-%-@field (%a+)")
+    local field = line:match("^%-%-%-@field ([%a%d]+)")
     class = line:match("^%-%-%-@class (%S+)") or class
     if class then classes[class] = classes[class] or {} end
     if variable then variables[variable] = class end
@@ -437,6 +472,7 @@ describe(API, function()
     assert.same(sorted(optionsInSource("src/script/webserver.c")),
       sorted(namesIn(tableUnder(page, "Settings of a WebServer"))))
     assert.same(sorted(optionsInSource("src/script/compression.c")), sorted(namesIn(tableUnder(page, "Compression"))))
+    assert.same(sorted(optionsInSource("src/script/tls_option.c")), sorted(namesIn(tableUnder(page, "TLS"))))
   end)
 
   it("names every method that handlers may have, and no others", function()
@@ -466,9 +502,17 @@ describe(API, function()
       ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
       ["luaws.Stats"] = "Counters", ["luaws.WebSocketOptions"] = "Options of a WebSocket",
       ["luaws.Reconnect"] = "Reconnecting",
+      ["luaws.TLSSettings"] = "TLS",
     }) do
       assert.same(sorted(namesIn(tableUnder(page, heading))), sorted(classes[class]), class)
     end
+  end)
+
+  it("has the fields of a certificate, as editors are told", function()
+    local said = askProgram().certificate
+    assert.same(sorted(said), sorted(namesInMeta()["luaws.PeerCertificate"]))
+    local line = readFile(API):match("\n| `request.peerCertificate`[^\n]+")
+    for name in pairs(said) do assert.truthy(line:find("`" .. name .. "`", 1, true), name) end
   end)
 
   it("lists the counters", function()

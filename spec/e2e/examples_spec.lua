@@ -220,9 +220,62 @@ describe("examples/topics.lua", function()
   end)
 end)
 
+describe("examples/secure.lua", function()
+  local s
+
+  before_each(function()
+    s = server.startFile("examples/secure.lua", { lines = 2, args = { "--tls-self-signed" } })
+  end)
+
+  local function ask(c, message)
+    sendJson(c, message)
+    return receiveJson(c)
+  end
+
+  it("serves its page over https", function()
+    assert.truthy(s.stderr:find(("luaws: open https://127.0.0.1:%d/\n"):format(s.port), 1, true), s.stderr)
+    local answer = client.get(s, "/")
+    assert.equal(200, answer.status)
+    assert.truthy(answer.body:find("<title>A secret</title>", 1, true))
+    assert.falsy(answer.body:find("https?://[^w]"), "no external resource")
+    assert.falsy(answer.body:find("innerHTML", 1, true))
+  end)
+
+  it("shows a secret once, and tells who has kept it", function()
+    local ann, ben = client.open(s, "/secrets"), client.open(s, "/secrets")
+    local kept = ask(ann, { keep = "the cat is called Ada" }).kept
+    assert.truthy(kept:match("^%x+$") and #kept == 32, kept)
+    assert.same({ secret = "the cat is called Ada" }, ask(ben, { open = kept }))
+    assert.same({ opened = kept }, receiveJson(ann))
+    assert.same({ gone = true }, ask(ben, { open = kept }))
+    assert.same({ gone = true }, ask(ann, { open = "" }))
+    assert.not_equal(kept, ask(ann, { keep = "another" }).kept)
+  end)
+
+  it("hands a secret out when who has kept it is gone", function()
+    local ann, ben = client.open(s, "/secrets"), client.open(s, "/secrets")
+    local kept = ask(ann, { keep = "left behind" }).kept
+    ann:close(1000)
+    assert.same({ secret = "left behind" }, ask(ben, { open = kept }))
+  end)
+
+  it("drops what is no secret, and goes on", function()
+    local c = client.open(s, "/secrets")
+    for _, text in ipairs({ "1", "[]", '{"keep":""}', '{"keep":1}', '{"open":[]}' }) do c:send(text) end
+    sendJson(c, { keep = ("x"):rep(4001) })
+    assert.same({ gone = true }, ask(c, { open = "none" }))
+  end)
+
+  it("does not start without TLS", function()
+    local run = server.run(nil, { program = { "--port", "0", "examples/secure.lua" } })
+    assert.equal(1, run.code)
+    assert.truthy(run.stderr:find("secrets want TLS: luaws --tls-self-signed", 1, true), run.stderr)
+  end)
+end)
+
 describe("the examples", function()
   it("are all run here", function()
-    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1, topics = 1 }
+    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1, topics = 1, secure = 1 }
     local scan = uv.fs_scandir("examples")
     while scan do
       local name = uv.fs_scandir_next(scan)

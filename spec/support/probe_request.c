@@ -40,16 +40,18 @@ static struct event_slice add_field(lua_State *L, struct maker *m, const char *n
   return add_text(L, m);
 }
 
-static void add_headers(lua_State *L, struct maker *m) {
-  lua_getfield(L, 1, "headers");
-  for (uint32_t i = 0; i < request_of(m)->header_count; i++) {
+// The `count` pairs of the field `name`, from the slot `first` on.
+static void add_pairs(lua_State *L, struct maker *m, const char *list, uint32_t first,
+                      uint32_t count) {
+  lua_getfield(L, 1, list);
+  for (uint32_t i = 0; i < count; i++) {
     lua_rawgeti(L, -1, (lua_Integer)i + 1);
     lua_rawgeti(L, -1, 1);
     struct event_slice name = add_text(L, m);
     lua_rawgeti(L, -1, 2);
     struct event_slice value = add_text(L, m);
     lua_pop(L, 1);
-    request_of(m)->headers[i] = (struct event_header){name, value};
+    request_of(m)->headers[first + i] = (struct event_header){name, value};
   }
   lua_pop(L, 1);
 }
@@ -63,23 +65,30 @@ static void add_pattern(lua_State *L, struct maker *m) {
   lua_pop(L, 1);
 }
 
-// push{ method =, target =, address =, port =, secure =, body =, headers = { { name, value }, ...
-// },
-//       pattern =, withBody = } -> the request table
+static uint32_t count_pairs(lua_State *L, const char *name) {
+  lua_getfield(L, 1, name);
+  uint32_t count = lua_isnil(L, -1) ? 0 : (uint32_t)lua_rawlen(L, -1);
+  lua_pop(L, 1);
+  return count;
+}
+
+// push{ method =, target =, address =, port =, secure =, body =, pattern =, withBody =,
+//       headers = { { name, value }, ... }, certificate = { the same } } -> the request table
 static int push(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   struct maker *m = lua_newuserdatauv(L, sizeof *m, 0);
   *m = (struct maker){.bytes = {.max = 16 << 20}};
   luaL_setmetatable(L, EVENT);
-  lua_getfield(L, 1, "headers");
-  uint32_t count = lua_isnil(L, -1) ? 0 : (uint32_t)lua_rawlen(L, -1);
-  size_t size = sizeof(struct event_request) + count * sizeof(struct event_header);
+  uint32_t headers = count_pairs(L, "headers"), facts = count_pairs(L, "certificate");
+  size_t size = sizeof(struct event_request) + (headers + facts) * sizeof(struct event_header);
   memset(buf_reserve(&m->bytes, size), 0, size);
   m->bytes.len = size;
-  request_of(m)->header_count = count;
+  request_of(m)->header_count = headers;
+  request_of(m)->certificate_count = facts;
   struct event_slice method = add_field(L, m, "method"), target = add_field(L, m, "target");
   struct event_slice address = add_field(L, m, "address"), body = add_field(L, m, "body");
-  add_headers(L, m);
+  add_pairs(L, m, "headers", 0, headers);
+  add_pairs(L, m, "certificate", headers, facts);
   add_pattern(L, m);
   struct event_request *r = request_of(m);
   r->method = method;

@@ -17,7 +17,8 @@
 --     serve(connection, options, server), say(...), which prints a line, and spin(), which says "spins" and computes
 --     until the spec calls s:release(). Without a closeTimeout among its options serve gives one that is longer than
 --     any spec waits: who needs that clock names it. Returns when its main chunk has ended.
--- server.startFile(path [, options]) a script's file; returns when it has told its address.
+-- server.startFile(path [, options]) a script's file; returns when it has told its address. Where that is https or
+--     wss, clients that are given `s` speak TLS, and believe any certificate.
 -- server.run(script [, options])     runs a program that ends by itself (no prelude): a finished child, with
 --     .code, .signal, .stdout, .stderr.
 -- server.folder(files)               a new temporary folder with these files ({ ["a/b.txt"] = "text" }); its path
@@ -350,7 +351,9 @@ function server.startFile(path, options)
   waitFor(self, function() return countStartLines(self.stderr) >= lines or hasEnded(self) end, nil,
     "luaws to tell its address")
   if hasEnded(self) then failStart(self) end
-  self.port = math.tointeger(tonumber(self.stderr:match("luaws: %l+ %l+://[^/\n]*:(%d+)")))
+  local scheme, told = self.stderr:match("luaws: %l[^\n]- (%l+)://[^/\n]*:(%d+)")
+  self.port = math.tointeger(tonumber(told))
+  if scheme == "https" or scheme == "wss" then self.tls = { ca = false } end
   return self
 end
 

@@ -31,6 +31,14 @@ describe("event.request", function()
     assert.is_true(request { secure = true }.secure)
   end)
 
+  it("tells of the client's certificate, when there is one", function()
+    local facts = { { "subject", "CN=ann" }, { "subjectAltName", "" } }
+    local r = request { secure = true, headers = { { "Host", "localhost" } }, certificate = facts }
+    assert.same({ subject = "CN=ann", subjectAltName = "" }, r.peerCertificate)
+    assert.same({ host = "localhost" }, r.headers)
+    assert.is_nil(request { secure = true }.peerCertificate)
+  end)
+
   it("has an empty address and port 0 for a unix socket", function()
     local r = request { address = "" }
     assert.equal("", r.remoteAddress)

@@ -170,7 +170,7 @@ static void on_open_done(struct runtime *rt, struct task *t, bool ok) {
 static void announce(lua_State *L, const struct wss *wss) {
   const char *path = wss->config->path ? wss->config->path : "/";
   const char *url = webserver_push_url(L, wss->web, "ws", path);
-  if (strncmp(url, "ws:", 3) != 0) url = lua_pushfstring(L, "%s on %s", path, url);
+  if (strncmp(url, "unix:", strlen("unix:")) == 0) url = lua_pushfstring(L, "%s on %s", path, url);
   webserver_announce("serving", url);
 }
 
