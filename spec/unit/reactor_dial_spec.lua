@@ -395,10 +395,16 @@ describe("flow control of a client", function()
   it("keeps what the kernel doesn't take, and tells when it is gone", function()
     local c, other = open()
     other:pause()
-    local message = ("y"):rep(build.pick(1000000, 100000))
-    local total = build.pick(20, 80)
-    for _ = 1, total do c:send(message) end
-    async.eventually(function() return c:buffered() > 0 end)
+    local message, total = ("y"):rep(100000), 0
+    repeat -- until the kernel takes no more
+      for _ = 1, 20 do c:send(message) end
+      total = total + 20
+      local taken
+      repeat
+        taken = c:buffered()
+        async.sleep(0.05)
+      until c:buffered() == taken
+    until taken > 0
     other:resume()
     for _ = 1, total do assert.equal(message, (other:receive())) end
     c:expect("drain")
