@@ -8,7 +8,7 @@ local deflate = require "spec.conformance.deflate"
 local TEXT, BINARY, CONTINUATION, CLOSE = client.TEXT, client.BINARY, client.CONTINUATION, client.CLOSE
 local PING, PONG = client.PING, client.PONG
 
-local CUT_OFF = 20 -- seconds: more than any of the script's clocks, and the 5 s for a FIN
+local CUT_OFF = 60 -- seconds: far more than any of the script's clocks, and the 5 s for a FIN
 local SIZES = { 0, 1, 10, 125, 126, 1000, 4096, 65535, 65536, 200000 }
 
 local clients = { good = {}, slow = {}, rude = {}, vanishing = {} }
@@ -50,10 +50,10 @@ end
 
 -- The next message; pings on the way are answered, pongs dropped.
 local function receive(c, codec)
-  local frame = c:readFrame(20)
+  local frame = c:readFrame(CUT_OFF)
   while frame.opcode == PING or frame.opcode == PONG do
     if frame.opcode == PING then c:sendFrame({ opcode = PONG, payload = frame.payload }) end
-    frame = c:readFrame(20)
+    frame = c:readFrame(CUT_OFF)
   end
   if frame.opcode == CLOSE then
     error(("a close frame came: %d"):format(#frame.payload > 1 and string.unpack(">I2", frame.payload) or 1005), 0)
@@ -69,9 +69,9 @@ local function leave(c)
   local payload = pick { client.closePayload(1000), client.closePayload(4000, "that is all"), "" }
   c:sendFrame({ opcode = CLOSE, payload = payload })
   local frame
-  repeat frame = c:readFrame(20) until frame.opcode == CLOSE
+  repeat frame = c:readFrame(CUT_OFF) until frame.opcode == CLOSE
   assert(frame.payload == payload, "another close frame than ours came back")
-  c:expectEof(20)
+  c:expectEof(CUT_OFF)
 end
 
 local function echo(s, path, count)
@@ -145,10 +145,10 @@ function clients.good.seenOff(s)
   c:send("sub seen.off")
   c:send("end enough")
   local frame
-  repeat frame = c:readFrame(20) until frame.opcode == CLOSE
+  repeat frame = c:readFrame(CUT_OFF) until frame.opcode == CLOSE
   assert(frame.payload == client.closePayload(4001, "enough"), "another code or reason came")
   c:sendClose(4001, "enough")
-  c:expectEof(20)
+  c:expectEof(CUT_OFF)
 end
 
 -- All numbers come to one who reads.
@@ -172,7 +172,7 @@ function clients.good.pages(s)
   end
   c:sendRequest({ path = "/none", headers = { Connection = "close" } })
   assert(c:response().status == 404)
-  c:expectEof(20)
+  c:expectEof(CUT_OFF)
 end
 
 function clients.good.refused(s)

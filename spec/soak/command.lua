@@ -18,7 +18,7 @@ local FEW = { good = 1, slow = 0, rude = 1, vanishing = 1 }
 local PAUSE = 0.2         -- seconds at most between the lives of one
 local FLAT = 0.05         -- what the memory may grow in the second half
 local TELL_EVERY = 10     -- seconds
-local HANG = 60           -- seconds after which the soak itself is taken for stuck
+local HANG = 150          -- seconds after which the soak itself is taken for stuck
 local FAILURES_SHOWN = 20
 
 local command = {}
@@ -94,7 +94,7 @@ local function judgeMemory(verdict, g)
 end
 
 local function judgeDescriptors(verdict, pid, before)
-  local ok = pcall(async.eventually, function() return gauge.descriptors(pid) <= before end, 20)
+  local ok = pcall(async.eventually, function() return gauge.descriptors(pid) <= before end, 60)
   judge(verdict, ok, "all descriptors are back: %d before, %d now", before, gauge.descriptors(pid))
 end
 
@@ -152,7 +152,7 @@ local function run(state, options)
   g:stop()
   state.isOver = true
   runner.progress(0, 0, "the end of the soak", HANG)
-  for _, task in ipairs(tasks) do task:join(30) end
+  for _, task in ipairs(tasks) do task:join(90) end
   judgeClients(verdict, state)
   judgeMemory(verdict, g)
   judgeDescriptors(verdict, s.pid, before)
