@@ -236,17 +236,12 @@ static int write_tunnel(lua_State *L) {
   return 1;
 }
 
-// checkTunnel(tunnel, reply) -> true; or false, code, text
-static int check_tunnel(lua_State *L) {
-  struct http_tunnel t = get_tunnel(L);
-  struct err e;
-  bool is_open = http_tunnel_check(&t, check_reply(L, 2), &e);
-  lua_pushboolean(L, is_open);
-  if (is_open) return 1;
-  luaL_argcheck(L, strcmp(e.component, ERR_LUAW) == 0, 2, e.component);
-  lua_pushinteger(L, e.code);
-  lua_pushstring(L, e.text);
-  return 3;
+// isTunnel(reply) -> whether it opens one, and the hint at why not
+static int is_tunnel(lua_State *L) {
+  const struct http_reply *r = check_reply(L, 1);
+  lua_pushboolean(L, http_tunnel_is_open(r));
+  lua_pushstring(L, http_tunnel_hint(http_reply_status(r)));
+  return 2;
 }
 
 static int is_reserved(lua_State *L) {
@@ -270,7 +265,7 @@ int probe_open_opening(lua_State *L) {
       {"check", check_opening},
       {"isReserved", is_reserved},
       {"writeTunnel", write_tunnel},
-      {"checkTunnel", check_tunnel},
+      {"isTunnel", is_tunnel},
       {NULL, NULL},
   };
   luaL_newmetatable(L, REPLY);

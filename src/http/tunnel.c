@@ -5,7 +5,6 @@
 #include "http/response.h"
 
 static int write_all(struct buf *out, const struct http_tunnel *t);
-static const char *hint_at(int status);
 
 int http_tunnel_write(struct buf *out, const struct http_tunnel *t) {
   size_t before = out->len;
@@ -14,18 +13,20 @@ int http_tunnel_write(struct buf *out, const struct http_tunnel *t) {
   return rc;
 }
 
-bool http_tunnel_check(const struct http_tunnel *t, const struct http_reply *r, struct err *e) {
+bool http_tunnel_is_open(const struct http_reply *r) {
   int status = http_reply_status(r);
-  struct span reason = http_reply_reason(r);
-  char text[64];
-  size_t n = 0;
-  if (status >= 200 && status <= 299) return true;
-  for (; n < reason.n && n + 1 < sizeof text; n++)
-    text[n] = reason.p[n] >= ' ' && reason.p[n] < 0x7f ? reason.p[n] : '?';
-  text[n] = '\0';
-  err_set(e, ERR_LUAW, status, "no tunnel to %s:%u: it answered %d%s%s%s", t->host, t->port, status,
-          n > 0 ? " " : "", text, hint_at(status));
-  return false;
+  return status >= 200 && status <= 299;
+}
+
+const char *http_tunnel_hint(int status) {
+  switch (status) {
+  case 407: return " (give user and password in its URL: http://user:password@host:port)";
+  case 403: return " (it doesn't allow that host or port)";
+  case 404:
+  case 405:
+  case 501: return " (is it a proxy?)";
+  default: return "";
+  }
 }
 
 // RFC 9110 section 9.3.6: the target is host and port even where the port is the scheme's own.
@@ -35,16 +36,4 @@ static int write_all(struct buf *out, const struct http_tunnel *t) {
   if (rc == 0 && t->authorization)
     rc = http_response_header(out, SPAN("Proxy-Authorization"), span_of(t->authorization));
   return rc == 0 ? buf_append_str(out, "\r\n") : rc;
-}
-
-// What most often lies behind it.
-static const char *hint_at(int status) {
-  switch (status) {
-  case 407: return " (give user and password in its URL: http://user:password@host:port)";
-  case 403: return " (it doesn't allow that host or port)";
-  case 404:
-  case 405:
-  case 501: return " (is it a proxy?)";
-  default: return "";
-  }
 }

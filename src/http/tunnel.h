@@ -7,7 +7,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "base/buf.h"
-#include "base/err.h"
 #include "base/span.h"
 #include "http/reply.h"
 
@@ -21,8 +20,10 @@ struct http_tunnel {
 // then nothing is appended.
 int http_tunnel_write(struct buf *out, const struct http_tunnel *t);
 
-// Whether a complete reply (http_reply_new_to_connect) opens the tunnel. If not, *e says why, as
-// what may follow "the proxy ...: "; LUAW, its code is the status.
-bool http_tunnel_check(const struct http_tunnel *t, const struct http_reply *r, struct err *e);
+// Whether a complete reply (http_reply_new_to_connect) opens the tunnel.
+bool http_tunnel_is_open(const struct http_reply *r);
+
+// What most often lies behind another status, for people: "" or " (...)".
+const char *http_tunnel_hint(int status);
 
 #endif

@@ -73,6 +73,8 @@ void tls_explain(struct tls *t) {
 void tls_failure(const struct tls *t, struct err *err) {
   if (t->failure)
     *err = *t->failure;
+  else if (t->wire.error == TRANSPORT_FAILED) // which TLS alone tells: it lies over another one
+    tls_failure(tls_of(t->wire.under), err);
   else
     err_set(err, ERR_OSSL, 0, "TLS has failed");
 }

@@ -2,14 +2,14 @@
 //
 // Each stage has a function that enters it, and one that is called when it has come to its end;
 // whichever ends the connection has freed the dial with it, so that nothing may follow that call.
-// A stage between CONNECT and UPGRADE (a proxy's tunnel) goes into on_connected, before ask_upgrade
-// is called, and into the functions that ask for d->stage.
 
 #include "reactor/dial.h"
 
+#include <assert.h>
 #include "base/mem.h"
 #include "http/deflate.h"
 #include "http/opening.h"
+#include "http/tunnel.h"
 #include "mailbox/event.h"
 #include "net/connector.h"
 #include "net/resolver.h"
@@ -24,12 +24,13 @@
 
 enum {
   REQUEST_MAX = 1024 * 1024, // the worker bounds what a script adds
-  TO_MAX = 512,              // a name has 253 bytes at most
+  TO_MAX = 512,              // a name has 253 bytes at most, two may stand in it
 };
 
 enum dial_stage {
   DIAL_RESOLVE, // the host's addresses are looked up
   DIAL_CONNECT, // one of them is connected to
+  DIAL_TUNNEL,  // the proxy has been asked for the way to the server
   DIAL_UPGRADE, // the request is on its way, its answer is awaited
 };
 
@@ -39,16 +40,17 @@ struct dial {
   enum dial_stage stage;
   struct resolver *resolver;   // in RESOLVE, unless the host is an address
   struct connector *connector; // in CONNECT
-  struct http_reply *reply;    // in UPGRADE
+  struct http_reply *reply;    // in TUNNEL and UPGRADE
   struct http_opening opening; // what the answer is one to
   struct span *protocols;      // the opening's, as `headers` is
   struct http_header *headers;
   char offer[HTTP_DEFLATE_OFFER_MAX]; // the opening's
-  char to[TO_MAX];                    // whom it dials, for messages: "example.com:80"
+  char to[TO_MAX];                    // whom it speaks with, for messages: "example.com:80"
 };
 
 static void resolve(struct dial *d);
 static void connect_to(struct dial *d, const struct address *list, int count);
+static void ask_tunnel(struct dial *d);
 static void ask_upgrade(struct dial *d);
 static void judge_answer(struct dial *d, const char *rest, size_t n);
 
@@ -70,7 +72,10 @@ void dial_start(struct conn *c) {
   client->dial = d;
   d->conn = c;
   d->config = client->config;
-  snprintf(d->to, sizeof d->to, "%s:%u", d->config->host, d->config->port);
+  if (d->config->proxy_host)
+    dial_text_proxy(d->config, d->to, sizeof d->to);
+  else
+    dial_text_server(d->config, d->to, sizeof d->to);
   conn_set_deadline(c, reactor_due(c->reactor, d->config->connect_timeout));
   resolve(d);
 }
@@ -96,17 +101,22 @@ static void on_found(void *owner, const struct address *list, int count, const s
     connect_to(d, list, count);
 }
 
+// Whose name it is that is looked up.
+static const char *host_of(const struct dial *d) {
+  return d->config->proxy_host ? d->config->proxy_host : d->config->host;
+}
+
 static void resolve(struct dial *d) {
-  const struct client_config *config = d->config;
+  uint16_t port = d->config->proxy_host ? d->config->proxy_port : d->config->port;
   struct address address;
   struct err err;
   d->stage = DIAL_RESOLVE;
-  if (address_parse(config->host, config->port, &address)) {
+  if (address_parse(host_of(d), port, &address)) {
     connect_to(d, &address, 1);
     return;
   }
   uv_loop_t *loop = &d->conn->reactor->loop;
-  d->resolver = resolver_start(loop, config->host, config->port, on_found, d, &err);
+  d->resolver = resolver_start(loop, host_of(d), port, on_found, d, &err);
   if (!d->resolver) fail(d, &err);
 }
 
@@ -118,19 +128,36 @@ static void fail_to_connect(struct dial *d) {
   fail(d, &err);
 }
 
-// TLS over the socket. False: it can't be, which has been told.
-static bool secure(struct dial *d) {
+// TLS over what there is. False: it can't be, which has been told.
+static bool secure(struct dial *d, const struct tls_settings *settings, const char *host) {
   struct err err;
-  struct tls_context *context = client_tls(d->conn->reactor, &d->config->tls, &err);
+  struct tls_context *context = client_tls(d->conn->reactor, settings, &err);
   if (!context) {
     fail(d, &err);
     return false;
   }
   char name[TO_MAX];
-  dial_text_name(d->config->host, name, sizeof name);
+  dial_text_name(host, name, sizeof name);
   conn_tls_connect(d->conn, context, name);
   counted_unref(tls_context_counted(context));
   return true;
+}
+
+// What the script demands of a server it demands of a proxy, too. Its certificate isn't for that.
+static bool secure_proxy(struct dial *d) {
+  struct tls_settings settings = d->config->tls;
+  settings.cert = settings.key = NULL;
+  return secure(d, &settings, d->config->proxy_host);
+}
+
+// The way to the server is there.
+static void enter_upgrade(struct dial *d) {
+  const struct client_config *config = d->config;
+  if (!config->is_secure || secure(d, &config->tls, config->host)) ask_upgrade(d);
+}
+
+static void enter_tunnel(struct dial *d) {
+  if (!d->config->proxy_is_secure || secure_proxy(d)) ask_tunnel(d);
 }
 
 static void on_connected(void *owner, int fd) {
@@ -148,12 +175,60 @@ static void on_connected(void *owner, int fd) {
     fail(d, &err);
     return;
   }
-  if (!d->config->is_secure || secure(d)) ask_upgrade(d);
+  if (d->config->proxy_host)
+    enter_tunnel(d);
+  else
+    enter_upgrade(d);
 }
 
 static void connect_to(struct dial *d, const struct address *list, int count) {
   d->stage = DIAL_CONNECT;
   d->connector = connector_new(&d->conn->reactor->loop, list, count, on_connected, d);
+}
+
+// TUNNEL ------------------------------------------------------------------------------------------
+
+static void fail_for(struct dial *d, const char *why) {
+  struct err err;
+  dial_text_bad_answer(d->to, why, &err);
+  fail(d, &err);
+}
+
+static void ask_tunnel(struct dial *d) {
+  const struct client_config *config = d->config;
+  struct http_tunnel tunnel = {config->host, config->port, config->proxy_authorization};
+  struct buf out;
+  d->stage = DIAL_TUNNEL;
+  d->reply = http_reply_new_to_connect();
+  buf_init(&out, REQUEST_MAX);
+  int status = http_tunnel_write(&out, &tunnel);
+  assert(status == 0); // a URL has bounds
+  (void)status;
+  conn_out_write(d->conn, out.data, out.len, false);
+  buf_deinit(&out);
+}
+
+// `n`: bytes that have come behind the answer. Neither a server of TLS nor one of HTTP speaks
+// first, so that they can't be the server's. An answer to half a request would send the other half
+// through the tunnel, and with it what the proxy alone shall read.
+static void judge_tunnel(struct dial *d, size_t n) {
+  if (!http_tunnel_is_open(d->reply)) {
+    struct err err;
+    dial_text_no_tunnel(d->to, d->config, d->reply, &err);
+    fail(d, &err);
+    return;
+  }
+  const char *why = NULL;
+  if (n > 0) why = "bytes behind it that the server can't have sent";
+  if (!outbox_is_empty(&d->conn->outbox)) why = "it has come before the request was sent";
+  if (why) {
+    fail_for(d, why);
+    return;
+  }
+  http_reply_free(d->reply);
+  d->reply = NULL;
+  dial_text_server(d->config, d->to, sizeof d->to);
+  enter_upgrade(d);
 }
 
 // UPGRADE -----------------------------------------------------------------------------------------
@@ -222,12 +297,6 @@ static void ask_upgrade(struct dial *d) {
   buf_deinit(&out);
 }
 
-static void fail_for(struct dial *d, const char *why) {
-  struct err err;
-  dial_text_bad_answer(d->to, why, &err);
-  fail(d, &err);
-}
-
 static void tell_opened(struct conn *c, struct span protocol) {
   struct record *r = batch_push(&c->terms->lane->batch, EVENT_OPENED, c->handle, protocol.n);
   if (protocol.n > 0) memcpy(r->payload, protocol.p, protocol.n);
@@ -268,14 +337,20 @@ static void judge_answer(struct dial *d, const char *rest, size_t n) {
   }
 }
 
-// The socket
-// ---------------------------------------------------------------------------------------
+// The socket --------------------------------------------------------------------------------------
+
+static void judge(struct dial *d, const char *rest, size_t n) {
+  if (d->stage == DIAL_TUNNEL)
+    judge_tunnel(d, n);
+  else
+    judge_answer(d, rest, n);
+}
 
 void dial_feed(struct conn *c, const unsigned char *p, size_t n) {
   struct dial *d = dial_of(c);
   size_t used;
   switch (http_reply_feed(d->reply, (const char *)p, n, &used)) {
-  case HTTP_COMPLETE: judge_answer(d, (const char *)p + used, n - used); return;
+  case HTTP_COMPLETE: judge(d, (const char *)p + used, n - used); return;
   case HTTP_BAD: fail_for(d, http_reply_failure(d->reply)); return;
   case HTTP_CONTINUE:
   case HTTP_MORE: return;
@@ -286,7 +361,7 @@ void dial_eof(struct conn *c) {
   struct dial *d = dial_of(c);
   bool has_begun = http_reply_has_begun(d->reply);
   if (has_begun && http_reply_end(d->reply) == HTTP_COMPLETE) {
-    judge_answer(d, NULL, 0);
+    judge(d, NULL, 0);
     return;
   }
   struct err err;
@@ -310,11 +385,12 @@ void dial_timeout(struct conn *c) {
   char to[TO_MAX + 32];
   double seconds = (double)d->config->connect_timeout / 1000;
   switch (d->stage) {
-  case DIAL_RESOLVE: dial_text_late(DIAL_LATE_NAME, d->config->host, seconds, &err); break;
+  case DIAL_RESOLVE: dial_text_late(DIAL_LATE_NAME, host_of(d), seconds, &err); break;
   case DIAL_CONNECT:
     snprintf(to, sizeof to, "%s within %g s", d->to, seconds);
     connector_explain(d->connector, to, &err);
     break;
+  case DIAL_TUNNEL:
   case DIAL_UPGRADE:
     dial_text_late(conn_tls_is_shaking(c)           ? DIAL_LATE_TLS
                    : http_reply_has_begun(d->reply) ? DIAL_LATE_REST

@@ -4,9 +4,13 @@
 // How a client's connection comes to be open: its state DIALING, from a host's name to the server's
 // 101. Loop thread.
 //
-//   RESOLVE -> CONNECT -> UPGRADE -> the connection is OPEN
+//   RESOLVE -> CONNECT ------------> UPGRADE -> the connection is OPEN
+//                  |                    ^
+//                  +-----> TUNNEL ------+
 //
-// TLS, where it is asked for, lies over the socket from UPGRADE on. connectTimeout is over all
+// With a proxy the first two stages are about that, and TUNNEL asks it for the way to the server.
+// TLS, where it is asked for, lies over the socket from UPGRADE on; to the proxy itself, where its
+// URL is https, from TUNNEL on, so that the server's lies over that. connectTimeout is over all
 // stages, and whatever goes wrong in one of them is told in words for people: EVENT_ERROR, then
 // EVENT_CLOSED with 1006.
 

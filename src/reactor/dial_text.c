@@ -9,6 +9,8 @@
 #include <uv.h>
 #include "http/header.h"
 #include "http/reply.h"
+#include "http/tunnel.h"
+#include "mailbox/config.h"
 #include "net/tls.h"
 #include "ws/close.h"
 #include "ws/utf8.h"
@@ -36,6 +38,19 @@ static struct span first_line(struct span body) {
   if (end) body.n = (size_t)(end - body.p);
   if (body.n > 0 && body.p[body.n - 1] == '\r') body.n--;
   return body;
+}
+
+void dial_text_server(const struct client_config *config, char *to, size_t size) {
+  const char *host = config->host, *proxy = config->proxy_host;
+  if (proxy)
+    snprintf(to, size, "%s:%u by way of the proxy %s:%u", host, config->port, proxy,
+             config->proxy_port);
+  else
+    snprintf(to, size, "%s:%u", host, config->port);
+}
+
+void dial_text_proxy(const struct client_config *config, char *to, size_t size) {
+  snprintf(to, size, "the proxy %s:%u", config->proxy_host, config->proxy_port);
 }
 
 void dial_text_name(const char *host, char *name, size_t size) {
@@ -67,6 +82,16 @@ void dial_text_refused(const char *to, const struct http_reply *reply, struct er
   quote(first_line(http_reply_body(reply)), text);
   err_set(err, ERR_LUAW, status, "%s answered %d%s%s%s%s", to, status, reason[0] ? " " : "", reason,
           text[0] ? ": " : "", text);
+}
+
+void dial_text_no_tunnel(const char *to, const struct client_config *config,
+                         const struct http_reply *reply, struct err *err) {
+  int status = http_reply_status(reply);
+  char reason[QUOTE_MAX + 4];
+  quote(http_reply_reason(reply), reason);
+  err_set(err, ERR_LUAW, status, "%s gives no tunnel to %s:%u: it answered %d%s%s%s", to,
+          config->host, config->port, status, reason[0] ? " " : "", reason,
+          http_tunnel_hint(status));
 }
 
 void dial_text_ended(const char *to, bool has_begun, struct err *err) {

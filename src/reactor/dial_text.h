@@ -2,14 +2,19 @@
 #define REACTOR_DIAL_TEXT_H
 
 // What is said of a client's dialing that has come to nothing: errors for people. `to` is whom it
-// dialed ("example.com:80"). Loop thread.
+// dialed ("example.com:80", "the proxy 10.0.0.1:3128"). Loop thread.
 
 #include <stdbool.h>
 #include <stddef.h>
 #include "base/err.h"
 
+struct client_config;
 struct http_reply;
 struct tls;
+
+// Whom it dials: the server, or the proxy that it goes through. Cut to fit.
+void dial_text_server(const struct client_config *config, char *to, size_t size);
+void dial_text_proxy(const struct client_config *config, char *to, size_t size);
 
 // The host as a certificate names it: an IPv6 address without its brackets. Cut to fit.
 void dial_text_name(const char *host, char *name, size_t size);
@@ -22,6 +27,10 @@ void dial_text_bad_answer(const char *to, const char *why, struct err *err);
 
 // A whole answer with another status: tells it, with the beginning of the body, or where it points.
 void dial_text_refused(const char *to, const struct http_reply *reply, struct err *err);
+
+// The proxy gives no tunnel.
+void dial_text_no_tunnel(const char *to, const struct client_config *config,
+                         const struct http_reply *reply, struct err *err);
 
 // The other side has ended the connection. `has_begun`: in the midst of its answer.
 void dial_text_ended(const char *to, bool has_begun, struct err *err);
