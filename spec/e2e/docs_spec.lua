@@ -8,6 +8,7 @@
 --                                     about); send TEXT; receive TEXT; close; get PATH STATUS; refuse PATH STATUS
 --                                     (an upgrade that is not accepted)
 --   <!-- run: program -->             one that ends by itself, with exit code 0
+--   <!-- run: client of NAME -->      the same, while the program of that file serves: its port stands in for 8080
 --   <!-- compile -->                  a piece that is only compiled
 --   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
 --   <!-- with: NAME, ... -->          the program finds these files beside it: a page, or a certificate and its key
@@ -24,10 +25,10 @@ local server = require "spec.support.server"
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
 local API, ERRORS, LIMITS, TOUR = "docs/api.md", "docs/errors.md", "docs/limits.md", "src/README.md"
-local TLS = "docs/tls.md"
-local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, "docs/coming-from.md", "docs/performance.md",
+local TLS, CLIENT = "docs/tls.md", "docs/client.md"
+local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, "docs/coming-from.md", "docs/performance.md",
                 "docs/conformance.md" }
-local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, "docs/coming-from.md", "docs/performance.md",
+local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, "docs/coming-from.md", "docs/performance.md",
                  "docs/conformance.md",
                  TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
 
@@ -159,14 +160,24 @@ local function contentOf(name)
   return "<title>a page</title>\n"
 end
 
--- What a block of Lua prints when it is run as its notes say.
-local function runLua(block)
+local function runClient(text, serving)
+  local s = server.startFile(server.folder({ ["server.lua"] = serving }) .. "/server.lua")
+  local printed = runProgram(server.folder({ ["script.lua"] = text:gsub(":8080", ":" .. s.port) }) .. "/script.lua")
+  s:stop()
+  assertNoErrors(s.stderr)
+  return printed
+end
+
+-- What a block of Lua prints when it is run as its notes say. `kept`: the page's files so far.
+local function runLua(block, kept)
   local name = noteOf(block, "file") or "script.lua"
   local files = { [name] = block.text }
   for beside in (noteOf(block, "with") or ""):gmatch("[^,%s]+") do files[beside] = contentOf(beside) end
   local path = server.folder(files) .. "/" .. name
   local run = noteOf(block, "run")
   if run == "program" then return runProgram(path) end
+  local serving = (run or ""):match("^client of (%S+)$")
+  if serving then return runClient(block.text, assert(kept[serving], "no file " .. serving)) end
   local started, steps = (run or ""):match("^server([^;]*);?(.*)$")
   if steps then return runServer(path, tonumber(started:match("%d+")), steps) end
   assert(noteOf(block, "compile"), "a note above the block must say how to run it")
@@ -290,7 +301,7 @@ for _, path in ipairs(TRIED) do
       local name = ("block of line %d (%s)"):format(block.line, block.info)
       if block.info == "lua" then
         if noteOf(block, "file") then files[noteOf(block, "file")] = block.text end
-        it(name .. " runs", function() printed = runLua(block) end)
+        it(name .. " runs", function() printed = runLua(block, files) end)
       elseif block.info == "sh" then
         local known = {}
         for file, text in pairs(files) do known[file] = text end

@@ -2,7 +2,9 @@
 
 local uv = require "luv"
 local dkjson = require "dkjson"
+local async = require "spec.support.async"
 local client = require "spec.support.client"
+local peer = require "spec.support.peer"
 local server = require "spec.support.server"
 
 local function receiveJson(c)
@@ -273,9 +275,53 @@ describe("examples/secure.lua", function()
   end)
 end)
 
+describe("examples/client.lua", function()
+  local function run(...)
+    return server.run(nil, { program = { "examples/client.lua", ... } })
+  end
+
+  it("introduces itself, prints what comes, and the close", function()
+    local p = peer.listen()
+    local url = p.url .. "/chat"
+    local running = async.spawn(run, url, "secret", "hello", "again")
+    local c = p:open()
+    assert.equal("/chat", c.request.path)
+    assert.equal("secret", c.request.headers["x-token"])
+    assert.equal("theme=dark; language=en", c.request.headers.cookie)
+    assert.equal("hello", (c:receive()))
+    assert.equal("again", (c:receive()))
+    c:send("welcome")
+    c:sendBinary("\0\255\128")
+    c:close(4000, "enough")
+    local child = running:join()
+    assert.equal(0, child.code, child.stderr)
+    assert.equal(("connected to %s\nreceived: welcome\nreceived: 3 bytes\nclosed: 4000 enough\n"):format(url),
+      child.stdout)
+  end)
+
+  it("prints what has gone wrong", function()
+    local p = peer.listen()
+    p:close()
+    local child = run(p.url, "secret")
+    assert.equal(0, child.code, child.stderr)
+    assert.truthy(child.stdout:find("^error: .*connection refused.*\nclosed: 1006 \n$"), child.stdout)
+  end)
+
+  it("says how it is used, and what is wrong with a URL", function()
+    local child = run("ws://localhost/")
+    assert.equal(2, child.code)
+    assert.truthy(child.stderr:find("^usage: "), child.stderr)
+    child = run("http://localhost/", "secret")
+    assert.equal(1, child.code)
+    assert.truthy(child.stderr:find("use ws://", 1, true), child.stderr)
+  end)
+end)
+
 describe("the examples", function()
   it("are all run here", function()
-    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1, topics = 1, secure = 1 }
+    -- relay: by relay_spec.
+    local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1, topics = 1, secure = 1, client = 1,
+                     relay = 1 }
     local scan = uv.fs_scandir("examples")
     while scan do
       local name = uv.fs_scandir_next(scan)
