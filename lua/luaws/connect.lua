@@ -22,6 +22,11 @@ local NORMAL_ENDS = { [NORMAL] = true, [GOING_AWAY] = true, [NO_CODE] = true }
 local Session = {}
 Session.__index = Session
 
+-- The reason alone of an error that was raised: whose fault it is, people know.
+local function reasonOf(err)
+  return (err:gsub("^[^\n]-:%d+: ", "", 1):gsub("^[%w.]+: ", "", 1))
+end
+
 local function complain(message)
   io.stderr:write("luaws: ", text.sanitiseLine(message), "\n")
 end
@@ -109,7 +114,9 @@ function Session:send(data, isBinary)
   local ok, sent, why = pcall(self.ws.send, self.ws, data, isBinary)
   if not ok then return false, "it is not valid UTF-8" end
   if not sent then return false, why end
-  while self.ws.bufferedAmount > BUFFERED_MAX do luaws.sleep(BUFFERED_LOOK) end
+  while self.ws.status == "Connected" and self.ws.bufferedAmount > BUFFERED_MAX do
+    luaws.sleep(BUFFERED_LOOK)
+  end
   return true
 end
 
@@ -140,7 +147,7 @@ local VERBS = {
     local ok, err = pcall(self.close, self, code, reason)
     if ok then self.isQuitting = true return end
     self.isClosing = false
-    self:say((err:gsub("^.-: ", "", 1)))
+    self:say(reasonOf(err))
   end,
 }
 
@@ -148,7 +155,7 @@ function Session:obey(line)
   local verb, first, second = command.read(line)
   if not verb then return self:say(first) end
   local ok, err = pcall(VERBS[verb], self, first, second)
-  if not ok then self:say(err) end
+  if not ok then self:say(reasonOf(err)) end
 end
 
 function Session:talk()
@@ -206,6 +213,7 @@ end
 
 -- The beginning
 
+-- Raises for options that make no sense.
 local function open(options, session)
   local handler = {}
   function handler:onError(_, event) session.cause = event.errors[1].message end
@@ -247,10 +255,14 @@ function connect.run(hasEditor, ...)
   end
   if options.help then return io.stdout:write(arguments.HELP) end
   local self = newSession(options, hasEditor)
-  local err
-  self.ws, err = open(options, self)
-  if not self.ws then return fail(err) end
-  local isOpen, cause = self.ws:opened()
+  local ok, ws, err = pcall(open, options, self)
+  if not ok then
+    complain(reasonOf(ws))
+    return luaws.exit(EXIT_USAGE)
+  end
+  if not ws then return fail(err) end
+  self.ws = ws
+  local isOpen, cause = ws:opened()
   if not isOpen then return fail(self.cause or cause) end
   self.input = openInput()
   greet(self)

@@ -21,6 +21,7 @@
 --     wss, clients that are given `s` speak TLS, and believe any certificate.
 -- server.run(script [, options])     runs a program that ends by itself (no prelude): a finished child, with
 --     .code, .signal, .stdout, .stderr.
+-- server.launch(words [, options])   luaws with these arguments: a child that runs (s:line(), s:awaitExit())
 -- server.folder(files)               a new temporary folder with these files ({ ["a/b.txt"] = "text" }); its path
 --
 -- Options: `tls` (true, or { cert =, key = }: serves https and wss with these; clients that are given `s` then speak
@@ -164,9 +165,12 @@ end
 
 -- Whole lines of the script's output go into a queue.
 local function splitLines(self, text)
-  self.partial = self.partial .. text
-  for line in self.partial:gmatch("([^\n]*)\n") do self.lines:push(line) end
-  self.partial = self.partial:match("[^\n]*$")
+  local all, start = self.partial .. text, 1
+  for stop in all:gmatch("()\n") do
+    self.lines:push(all:sub(start, stop - 1))
+    start = stop + 1
+  end
+  self.partial = all:sub(start)
 end
 
 local function spawn(args, options)
@@ -357,6 +361,11 @@ function server.startFile(path, options)
   return self
 end
 
+-- A luaws with these words behind it, which runs.
+function server.launch(words, options)
+  return spawn(words, options or {})
+end
+
 function server.run(script, options)
   options = options or {}
   local args = options.program
@@ -364,7 +373,7 @@ function server.run(script, options)
     local folder = server.folder({ ["script.lua"] = script })
     args = arguments(folder .. "/script.lua", options)
   end
-  local self = spawn(args, options)
+  local self = server.launch(args, options)
   self:awaitExit(options.timeout)
   return self
 end

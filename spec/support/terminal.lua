@@ -8,9 +8,10 @@
 --   t:resize(columns, rows)
 --   t:isCooked()                 whether the terminal is in its usual state
 --   t:kill(signal)
---   t:awaitExit()                exit code, signal; t.rest: bytes of the program on stderr if that isn't the terminal
+--   t:awaitExit()                exit code, signal
 --
--- The program is luaws. It is killed at the end of the test if it still runs.
+-- Further options: `cwd`, and `command` for the shell in place of START. The program is luaws. It is killed at the end
+-- of the test if it still runs.
 
 local uv = require "luv"
 local probe = require "probe"

@@ -97,6 +97,7 @@ static void suspend(struct editor *e) {
     fflush(e->screen);
     el_set(e->edit, EL_PREP_TERM, 0);
   }
+  editor_restore(e);
   kill(getpid(), SIGSTOP);
 }
 
@@ -260,6 +261,8 @@ static void open_edit(struct editor *e) {
   el_set(e->edit, EL_HIST, history, e->history);
   el_set(e->edit, EL_GETCFN, on_get_character);
   bind_keys(e->edit);
+  // What is typed while no line is edited, between two lines for example, isn't shown twice.
+  el_set(e->edit, EL_SETTY, "-x", "-echo", "-icanon", NULL);
   el_source(e->edit, NULL); // ~/.editrc
 }
 
