@@ -2,6 +2,7 @@
 -- `load`: the generator's arguments; `mode`: what the servers do (their first argument).
 -- `costs`: which of the generator's figures are compared, each with a title and a unit.
 -- `peers`: who takes part besides luaws; without it all that know the mode.
+-- `tls`: over TLS. A load that begins with "client" is luaws's own client (client.lua).
 -- `options`: further options of luaws's own. `unpinned`: server and generator share all cores.
 -- `duration`: seconds of a round, where the usual are too few.
 -- `fresh`: a server takes part once and is started anew for each round; `rounds`: at most so many.
@@ -66,6 +67,62 @@ local lines = {
     load = "echo --connections 100 --inflight 1 --size 300 --json",
     costs = cpu "JSON of 300 B, decoded and encoded, 100 connections, 1 in flight",
     peers = { "bun", "ws" },
+  },
+  {
+    name = "tls64",
+    mode = "echo",
+    load = "echo --tls --connections 100 --inflight 1 --size 64",
+    costs = cpu "TLS: echo 64 B, 100 connections, 1 in flight",
+    peers = { "bun", "ws" },
+    tls = true,
+  },
+  {
+    name = "tls64k",
+    mode = "echo",
+    load = "echo --tls --connections 20 --inflight 1 --size 65536",
+    costs = cpu "TLS: echo 64 KiB, 20 connections, 1 in flight",
+    peers = { "bun", "ws" },
+    tls = true,
+  },
+  {
+    name = "tlsconnect",
+    mode = "echo",
+    load = "connect --tls --connections 100",
+    costs = cpu("TLS: connects, 100 at a time", "connect"),
+    peers = { "bun", "ws" },
+    tls = true,
+  },
+  {
+    name = "tlsresume",
+    mode = "echo",
+    load = "connect --resume --connections 100",
+    costs = cpu("TLS: connects that resume a session, 100 at a time", "connect"),
+    peers = { "bun", "ws" },
+    tls = true,
+  },
+  {
+    name = "tlsidle",
+    mode = "echo",
+    load = "idle --tls --connections 5000",
+    fresh = true,
+    rounds = 3,
+    costs = {
+      { field = "memory_open", title = "TLS: idle connection, untouched", unit = "B" },
+      { field = "memory_used", title = "TLS: idle connection, after one echo", unit = "B" },
+    },
+    peers = { "bun", "ws" },
+    tls = true,
+  },
+  {
+    name = "client",
+    mode = "echo",
+    load = "client --connections 100 --inflight 16 --size 64",
+    costs = {
+      { field = "rate", title = "luaws's client: echo 64 B, 100 connections, 16 in flight",
+        unit = "/s" },
+      { field = "own_us", title = "luaws's client: processor time", unit = "us/message" },
+    },
+    peers = {},
   },
   {
     name = "connect",

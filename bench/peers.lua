@@ -8,11 +8,13 @@
 local function luaws(name, binary)
   return {
     name = name,
+    binary = binary,
     start = function(line)
-      return ("%s --host 127.0.0.1 --port 0 %s bench/peers/luaws_peer.lua %s"):format(
-        binary, line.options or "", line.mode)
+      local tls = line.tls and '--tls-cert "$TLS_CERT" --tls-key "$TLS_KEY"' or ""
+      return ("%s --host 127.0.0.1 --port 0 %s %s bench/peers/luaws_peer.lua %s"):format(
+        binary, tls, line.options or "", line.mode)
     end,
-    port = "ws://127%.0%.0%.1:(%d+)",
+    port = "wss?://127%.0%.0%.1:(%d+)",
     modes = {
       echo = true, idle = true, json = true, broadcast = true, publish = true, foreach = true,
       work = true, stall = true, compute = true,

@@ -6,6 +6,8 @@ local system = require "bench.system"
 local readFile, say = system.readFile, system.say
 
 local OUT = "build/bench"
+-- For the servers of lines with TLS; bench/run makes them.
+local EXPORT_TLS = ("export TLS_CERT=%s/cert.pem TLS_KEY=%s/key.pem;"):format(OUT, OUT)
 local START_SECONDS = 10
 local PAUSE = 0.05 -- seconds between looks at what it prints
 
@@ -22,9 +24,10 @@ function Server.start(peer, line, pin)
   local log = ("%s/%s-%s.log"):format(OUT, peer.name, line.name)
   local command = peer.start and peer.start(line) or peer.command .. " " .. line.mode
   os.remove(log)
-  local pipe = assert(io.popen(([[ulimit -n $(ulimit -Hn) && echo $$ &&
-    exec setpriv --pdeathsig KILL %s %s >%s 2>&1 </dev/null]]):format(pin, command, log)))
-  local self = setmetatable({ pipe = pipe, pid = pipe:read "n", log = log }, Server)
+  local pipe = assert(io.popen(([[%s ulimit -n $(ulimit -Hn) && echo $$ &&
+    exec setpriv --pdeathsig KILL %s %s >%s 2>&1 </dev/null]]):format(
+    line.tls and EXPORT_TLS or "", pin, command, log)))
+  local self = setmetatable({ pipe = pipe, pid = pipe:read "n", log = log, peer = peer }, Server)
   for _ = 1, START_SECONDS / PAUSE do
     self.port = readFile(log):match(peer.port or "port (%d+)")
     if self.port then
@@ -64,8 +67,10 @@ function Server:load(arguments, pin)
   if not self.pipe then
     return { errors = 1 }
   end
-  local command = "%s %s/load %s --port %s --pid %d"
-  local pipe <close> = assert(io.popen(command:format(pin, OUT, arguments, self.port, self.pid)))
+  local isClient = arguments:match "^client "
+  local generator = isClient and self.peer.binary .. " bench/client.lua" or OUT .. "/load"
+  local command = "%s %s %s --port %s --pid %d"
+  local pipe <close> = assert(io.popen(command:format(pin, generator, arguments, self.port, self.pid)))
   local result = samples.decode(pipe:read "a")
   if not result or result.errors ~= 0 then
     checkAlive(self)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client.h"
+#include "wire.h"
 #include "ws/mask.h"
 
 #define RESPONSE_MAX 4096
@@ -49,6 +50,7 @@ void client_open(struct client *c, struct fleet *f, uint32_t index) {
   }
   int on = 1;
   setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (f->wires != NULL) c->wire = wire_new(f->wires, c->fd);
   watch(c);
   struct sockaddr_in *address = &f->address;
   if (connect(c->fd, (struct sockaddr *)address, sizeof *address) == 0 || errno == EINPROGRESS)
@@ -115,7 +117,7 @@ void client_destroy(struct client *c) {
 
 // Everything that is sent passes here.
 void client_send_bytes(struct client *c, const uint8_t *p, size_t n) {
-  ssize_t done = c->pending_len > 0 ? 0 : send(c->fd, p, n, MSG_NOSIGNAL);
+  ssize_t done = c->pending_len > 0 ? 0 : wire_send(c->wire, c->fd, p, n);
   if (done < 0 && errno != EAGAIN) {
     fail(c, "send: %s", strerror(errno));
     return;
@@ -143,6 +145,8 @@ static void fail(struct client *c, const char *format, ...) {
 static void reset(struct client *c) {
   struct linger linger = {.l_onoff = 1};
   setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+  wire_free(c->wire);
+  c->wire = NULL;
   close(c->fd);
   c->state = CLIENT_CLOSED;
 }
@@ -157,7 +161,7 @@ static void watch(struct client *c) {
 // about when it isn't.
 static void send_request(struct client *c) {
   size_t size = strlen(c->fleet->request);
-  ssize_t n = send(c->fd, c->fleet->request, size, MSG_NOSIGNAL);
+  ssize_t n = wire_send(c->wire, c->fd, c->fleet->request, size);
   if (n < 0 && errno == EAGAIN) return;
   if (n != (ssize_t)size) {
     fail(c, "connect: %s", n < 0 ? strerror(errno) : "the request doesn't fit into the socket");
@@ -168,7 +172,7 @@ static void send_request(struct client *c) {
 }
 
 static void send_pending(struct client *c) {
-  ssize_t done = send(c->fd, c->pending, c->pending_len, MSG_NOSIGNAL);
+  ssize_t done = wire_send(c->wire, c->fd, c->pending, c->pending_len);
   if (done < 0) {
     if (errno != EAGAIN) fail(c, "send: %s", strerror(errno));
     return;
@@ -202,11 +206,11 @@ static void send_control(struct client *c, enum ws_opcode opcode, const uint8_t 
   c->fleet->out_len += head + n;
 }
 
-// True when there may be more, about which epoll won't tell: the buffer was filled, or the end is
-// behind these bytes.
+// True when there may be more, about which epoll won't tell: the buffer was filled, the end is
+// behind these bytes, or TLS has given a record and may hold the next one.
 static bool receive(struct client *c, bool is_over) {
   struct fleet *f = c->fleet;
-  ssize_t n = recv(c->fd, f->in, FLEET_READ, 0);
+  ssize_t n = wire_recv(c->wire, c->fd, f->in, FLEET_READ);
   if (n < 0) {
     if (errno != EAGAIN) fail(c, "recv: %s", strerror(errno));
     return false;
@@ -219,7 +223,7 @@ static bool receive(struct client *c, bool is_over) {
   size_t used = c->state == CLIENT_HANDSHAKE ? read_response(c, f->in, (size_t)n) : 0;
   if (c->state != CLIENT_HANDSHAKE && c->state != CLIENT_CLOSED)
     read_frames(c, f->in + used, (size_t)n - used);
-  return is_over || n == FLEET_READ;
+  return is_over || n == FLEET_READ || c->wire != NULL;
 }
 
 // The server has closed the socket.

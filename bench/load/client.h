@@ -26,6 +26,7 @@ enum client_state {
 
 struct client {
   struct fleet *fleet;
+  struct wire *wire; // NULL: without TLS
   int fd;
   uint32_t index;
   uint8_t state;   // enum client_state

@@ -13,11 +13,13 @@
 #define FLEET_WINDOW 100         // connects at once: fewer than any server's backlog
 
 struct client;
+struct wires;
 
 struct fleet {
   // set by the user before fleet_init
   int epoll;        // its clients' sockets are waited for there, with the client as data
   uint32_t *errors; // counts what goes wrong
+  struct wires *wires; // NULL: without TLS
   struct sockaddr_in address;
   const char *path;
   enum payload_kind kind;

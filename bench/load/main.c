@@ -65,6 +65,8 @@ static void parse_options(int argc, char **argv, struct options *o) {
                                           {"memory-path", required_argument, NULL, 'm'},
                                           {"binary", no_argument, NULL, 'b'},
                                           {"json", no_argument, NULL, 'j'},
+                                          {"tls", no_argument, NULL, 'T'},
+                                          {"resume", no_argument, NULL, 'U'},
                                           {"pings", no_argument, NULL, 'g'},
                                           {"spin", no_argument, NULL, 'S'},
                                           {"sleep", no_argument, NULL, 'Z'},
@@ -91,6 +93,8 @@ static void parse_options(int argc, char **argv, struct options *o) {
     case 'm': o->memory_path = optarg; break;
     case 'b': o->is_binary = true; break;
     case 'j': o->is_json = true; break;
+    case 'T': o->is_secure = true; break;
+    case 'U': o->is_secure = o->resumes = true; break;
     case 'g': o->pings = true; break;
     case 'S': o->spins = true; break;
     case 'Z': o->sleeps = true; break;
@@ -114,8 +118,8 @@ static void usage(void) {
   fprintf(stderr,
           "usage: load %s --port N [--host IPv4] [--path /] [--connections N]\n"
           "            [--inflight N] [--size BYTES] [--seconds S] [--warmup S] [--patience S]\n"
-          "            [--pid SERVER] [--binary] [--json] [--rate N] [--spin] [--sleep] [--pings]\n"
-          "            [--heavy N] [--heavy-rate N] [--heavy-path /work]\n"
+          "            [--pid SERVER] [--binary] [--json] [--tls] [--resume] [--rate N] [--spin]\n"
+          "            [--sleep] [--pings] [--heavy N] [--heavy-rate N] [--heavy-path /work]\n"
           "            [--memory-path PATH] [--hold]\n",
           modes_names);
   exit(2);
@@ -166,6 +170,7 @@ static void print_speed(const struct options *o, const struct result *r) {
     printf(",\"spun\":%d,\"late_p50_us\":%.1f,\"late_p99_us\":%.1f,\"late_p999_us\":%.1f", r->spun,
            us(histogram_quantile(&r->late, 0.5)), us(histogram_quantile(&r->late, 0.99)),
            us(histogram_quantile(&r->late, 0.999)));
+  if (o->resumes) printf(",\"resumed\":%" PRIu64, r->resumed);
   if (o->heavy > 0) printf(",\"heavy_rate\":%.1f", (double)r->heavy / r->seconds);
 }
 

@@ -23,6 +23,8 @@ struct options {
   pid_t pid;         // of the server; 0: its cost isn't measured
   bool is_binary;
   bool is_json;
+  bool is_secure;          // over TLS
+  bool resumes;            // over TLS, with tickets of connections before
   bool pings;              // rate: instead of messages
   bool sleeps;             // rate: even where it has a core of its own
   bool spins;              // rate: even where it hasn't
@@ -43,6 +45,7 @@ struct memory {
 struct result {
   uint32_t opened;      // connections
   uint32_t errors;      // the first one ends the run
+  uint64_t resumed;     // TLS connections
   double seconds;       // really measured
   uint64_t messages;    // echoes, pongs, deliveries of a broadcast, or connects, in that time
   uint64_t heavy;       // rate: work that was done meanwhile

@@ -7,6 +7,7 @@
 #include "client.h"
 #include "process.h"
 #include "run.h"
+#include "wire.h"
 
 #define OPEN_SECONDS 30
 #define EVENTS       1024
@@ -30,6 +31,8 @@ void run_init(struct run *run, const struct options *options, struct result *res
   run->result = result;
   run->epoll = epoll_create1(EPOLL_CLOEXEC);
   run->sending = true;
+  if (options->is_secure) run->wires = wires_new(options->resumes);
+  if (options->is_secure && run->wires == NULL) run->errors++;
   run->fleet.capacity = options->connections;
   run_init_fleet(run, &run->fleet);
 }
@@ -37,6 +40,8 @@ void run_init(struct run *run, const struct options *options, struct result *res
 void run_deinit(struct run *run) {
   run->result->errors = run->errors;
   fleet_deinit(&run->fleet);
+  if (run->wires != NULL) run->result->resumed = wires_resumed(run->wires);
+  wires_free(run->wires);
   close(run->epoll);
 }
 
@@ -44,6 +49,7 @@ void run_init_fleet(struct run *run, struct fleet *f) {
   const struct options *o = run->options;
   f->epoll = run->epoll;
   f->errors = &run->errors;
+  f->wires = run->wires;
   f->address = o->address;
   if (f->path == NULL) f->path = o->path;
   f->kind = o->is_json ? PAYLOAD_JSON : PAYLOAD_TEXT;

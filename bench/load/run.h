@@ -16,6 +16,7 @@ struct run {
   struct result *result;
   void *mode; // what the mode needs besides
   int epoll;
+  struct wires *wires; // with --tls
   uint32_t errors;    // the first one ends the run
   struct fleet fleet; // the clients whose messages count
   bool sending;       // false: what is on its way may come home

@@ -1,4 +1,5 @@
-// Bun's own server with its default options, which leave compression off. Argument: what it does
+// Bun's own server with its default options, which leave compression off; over TLS where TLS_CERT and
+// TLS_KEY name files. Argument: what it does
 // with a message, one of `modes` (echo). broadcast and publish are both its publish to a topic,
 // foreach is a loop over the sockets.
 
@@ -82,9 +83,13 @@ const modes = {
 
 const hasPaths = mode === "work" || mode === "stall";
 
+const { TLS_CERT, TLS_KEY } = process.env;
+const tls = TLS_CERT ? { cert: Bun.file(TLS_CERT), key: Bun.file(TLS_KEY) } : undefined;
+
 const server = Bun.serve({
   hostname: "127.0.0.1",
   port: 0,
+  tls,
   fetch(request, server) {
     const options = hasPaths
       ? { data: { isWork: new URL(request.url).pathname === "/work" } }

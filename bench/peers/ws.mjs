@@ -1,11 +1,18 @@
 // npm's ws, as its documentation says it is fastest: without compression, with its native addon
-// for masks (bufferutil, used when it is installed). Argument: what it does with a message, one of
-// `modes` (echo); it knows no broadcast but the loop.
+// for masks (bufferutil, used when it is installed); over TLS where TLS_CERT and TLS_KEY name files.
+// Argument: what it does with a message, one of `modes` (echo); it knows no broadcast but the loop.
 
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createSecureServer } from "node:https";
 import { WebSocket, WebSocketServer } from "ws";
 
 const mode = process.argv[2] ?? "echo";
-const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
+const { TLS_CERT, TLS_KEY } = process.env;
+const web = TLS_CERT
+  ? createSecureServer({ cert: readFileSync(TLS_CERT), key: readFileSync(TLS_KEY) })
+  : createServer();
+const server = new WebSocketServer({ server: web, perMessageDeflate: false });
 
 function echo(data, isBinary) {
   this.send(data, { binary: isBinary });
@@ -27,4 +34,4 @@ server.on("connection", (ws) => {
   ws.on("message", modes[mode]);
   ws.on("error", (error) => console.error(error.message));
 });
-server.on("listening", () => console.log(`port ${server.address().port}`));
+web.listen(0, "127.0.0.1", () => console.log(`port ${web.address().port}`));
