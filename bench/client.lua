@@ -1,13 +1,16 @@
--- luaws's own client as a load generator: `luaws bench/client.lua client --port N ...`, with options of
--- bench/load's echo, answers with one line of JSON in the same form. `own_us` is processor time of
--- the whole process for each message, there and back.
+-- luaws's own client as a load generator: `luaws bench/client.lua client --port N`, with options of
+-- bench/load's echo, answers with one line of JSON in the same form. `own_us` is processor time
+-- of the whole process for each message, there and back.
 
 local luaws = require "luaws"
 local uv = require "luv"
 
 local options = { connections = 100, inflight = 1, size = 64, seconds = 2, warmup = 0.2 }
-for i = 2, #arg, 2 do
-  options[arg[i]:match "^%-%-(.*)"] = tonumber(arg[i + 1])
+for i = 1, #arg do
+  local name = arg[i]:match "^%-%-(.*)"
+  if name then
+    options[name] = tonumber(arg[i + 1])
+  end
 end
 
 local payload = ("x"):rep(options.size)
@@ -57,4 +60,4 @@ print(luaws.json.encode {
   size = options.size, errors = errors, seconds = seconds, messages = messages,
   rate = messages / seconds, own_cpu = used / seconds, own_us = used * 1e6 / math.max(messages, 1),
 })
-luaws.exit(0)
+luaws.exit(errors > 0 and 1 or 0)

@@ -70,7 +70,8 @@ function Server:load(arguments, pin)
   local isClient = arguments:match "^client "
   local generator = isClient and self.peer.binary .. " bench/client.lua" or OUT .. "/load"
   local command = "%s %s %s --port %s --pid %d"
-  local pipe <close> = assert(io.popen(command:format(pin, generator, arguments, self.port, self.pid)))
+  command = command:format(pin, generator, arguments, self.port, self.pid)
+  local pipe <close> = assert(io.popen(command))
   local result = samples.decode(pipe:read "a")
   if not result or result.errors ~= 0 then
     checkAlive(self)

@@ -23,7 +23,9 @@ end
 local function load(s, arguments)
   local args = { "--port", tostring(s.port), "--pid", tostring(s.pid), table.unpack(QUICKLY) }
   for word in arguments:gmatch("%S+") do args[#args + 1] = word end
-  local run = process.run(folder .. "/load", args, 150)
+  local isClient = arguments:match("^client ")
+  if isClient then table.insert(args, 1, "bench/client.lua") end
+  local run = process.run(isClient and os.getenv("LUAWS_BIN") or folder .. "/load", args, 150)
   local result = assert(samples.decode(run.stdout), run.stderr)
   assert.equal(result.errors > 0 and 1 or 0, run.code, run.stderr)
   return result, run.stderr
@@ -59,11 +61,12 @@ describe("the load generator", function()
 
   local kinds = {}
   for _, line in ipairs(lines) do
-    local kind = line.mode .. line.load:gsub("%d+", "") .. (line.options or "")
+    local options = (line.options or "") .. (line.tls and " --tls-self-signed" or "")
+    local kind = line.mode .. line.load:gsub("%d+", "") .. options
     if not kinds[kind] then
       kinds[kind] = true
       it("has the figures of the line " .. line.name, function()
-        local result = measure(startPeer(line.mode, line.options),
+        local result = measure(startPeer(line.mode, options),
           (line.load:gsub("(%-%-connections) %d+", "%1 10")))
         assert.equal(10, result.connections)
         for _, cost in ipairs(line.costs) do assert.is_number(result[cost.field], cost.field) end
