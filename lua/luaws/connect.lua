@@ -1,5 +1,5 @@
 -- `luaws connect`: a client for people and for pipes. The main chunk's task sends what comes from
--- stdin, a second one shows what the server sends; main.c starts it (see "The client" in
+-- stdin, a second one shows what the server sends; main.c starts it (see "luaws connect" in
 -- src/README.md).
 
 local luaws = require "luaws"

@@ -1,6 +1,7 @@
 -- `luaws connect` in a pipe: what it sends, what it prints, how it ends.
 
 local build = require "spec.support.build"
+local certificates = require "spec.support.certificates"
 local peer = require "spec.support.peer"
 local server = require "spec.support.server"
 
@@ -234,11 +235,61 @@ describe("luaws connect can't connect", function()
   end)
 end)
 
+describe("luaws connect over TLS", function()
+  local s
+
+  setup(function() s = server.start(ECHO, { tls = true }) end)
+
+  it("believes in --ca", function()
+    assertRun(connect("hi\n", url(s), "--count", "1", "--ca", certificates.ca), 0, "hi\n", "")
+  end)
+
+  it("refuses a certificate that nobody vouches for", function()
+    local child = connect("hi\n", url(s), "--count", "1")
+    assert.equal(1, child.code)
+    assert.equal("", child.stdout)
+    assert.matches("^luaws: .*certificate.*\n$", child.stderr)
+  end)
+
+  it("believes anything with --insecure", function()
+    assertRun(connect("hi\n", url(s), "--count", "1", "--insecure"), 0, "hi\n", "")
+  end)
+
+  it("says which file is missing", function()
+    local child = connect("hi\n", url(s), "--ca", "/nonexistent/ca.pem")
+    assert.equal(1, child.code)
+    assert.truthy(child.stderr:find("/nonexistent/ca.pem", 1, true), child.stderr)
+  end)
+end)
+
+-- The options that a text names.
+local function optionsIn(text)
+  local names = {}
+  for name in text:gmatch("%f[-]%-%-%l[%l-]+") do names[name] = true end
+  return names
+end
+
+local function readFile(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("a")
+  file:close()
+  return text
+end
+
 describe("luaws connect --help", function()
   it("goes to stdout", function()
     local child = connect("", "--help")
     assert.equal(0, child.code)
     assert.equal("", child.stderr)
     assert.matches("^usage: luaws connect ", child.stdout)
+  end)
+
+  it("has the options that the manual and the documentation have", function()
+    local said = optionsIn(connect("", "--help").stdout)
+    assert.truthy(said["--count"])
+    local manual = readFile("man/luaws.1"):gsub("\\", ""):match("\n%.SH CONNECT\n(.-)\n%.SH ")
+    assert.same(said, optionsIn(manual))
+    local page = readFile("docs/connect.md"):match("\n## Options\n(.-)\n## ")
+    assert.same(said, optionsIn(page))
   end)
 end)

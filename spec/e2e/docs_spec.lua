@@ -12,6 +12,10 @@
 --   <!-- compile -->                  a piece that is only compiled
 --   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
 --   <!-- with: NAME, ... -->          the program finds these files beside it: a page, or a certificate and its key
+--   <!-- shell: NAME -->              commands for the shell, while the program of that file serves ("none": without
+--                                     one): its port stands in for 8080
+--   <!-- terminal: NAME; LINE; ... -->  the block is what a terminal shows on which "luaws connect" is given these
+--                                     lines, while the program of that file serves
 --   <!-- output -->                   the block is what the program above has printed; with "... with * for anything"
 --                                     a * stands for any text
 
@@ -21,14 +25,15 @@ local client = require "spec.support.client"
 local markdown = require "spec.support.markdown"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
+local terminal = require "spec.support.terminal"
 
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
 local API, ERRORS, LIMITS, TOUR = "docs/api.md", "docs/errors.md", "docs/limits.md", "src/README.md"
-local TLS, CLIENT = "docs/tls.md", "docs/client.md"
-local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, "docs/coming-from.md", "docs/performance.md",
+local TLS, CLIENT, CONNECT = "docs/tls.md", "docs/client.md", "docs/connect.md"
+local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, CONNECT, "docs/coming-from.md", "docs/performance.md",
                 "docs/conformance.md" }
-local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, "docs/coming-from.md", "docs/performance.md",
+local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, CONNECT, "docs/coming-from.md", "docs/performance.md",
                  "docs/conformance.md",
                  TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
 
@@ -282,6 +287,49 @@ local function runCommands(block, files)
   end
 end
 
+-- A shell, and a terminal
+
+local function serve(name, kept)
+  if name == "none" then return nil end
+  return server.startFile(server.folder({ ["server.lua"] = assert(kept[name], "no file " .. name) }) .. "/server.lua")
+end
+
+local function stopServing(s)
+  if not s then return end
+  s:stop()
+  assertNoErrors(s.stderr)
+end
+
+-- What the commands print. `luaws` is the one under test.
+local function runShell(block, kept)
+  local s = serve(noteOf(block, "shell"), kept)
+  local text = s and block.text:gsub(":8080", ":" .. s.port) or block.text
+  local path = BIN:match("^(.*)/") .. ":" .. os.getenv("PATH")
+  local child = process.run("/usr/bin/env", { "-C", server.folder(), "PATH=" .. path, "/bin/sh", "-ec", text })
+  assert.equal(0, child.code, child.stderr)
+  assert.equal("", child.stderr)
+  stopServing(s)
+  return child.stdout
+end
+
+-- Types the lines, each when the answer to the one before has come; the last one ends it.
+local function runTerminal(block, kept)
+  local name, rest = noteOf(block, "terminal"):match("^([^;]+);(.*)$")
+  local s = serve(name, kept)
+  local t = terminal.start({ "connect", ("ws://127.0.0.1:%d/"):format(s.port) },
+    { env = { XDG_STATE_HOME = server.folder() } })
+  local count = 2
+  for line in rest:gmatch("[^;]+") do
+    t:await(function(lines) return lines[#lines] == ">" and #lines >= count end)
+    t:type(line:match("^%s*(.-)%s*$") .. "\r")
+    count = count + 2
+  end
+  t:awaitExit()
+  local wanted = block.text:gsub(":8080", ":" .. s.port)
+  t:await(function(lines) return table.concat(lines, "\n") .. "\n" == wanted end)
+  stopServing(s)
+end
+
 -- Output
 
 local function assertOutput(block, printed)
@@ -302,6 +350,10 @@ for _, path in ipairs(TRIED) do
       if block.info == "lua" then
         if noteOf(block, "file") then files[noteOf(block, "file")] = block.text end
         it(name .. " runs", function() printed = runLua(block, files) end)
+      elseif noteOf(block, "shell") then
+        it(name .. " runs", function() printed = runShell(block, files) end)
+      elseif noteOf(block, "terminal") then
+        it(name .. " is what a terminal shows", function() runTerminal(block, files) end)
       elseif block.info == "sh" then
         local known = {}
         for file, text in pairs(files) do known[file] = text end
@@ -328,6 +380,8 @@ describe("the runs", function()
     assert.has_error(function() runCommands(block("rm -rf x\n"), {}) end)
     assert.has_error(function() assertOutput(block("b\n", "output"), "a\n") end)
     assertOutput(block("a *\n", "output, with * for anything"), "a b\n")
+    assert.has_error(function() runShell(block("false\n", "shell: none"), {}) end)
+    assert.equal("a b\n", runShell(block("echo a   b\n", "shell: none"), {}))
   end)
 
   it("fail when a server does otherwise", function()
