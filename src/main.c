@@ -51,11 +51,8 @@ static void raise_descriptor_limit(void) {
 // Who is started without stdin, stdout or stderr gets /dev/null there, or the next descriptors that
 // are opened would be taken for them.
 static void open_missing_streams(void) {
-  int fd;
-  do
-    fd = open("/dev/null", O_RDWR);
-  while (fd >= 0 && fd <= STDERR_FILENO);
-  if (fd >= 0) close(fd);
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) return; // it gets this number
 }
 
 static void prepare_process(const struct options *options) {

@@ -228,16 +228,16 @@ describe("the whole process is stopped", function()
   it("and goes on, with its clients, their messages and its clocks", function()
     local s = start(1)
     local clients = {}
-    for i = 1, 10 do clients[i] = client.open(s, "/pinged") end
+    local tasks = {} -- which answer pings
+    for i = 1, 10 do
+      clients[i] = client.open(s, "/pinged")
+      tasks[i] = async.spawn(function() assert.equal("hello", clients[i]:receive()) end)
+    end
     local talking = client.open(s, "/ws")
     assertEchoes(talking)
     s:signalProcess("sigstop")
     async.eventually(function() return isStopped(s) end, nil, "the process to be stopped")
     talking:send("while it is stopped")
-    local tasks = {}
-    for i = 1, 10 do
-      tasks[i] = async.spawn(function() assert.equal("hello", clients[i]:receive()) end)
-    end
     async.sleep(PONG_TIMEOUT + GLANCE)
     assert.equal(0, talking.size)
     s:signalProcess("sigcont")
