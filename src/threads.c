@@ -327,12 +327,13 @@ static void log_counters(const struct threads *t) {
   log_debug("%" PRIu64 " allocations", mem_count());
 }
 
-// The reactors first: their batches belong to the workers' mailboxes.
-static void free_threads(struct threads *t) {
+// The reactors first: their batches belong to the workers' mailboxes. False: see reactor_free.
+static bool free_threads(struct threads *t) {
+  bool is_free = true;
   for (unsigned i = 0; i < t->crew_count; i++)
     crew_free(t->crews[i]);
   for (unsigned i = 0; i < t->reactor_count; i++)
-    reactor_free(t->reactors[i]);
+    is_free = reactor_free(t->reactors[i]) && is_free;
   for (unsigned i = 0; i < t->worker_count; i++)
     worker_free(t->workers[i]);
   estimator_free(t->estimator);
@@ -344,6 +345,7 @@ static void free_threads(struct threads *t) {
   mem_free(t->worker_stats);
   mem_free(t->pool.stats.parts);
   mem_free(t->crews);
+  return is_free;
 }
 
 static int open_threads(struct threads *t, const struct options *o, const char *program,
@@ -378,6 +380,9 @@ int threads_run(const struct options *options, const char *program, struct termi
     t.exit_code = EXIT_FAILURE;
   }
   close_loop(&t);
-  free_threads(&t);
+  if (!free_threads(&t)) {
+    fflush(NULL);
+    _exit(t.exit_code);
+  }
   return t.exit_code;
 }

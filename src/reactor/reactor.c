@@ -27,6 +27,7 @@
 
 enum {
   ROUNDS_MAX = 8,   // of commands in one turn, so that sockets get theirs
+  END_MS = 500,     // for what can't be interrupted to come back, at the end
   PUT_OFFS_MAX = 32 // turns in which only sockets are read before deadlines count all the same
 };
 
@@ -212,8 +213,20 @@ static void close_everything(struct reactor *r) {
   uv_close((uv_handle_t *)&r->mail, NULL);
   uv_close((uv_handle_t *)&r->prepare, NULL);
   uv_close((uv_handle_t *)&r->check, NULL);
-  uv_close((uv_handle_t *)&r->timer, NULL);
   r->has_ended = true;
+}
+
+static void on_end_due(uv_timer_t *timer) {
+  uv_stop(timer->loop);
+}
+
+// What is left after a while is a name that the system is looking up.
+static void run_to_the_end(struct reactor *r) {
+  uv_timer_start(&r->timer, on_end_due, END_MS, 0);
+  uv_unref((uv_handle_t *)&r->timer);
+  uv_run(&r->loop, UV_RUN_DEFAULT);
+  uv_close((uv_handle_t *)&r->timer, NULL);
+  uv_run(&r->loop, UV_RUN_NOWAIT);
 }
 
 void reactor_stand_in(struct reactor *r) {
@@ -234,7 +247,7 @@ bool reactor_has_adopted(struct reactor *r) {
 
 void reactor_end(struct reactor *r) {
   close_everything(r);
-  uv_run(&r->loop, UV_RUN_DEFAULT);
+  run_to_the_end(r);
   assert(list_empty(&r->webs));
 }
 
@@ -284,21 +297,20 @@ static void drop_inbox(struct reactor *r) {
   }
 }
 
-void reactor_free(struct reactor *r) {
-  if (!r) return;
+bool reactor_free(struct reactor *r) {
+  if (!r) return true;
   if (!r->has_ended) reactor_end(r); // its thread has never been started
   log_counters(r);
   drop_inbox(r);
   while (!list_empty(&r->lanes))
     lane_free(LIST_ENTRY(r->lanes.next, struct lane, node));
-  int status = uv_loop_close(&r->loop);
-  assert(status == 0);
-  (void)status;
   registry_deinit(&r->registry);
   mailbox_free(r->mailbox);
   mem_free(r->dirty);
   mem_free(r->pieces);
   ws_codec_free(r->codec);
   client_drop_tls(r);
+  if (uv_loop_close(&r->loop) != 0) return false;
   mem_free(r);
+  return true;
 }

@@ -41,6 +41,9 @@ void reactor_end(struct reactor *r);
 // Any thread: tells the reactor to quit.
 void reactor_quit(struct reactor *r);
 
-void reactor_free(struct reactor *r);
+// NULL is fine. False: the system is still looking a name up, which can't be interrupted, and will
+// tell the loop. Its memory stays then, and the process can only be left by _exit, since libuv
+// would wait for its threads at the end.
+bool reactor_free(struct reactor *r);
 
 #endif
