@@ -607,6 +607,28 @@ describe("a client over TLS", function()
     assert.equal(("no TLS with 127.0.0.1:%d: the handshake was not done within 0.2 s"):format(p.port), message)
   end)
 
+  local function openSecure()
+    local p = listen(certificates.server)
+    local c = dial(start(), p, { isSecure = true, host = "localhost", ca = certificates.ca })
+    local other = p:open()
+    c:expect("opened")
+    return c, other
+  end
+
+  it("tells of a record that was damaged on its way", function()
+    local c, other = openSecure()
+    other.stream.under:write("\x17\x03\x03\x00\x20" .. ("x"):rep(32))
+    local message, component = c:expectFailure()
+    assert.matches("damaged", message)
+    assert.equal("OSSL", component)
+  end)
+
+  it("takes an end without close_notify for a peer that goes away", function()
+    local c, other = openSecure()
+    other.stream.under:shutdown()
+    assert.equal(1006, c:expect("closed").code)
+  end)
+
   it("names the file of certificates that it can't read", function()
     local message = failWith(certificates.server, { ca = "/no/such/file.pem" })
     assert.matches("/no/such/file%.pem", message)

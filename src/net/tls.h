@@ -38,6 +38,10 @@ bool tls_is_open(const struct tls *t);
 // Why recv or send has returned TRANSPORT_FAILED: component OSSL, the text is for people.
 void tls_failure(const struct tls *t, struct err *err);
 
+// Whether that is only an end without close_notify, as peers and networks make it when they go
+// away.
+bool tls_is_cut_off(const struct tls *t);
+
 // Goes away from over `under`, which stays open and is the caller's again, who sets its user. What
 // has been read of it is dropped. Not from within a callback of t's but on_ready.
 void tls_remove(struct tls *t);

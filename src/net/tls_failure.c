@@ -79,6 +79,10 @@ void tls_failure(const struct tls *t, struct err *err) {
     err_set(err, ERR_OSSL, 0, "TLS has failed");
 }
 
+bool tls_is_cut_off(const struct tls *t) {
+  return t->failure && t->failure->code == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+}
+
 void tls_on_message(int is_ours, int version, int type, const void *data, size_t size, SSL *ssl,
                     void *context) {
   (void)version;

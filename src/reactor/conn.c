@@ -204,6 +204,12 @@ static void on_tls_ready(struct transport *t, bool readable, bool writable) {
   make_ready(tls_owner(t), readable, writable);
 }
 
+struct err *conn_tell_error(struct conn *c, uint16_t flags) {
+  struct record *r = batch_push(&c->terms->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
+  r->flags = flags;
+  return (struct err *)r->payload;
+}
+
 // Ending ------------------------------------------------------------------------------------------
 
 // Of a WebSocket: a handshake that has had no answer yet has never become one.

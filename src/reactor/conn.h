@@ -28,6 +28,7 @@
 
 struct address;
 struct addresses_entry;
+struct err;
 struct exchange;
 struct reactor;
 struct terms;
@@ -147,6 +148,9 @@ enum conn_exit {
   CONN_EXIT_CLOSE,   // the socket is closed now
   CONN_EXIT_DESTROY, // and with RST
 };
+
+// An EVENT_ERROR for its worker, with these flags: returns what is to be filled at once.
+struct err *conn_tell_error(struct conn *c, uint16_t flags);
 
 // The one way out: tells the worker (once), logs, leaves the lists and counters, and lets go of
 // the socket as `how` says. `why` is for the log: "closed by the peer", "no pong", ... A connection

@@ -83,8 +83,7 @@ static bool part(struct conn *c) {
 }
 
 static void tell_error(struct conn *c, unsigned code, const char *cause) {
-  struct record *r = batch_push(&c->terms->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
-  err_set((struct err *)r->payload, ERR_LUAW, (int)code, "%s", cause);
+  err_set(conn_tell_error(c, 0), ERR_LUAW, (int)code, "%s", cause);
 }
 
 void conn_close_answer(struct conn *c, unsigned code, struct span reason) {

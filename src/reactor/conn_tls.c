@@ -8,6 +8,7 @@
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/loop.h"
+#include "reactor/terms.h"
 
 enum { COMPLAIN_MS = 60000 };
 
@@ -50,6 +51,9 @@ void conn_tls_failed(struct conn *c) {
     stats_add(&c->reactor->stats.tls_failed, 1);
     tell_failure(c, &err);
   }
+  // A server's worker is not bothered with that.
+  if (c->state == CONN_OPEN && c->terms->is_client && !tls_is_cut_off(t))
+    *conn_tell_error(c, 0) = err;
   conn_end(c, c->state == CONN_LINGERING ? CONN_EXIT_CLOSE : CONN_EXIT_LINGER, err.text);
 }
 

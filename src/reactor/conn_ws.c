@@ -370,9 +370,7 @@ void conn_ws_refuse(struct conn *c) {
     stats_add(&c->reactor->stats.dropped, 1);
     return;
   }
-  struct record *r = batch_push(&c->terms->lane->batch, EVENT_ERROR, c->handle, sizeof(struct err));
-  r->flags = EVENT_SLOW;
-  err_set((struct err *)r->payload, ERR_LUAW, WS_CLOSE_POLICY,
+  err_set(conn_tell_error(c, EVENT_SLOW), ERR_LUAW, WS_CLOSE_POLICY,
           "slow consumer: %zu bytes wait for it", outbox_bytes(&c->outbox));
   conn_close_cut(c, WS_CLOSE_POLICY, SPAN("slow consumer"));
 }

@@ -61,8 +61,7 @@ static struct dial *dial_of(const struct conn *c) {
 // It has come to nothing.
 static void fail(struct dial *d, const struct err *err) {
   struct conn *c = d->conn;
-  struct record *r = batch_push(&c->terms->lane->batch, EVENT_ERROR, c->handle, sizeof *err);
-  memcpy(r->payload, err, sizeof *err);
+  *conn_tell_error(c, 0) = *err;
   conn_end(c, CONN_EXIT_CLOSE, err->text);
 }
 
