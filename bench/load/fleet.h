@@ -17,8 +17,8 @@ struct wires;
 
 struct fleet {
   // set by the user before fleet_init
-  int epoll;        // its clients' sockets are waited for there, with the client as data
-  uint32_t *errors; // counts what goes wrong
+  int epoll;           // its clients' sockets are waited for there, with the client as data
+  uint32_t *errors;    // counts what goes wrong
   struct wires *wires; // NULL: without TLS
   struct sockaddr_in address;
   const char *path;

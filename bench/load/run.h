@@ -17,9 +17,9 @@ struct run {
   void *mode; // what the mode needs besides
   int epoll;
   struct wires *wires; // with --tls
-  uint32_t errors;    // the first one ends the run
-  struct fleet fleet; // the clients whose messages count
-  bool sending;       // false: what is on its way may come home
+  uint32_t errors;     // the first one ends the run
+  struct fleet fleet;  // the clients whose messages count
+  bool sending;        // false: what is on its way may come home
   bool measuring;
   bool spinning;                       // it never sleeps
   void (*on_turn)(struct run *run);    // something may be due; NULL: nothing ever is
