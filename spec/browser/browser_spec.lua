@@ -1,5 +1,5 @@
--- Runs the chat in headless Chromium (run.mjs) where there is one; make test-browser installs it, and
--- by LUAWS_BROWSER=required doesn't take its absence for an answer.
+-- Runs the pages of examples in headless Chromium where there is one; make test-browser installs it, and by
+-- LUAWS_BROWSER=required doesn't take its absence for an answer.
 
 local uv = require "luv"
 local process = require "spec.support.process"
@@ -22,13 +22,16 @@ local function missing()
   return nil
 end
 
-describe("the chat in a browser", function()
-  it("passes run.mjs", function()
-    local reason = missing()
-    assert(not reason or os.getenv("LUAWS_BROWSER") ~= "required", reason)
-    if reason then pending(reason) end
-    local run = process.run("node", { "spec/browser/run.mjs" }, 170)
-    assert(run.code == 0, run.stdout .. run.stderr)
-    io.write(run.stdout)
-  end)
+local function passes(script)
+  local reason = missing()
+  assert(not reason or os.getenv("LUAWS_BROWSER") ~= "required", reason)
+  if reason then pending(reason) end
+  local run = process.run("node", { script }, 170)
+  assert(run.code == 0, run.stdout .. run.stderr)
+  io.write(run.stdout)
+end
+
+describe("in a browser", function()
+  it("the chat passes run.mjs", function() passes("spec/browser/run.mjs") end)
+  it("the page for secrets passes secure.mjs", function() passes("spec/browser/secure.mjs") end)
 end)

@@ -1,49 +1,12 @@
 // The chat of examples/chat.lua in headless Chromium: node spec/browser/run.mjs
 //
-// LUAWS_BIN is the luaws under test (build/debug/luaws). With UPDATE_SCREENSHOT=1 it also writes
-// docs/chat.png. The last line is "N passed, N failed".
+// With UPDATE_SCREENSHOT=1 it also writes docs/chat.png. The last line is "N passed, N failed".
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
 import path from "node:path";
-import { chromium } from "playwright-core";
+import { ROOT, TIMEOUT, contrast, launch, startServer } from "./support.mjs";
 
-const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
-const LUAWS = process.env.LUAWS_BIN || path.join(ROOT, "build/debug/luaws");
-const CHROMIUM = process.env.CHROMIUM_BIN || "/usr/bin/chromium";
-const TIMEOUT = 15000;
-const FLAGS = [
-  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync",
-];
-
-// ---- luaws
-
-async function startServer(port = 0) {
-  const child = spawn(LUAWS, ["--port", String(port), path.join(ROOT, "examples/chat.lua")], {
-    stdio: ["ignore", "inherit", "pipe"],
-  });
-  const server = { log: "" };
-  const exit = once(child, "exit");
-  server.url = await new Promise((resolve, reject) => {
-    child.stderr.on("data", data => {
-      server.log += data;
-      const told = /luaws: open (http:\S+)\n/.exec(server.log);
-      if (told && server.log.includes("luaws: serving ws:")) resolve(told[1]);
-    });
-    exit.then(() => reject(new Error(`luaws has not started:\n${server.log}`)));
-  });
-  server.port = Number(new URL(server.url).port);
-  server.stop = async () => {
-    child.kill("SIGTERM");
-    const [code] = await exit;
-    assert.equal(code, 0, `luaws ended with ${code}:\n${server.log}`);
-    assert.ok(!/Sanitizer|runtime error/.test(server.log), server.log);
-  };
-  return server;
-}
+const start = (port = 0) => startServer("chat.lua", { port });
 
 // ---- pages
 
@@ -90,22 +53,6 @@ async function say(page, text) {
 }
 
 // ---- what is looked at
-
-async function contrast(locator) {
-  return locator.evaluate(element => {
-    const channels = colour => colour.match(/[\d.]+/g).map(Number);
-    const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255)
-      .map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
-    let behind = element, background;
-    do {
-      background = channels(getComputedStyle(behind).backgroundColor);
-      behind = behind.parentElement;
-    } while (background[3] === 0 && behind);
-    const [a, b] = [luminance(channels(getComputedStyle(element).color)), luminance(background)].sort((x, y) => y - x);
-    return (a + 0.05) / (b + 0.05);
-  });
-}
 
 const tests = {
   async "two pages see each other's messages"() {
@@ -174,7 +121,7 @@ const tests = {
     }
     await ann.getByRole("textbox", { name: "Message" }).fill("written while away");
     await ann.keyboard.press("Enter");
-    server = await startServer(port);
+    server = await start(port);
     await connected(ann);
     await connected(ben);
     assert.ok(await ben.getByRole("button", { name: "Try now" }).isHidden());
@@ -199,7 +146,7 @@ const tests = {
     const before = await ann.evaluate(() => window.attempts.length);
     await ann.getByRole("button", { name: "Try now" }).click();
     assert.ok(await ann.evaluate(() => window.attempts.length) > before, "it tries at once when it is told to");
-    server = await startServer(port);
+    server = await start(port);
     await connected(ann);
   },
 
@@ -314,7 +261,7 @@ async function closePages() {
 
 async function run(name, test) {
   complaints.length = 0;
-  server = await startServer();
+  server = await start();
   try {
     await test();
     assert.deepEqual(complaints, []);
@@ -330,7 +277,7 @@ async function run(name, test) {
   }
 }
 
-browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+browser = await launch();
 let passed = 0, failed = 0;
 for (const [name, test] of Object.entries(tests)) {
   if (await run(name, test)) passed++;

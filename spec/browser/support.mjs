@@ -1,0 +1,63 @@
+// What the browser specs share: luaws with an example, Chromium, and how well text can be read.
+//
+// LUAWS_BIN is the luaws under test (build/debug/luaws), CHROMIUM_BIN the browser.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import path from "node:path";
+import { chromium } from "playwright-core";
+
+export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+export const TIMEOUT = 15000;
+const LUAWS = process.env.LUAWS_BIN || path.join(ROOT, "build/debug/luaws");
+const CHROMIUM = process.env.CHROMIUM_BIN || "/usr/bin/chromium";
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync",
+];
+
+export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+
+// `args`: what stands before the script. { url, port, log, stop() }
+export async function startServer(example, { port = 0, args = [] } = {}) {
+  const child = spawn(LUAWS, ["--port", String(port), ...args, path.join(ROOT, "examples", example)], {
+    stdio: ["ignore", "inherit", "pipe"],
+  });
+  const server = { log: "" };
+  const exit = once(child, "exit");
+  server.url = await new Promise((resolve, reject) => {
+    child.stderr.on("data", data => {
+      server.log += data;
+      const told = /luaws: open (https?:\S+)\n/.exec(server.log);
+      if (told && /luaws: serving wss?:/.test(server.log)) resolve(told[1]);
+    });
+    exit.then(() => reject(new Error(`luaws has not started:\n${server.log}`)));
+  });
+  server.port = Number(new URL(server.url).port);
+  server.stop = async () => {
+    child.kill("SIGTERM");
+    const [code] = await exit;
+    assert.equal(code, 0, `luaws ended with ${code}:\n${server.log}`);
+    assert.ok(!/Sanitizer|runtime error/.test(server.log), server.log);
+  };
+  return server;
+}
+
+// Of an element's text with what is behind it, by WCAG 2: at least 4.5 is easy to read.
+export function contrast(locator) {
+  return locator.evaluate(element => {
+    const channels = colour => colour.match(/[\d.]+/g).map(Number);
+    const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255)
+      .map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+    let behind = element, background;
+    do {
+      background = channels(getComputedStyle(behind).backgroundColor);
+      behind = behind.parentElement;
+    } while (background[3] === 0 && behind);
+    const [a, b] = [luminance(channels(getComputedStyle(element).color)), luminance(background)].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05);
+  });
+}
