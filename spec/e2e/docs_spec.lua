@@ -455,6 +455,7 @@ local ASK = [[
       tell("web", luaws.WebServer)
       tell("wss", members(ws.wss))
       tell("ws", members(ws))
+      tell("client", members(luaws.WebSocket.new("ws://127.0.0.1:9/")))
       tell("stats", luaws.stats())
       tell("timer", members(luaws.after(0, function() end)))
       print "end"
@@ -520,7 +521,7 @@ describe(API, function()
 
   it("names every member of every object, and no others", function()
     local said = askProgram()
-    for _, object in ipairs({ "luaws", "web", "wss", "ws", "timer", "request" }) do
+    for _, object in ipairs({ "luaws", "web", "wss", "ws", "client", "timer", "request" }) do
       local documented = membersOf(page, object)
       if object == "web" then documented.new = true end -- of the class
       assert.same(sorted(said[object]), sorted(documented), object)

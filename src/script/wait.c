@@ -74,18 +74,17 @@ uint64_t wait_check_seconds(lua_State *L, int index, const char *what) {
   return (uint64_t)ceil((seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000);
 }
 
-// Whether the nearest C function below is `require`.
 static bool is_in_require(lua_State *L) {
   lua_Debug frame;
-  for (int level = 1; lua_getstack(L, level, &frame); level++) {
-    lua_getinfo(L, "Sf", &frame);
-    bool is_c = frame.what[0] == 'C';
-    lua_getglobal(L, "require");
-    bool is_require = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    if (is_c) return is_require;
+  bool is_found = false;
+  lua_getglobal(L, "require");
+  for (int level = 1; !is_found && lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "f", &frame);
+    is_found = lua_rawequal(L, -1, -2);
+    lua_pop(L, 1);
   }
-  return false;
+  lua_pop(L, 1);
+  return is_found;
 }
 
 struct task *wait_check(lua_State *L, const char *what) {

@@ -207,8 +207,8 @@ static void be_over(struct runtime *rt, struct websocket *c) {
              (unsigned long long)c->link.id, (unsigned long long)c->postponed_size);
   buf_deinit(&c->postponed);
   c->postponed_size = 0;
-  wake_all(rt, &c->receivers);
   wake_all(rt, &c->openers);
+  wake_all(rt, &c->receivers);
 }
 
 static void finish(struct runtime *rt, struct websocket *c) {
