@@ -86,7 +86,7 @@ static int run_client(struct options *options, const char *program) {
   const char *code = terminal ? WITH_EDITOR : WITHOUT;
   options->code = mem_dup(code, strlen(code));
   int exit_code = threads_run(options, program, terminal);
-  terminal_close(terminal);
+  terminal_free(terminal);
   return exit_code;
 }
 

@@ -73,15 +73,6 @@ static void give_streams_back(struct terminal *t) {
     if (t->streams[fd] >= 0) dup2(t->streams[fd], fd);
 }
 
-static void free_terminal(struct terminal *t) {
-  editor_free(t->editor);
-  close_fd(t->ends.lines);
-  close_fd(t->ends.text);
-  for (int fd = 0; fd < STREAMS; fd++)
-    close_fd(t->streams[fd]);
-  mem_free(t);
-}
-
 static struct terminal *new_terminal(const char *farewell) {
   struct terminal *t = mem_zalloc(sizeof *t);
   t->farewell = farewell;
@@ -109,7 +100,7 @@ struct terminal *terminal_open(const char *farewell, struct err *err) {
   struct terminal *t = new_terminal(farewell);
   if (start(t, err) == 0) return t;
   give_streams_back(t);
-  free_terminal(t);
+  terminal_free(t);
   return NULL;
 }
 
@@ -151,5 +142,14 @@ void terminal_close(struct terminal *t) {
   if (!t) return;
   give_streams_back(t);
   uv_thread_join(&t->thread);
-  free_terminal(t);
+}
+
+void terminal_free(struct terminal *t) {
+  if (!t) return;
+  editor_free(t->editor);
+  close_fd(t->ends.lines);
+  close_fd(t->ends.text);
+  for (int fd = 0; fd < STREAMS; fd++)
+    close_fd(t->streams[fd]);
+  mem_free(t);
 }

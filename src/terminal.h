@@ -19,14 +19,17 @@ bool terminal_is_there(void);
 // process reads `farewell` and no more. NULL: *err says why.
 struct terminal *terminal_open(const char *farewell, struct err *err);
 
-// Tells the editor of signals that concern it. The loop's owner closes the handles, all of them at
-// once, before terminal_close. 0, or libuv's error.
+// Tells the editor of signals that concern it. The loop's owner closes the handles before
+// terminal_free. 0, or libuv's error.
 int terminal_watch(struct terminal *t, uv_loop_t *loop);
 
 // For whoever is about to end the process at once: the terminal is as it was.
 void terminal_restore(const struct terminal *t);
 
-// Waits until all that was written is shown, and gives the terminal back. NULL is fine.
+// Waits until all that was written is shown, and gives the terminal back. To be called while
+// signals are still watched, or one of them could end the process before. NULL is fine.
 void terminal_close(struct terminal *t);
+
+void terminal_free(struct terminal *t); // NULL is fine; closed
 
 #endif

@@ -366,6 +366,7 @@ int threads_run(const struct options *options, const char *program, struct termi
   struct err err;
   if (open_loop(&t, options, &err) != 0) {
     explain(&err);
+    terminal_close(terminal);
     free(t.working);
     return EXIT_FAILURE;
   }
@@ -379,6 +380,7 @@ int threads_run(const struct options *options, const char *program, struct termi
     explain(&err);
     t.exit_code = EXIT_FAILURE;
   }
+  terminal_close(terminal);
   close_loop(&t);
   if (!free_threads(&t)) {
     fflush(NULL);

@@ -7,8 +7,8 @@
 #include "cli/options.h"
 #include "terminal.h"
 
-// Runs the script to its end, or to that which a signal asks for. `program` is argv[0], `terminal`
-// may be NULL. Returns the process's exit code.
+// Runs the script to its end, or to that which a signal asks for. `program` is argv[0], `terminal`,
+// which is closed at the end, may be NULL. Returns the process's exit code.
 int threads_run(const struct options *options, const char *program, struct terminal *terminal);
 
 #endif

@@ -62,7 +62,8 @@ end
 
 -- A remark for who types.
 function Session:say(message)
-  if self.view.isTalk then self:write(self.view:note(message)) else complain(message) end
+  if self.view.isTalk then return self:write(self.view:note(message)) end
+  for line in message:gmatch("[^\n]+") do complain(line) end
 end
 
 -- The way in

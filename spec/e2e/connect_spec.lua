@@ -204,6 +204,12 @@ describe("luaws connect can't connect", function()
     assert.matches("^luaws: .*connection refused\n$", child.stderr)
   end)
 
+  it("through a proxy that isn't there", function()
+    local child = connect("x\n", "ws://127.0.0.1:1/", "--proxy", "http://127.0.0.1:2")
+    assert.equal(1, child.code)
+    assert.matches("^luaws: .*proxy.*127%.0%.0%.1:2.*\n$", child.stderr)
+  end)
+
   it("to a path that has no WebSocket server", function()
     local s = server.start(ECHO, { tls = false })
     local child = connect("x\n", url(s, "/none"))

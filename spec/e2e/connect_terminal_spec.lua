@@ -2,6 +2,8 @@
 
 local uv = require "luv"
 local async = require "spec.support.async"
+local build = require "spec.support.build"
+local peer = require "spec.support.peer"
 local server = require "spec.support.server"
 local terminal = require "spec.support.terminal"
 
@@ -167,6 +169,25 @@ describe("a person", function()
     quit(t)
   end)
 
+  it("can paste a lot while the server takes its time", function()
+    local count = build.pick(2500, 50)
+    local slow = server.start([[
+      local count = 0
+      serve({ onMessage = function(_, ws, e)
+        if count == 0 then luaws.sleep(0.5) end
+        count = count + 1
+        ws:send(e.data)
+        if e.data == "the end" then say(count) end
+      end }, { path = "/" })
+    ]], { tls = false })
+    local t = open({ server = slow })
+    t:type((("x"):rep(99) .. "\r"):rep(count) .. "the end\r")
+    assert.equal(tostring(count + 1), (slow:line(30)))
+    awaitLast(t, "< the end", ">")
+    quit(t)
+    assert.equal(count, select(2, t.raw:gsub("<\27%[0m \27%[36m" .. ("x"):rep(99) .. "\27", "")))
+  end)
+
   it("sees no control characters act, and no order of letters turned round", function()
     local t = open()
     t:type("\22\27[2J\22\7 \u{202e}x\r")
@@ -269,17 +290,15 @@ describe("the terminal", function()
   end)
 
   it("is as it was after a second signal, which ends at once", function()
-    local stuck = server.start([[
-      serve({ onMessage = function() end }, { path = "/" })
-    ]], { tls = false })
-    local t = open({ server = stuck })
-    stuck:signalProcess("sigstop")
+    local stuck = peer.listen() -- it doesn't answer close frames
+    local t = start({ server = stuck })
+    stuck:open()
+    t:await(function(lines) return lines[#lines] == ">" end)
     t:type("\3")
     async.eventually(function()
       if not t.code then t:kill("sigint") end
       return t.code
     end)
-    stuck:signalProcess("sigcont")
     assert.same({ 130, 0 }, { t:awaitExit() })
     assert.is_true(t:isCooked())
   end)
@@ -322,8 +341,9 @@ describe("the terminal", function()
   it("stays out of what goes to a file", function()
     local file = state .. "/out"
     local t = start({ command = ('exec "$0" "$@" <>"$SPEC_TERMINAL" >%s 2>"$SPEC_TERMINAL"'):format(file) })
-    t:type("hello\n/nonsense\n")
+    t:type("hello\n/nonsense\n/help\n")
     t:await("luaws: there is no /nonsense")
+    t:await("luaws: /ping [TEXT]            sends a ping")
     async.eventually(function() return readFile(file) == "hello\n" end)
     t:type("/close\n")
     assert.same({ 0, 0 }, { t:awaitExit() })

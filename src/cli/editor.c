@@ -4,6 +4,7 @@
 #include "cli/editor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <limits.h>
@@ -128,12 +129,11 @@ static void hear_news(struct editor *e) {
 
 // Waits ------------------------------------------------------------------------------------------
 
-// One wait for anything, which is dealt with. True: something was typed and can be read.
-static bool attend(struct editor *e, bool wants_keys) {
-  bool hears_keys = wants_keys && !e->is_amid;
+// One wait for text and news, which are dealt with, and for `fd` (-1: none). True: that is ready.
+static bool attend(struct editor *e, int fd, short events) {
   struct pollfd fds[] = {{.fd = e->ends.text, .events = POLLIN},
                          {.fd = e->news[0], .events = POLLIN},
-                         {.fd = hears_keys ? e->ends.terminal : -1, .events = POLLIN}};
+                         {.fd = fd, .events = events}};
   int ready = poll(fds, sizeof fds / sizeof *fds, e->is_amid ? REST_MS : -1);
   if (ready == 0) { // the rest of the line is long in coming
     fputc('\n', e->screen);
@@ -143,13 +143,15 @@ static bool attend(struct editor *e, bool wants_keys) {
   if (ready <= 0) return false;
   if (fds[1].revents) hear_news(e);
   if (fds[0].revents) show_text(e);
-  return fds[2].revents != 0 && !e->is_amid && !e->is_over;
+  return fds[2].revents != 0;
 }
 
-// One byte that was typed; false at the end of what is typed, or of the text.
+// One byte that was typed; false at the end of what is typed, or of the text. In the middle of a
+// line of text, keys wait.
 static bool read_byte(struct editor *e, char *byte) {
   while (!e->is_over) {
-    if (!attend(e, true)) continue;
+    bool is_ready = attend(e, e->is_amid ? -1 : e->ends.terminal, POLLIN);
+    if (!is_ready || e->is_amid || e->is_over) continue;
     ssize_t n = read(e->ends.terminal, byte, 1);
     if (n == 1) return true;
     if (n == 0 || errno != EINTR) return false;
@@ -200,11 +202,15 @@ static void remember(struct editor *e, const char *line, size_t length) {
   if (e->path) explain_history(e, recall_add(e->path, line, length));
 }
 
+// The program may not read while what it writes isn't shown: so text is shown while the line waits.
 static void send_line(struct editor *e, const char *line, size_t length) {
-  while (length > 0) {
+  while (length > 0 && !e->is_over) {
     ssize_t n = write(e->ends.lines, line, length);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return; // nobody reads any more: the text is about to end, too
+    if (n < 0 && errno != EINTR && errno != EAGAIN) return; // nobody reads any more
+    if (n < 0) {
+      attend(e, e->ends.lines, POLLOUT);
+      continue;
+    }
     line += n;
     length -= (size_t)n;
   }
@@ -294,7 +300,7 @@ struct editor *editor_new(const struct editor_ends *ends, struct err *err) {
   struct editor *e = mem_zalloc(sizeof *e);
   e->ends = *ends;
   if (pipe(e->news) != 0) e->news[0] = e->news[1] = -1;
-  if (e->news[0] >= 0 && open_streams(e)) {
+  if (e->news[0] >= 0 && open_streams(e) && fcntl(ends->lines, F_SETFL, O_NONBLOCK) == 0) {
     e->chunk = mem_alloc(CHUNK);
     return e;
   }
@@ -305,7 +311,7 @@ struct editor *editor_new(const struct editor_ends *ends, struct err *err) {
 
 void editor_run(struct editor *e, const char *farewell) {
   while (!e->is_over && (!e->has_shown || e->is_amid))
-    attend(e, false);
+    attend(e, -1, 0);
   e->locale = open_locale();
   if (e->locale) e->old_locale = uselocale(e->locale);
   open_edit(e);
@@ -313,7 +319,7 @@ void editor_run(struct editor *e, const char *farewell) {
     continue;
   if (!e->is_over) send_line(e, farewell, strlen(farewell));
   while (!e->is_over)
-    attend(e, false);
+    attend(e, -1, 0);
   close_edit(e);
   if (e->locale) uselocale(e->old_locale);
 }

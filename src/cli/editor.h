@@ -15,7 +15,7 @@ struct editor_ends {
   int terminal; // what is typed comes from here, and goes to `screen`
   int screen;
   int text;  // read: what the program writes
-  int lines; // written: a line each, with '\n' behind it
+  int lines; // written: a line each, with '\n' behind it; becomes non-blocking
 };
 
 enum editor_news {
