@@ -47,6 +47,9 @@ enum {
   X(write)                                                                                         \
   X(setsockopt)                                                                                    \
   X(getsockname)                                                                                   \
+  X(getpeername)                                                                                   \
+  X(getsockopt)                                                                                    \
+  X(connect)                                                                                       \
   X(open)                                                                                          \
   X(openat)                                                                                        \
   X(dup)                                                                                           \
@@ -59,6 +62,7 @@ enum {
   X(epoll_create1)                                                                                 \
   X(uv_loop_init)                                                                                  \
   X(uv_poll_init)                                                                                  \
+  X(uv_getaddrinfo)                                                                                \
   X(uv_async_init)                                                                                 \
   X(uv_signal_init)                                                                                \
   X(uv_thread_create)
@@ -322,6 +326,10 @@ PLAIN(accept4, (int fd, struct sockaddr *from, socklen_t *size, int flags), (fd,
 PLAIN(setsockopt, (int fd, int level, int name, const void *value, socklen_t size),
       (fd, level, name, value, size))
 PLAIN(getsockname, (int fd, struct sockaddr *to, socklen_t *size), (fd, to, size))
+PLAIN(getpeername, (int fd, struct sockaddr *to, socklen_t *size), (fd, to, size))
+PLAIN(getsockopt, (int fd, int level, int name, void *value, socklen_t *size),
+      (fd, level, name, value, size))
+PLAIN(connect, (int fd, const struct sockaddr *to, socklen_t size), (fd, to, size))
 PLAIN(open, (const char *path, int flags, unsigned mode), (path, flags, mode))
 PLAIN(openat, (int folder, const char *path, int flags, unsigned mode), (folder, path, flags, mode))
 PLAIN(dup, (int fd), (fd))
@@ -332,6 +340,10 @@ PLAIN(listen, (int fd, int backlog), (fd, backlog))
 PLAIN(epoll_create1, (int flags), (flags))
 LIBUV(uv_loop_init, (uv_loop_t * loop), (loop))
 LIBUV(uv_poll_init, (uv_loop_t * loop, uv_poll_t *handle, int fd), (loop, handle, fd))
+LIBUV(uv_getaddrinfo,
+      (uv_loop_t * loop, uv_getaddrinfo_t *request, uv_getaddrinfo_cb on_found, const char *host,
+       const char *service, const struct addrinfo *hints),
+      (loop, request, on_found, host, service, hints))
 LIBUV(uv_async_init, (uv_loop_t * loop, uv_async_t *handle, uv_async_cb on_sent),
       (loop, handle, on_sent))
 LIBUV(uv_signal_init, (uv_loop_t * loop, uv_signal_t *handle), (loop, handle))
