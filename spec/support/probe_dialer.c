@@ -136,8 +136,8 @@ static int dial(lua_State *L) {
   read_link(L, &c->link);
   struct record *r = batch_push(&d->commands, COMMAND_DIAL, c->id, sizeof(struct command_dial));
   ((struct command_dial *)r->payload)->config = c;
-  batch_flush(&d->commands);
   lua_pushinteger(L, (lua_Integer)c->id);
+  batch_flush(&d->commands); // the configuration is the reactor's from here on
   return 1;
 }
 
