@@ -38,12 +38,13 @@ local TELLING = [[
 -- A script with a client of a new peer: the child, the listener.
 local function start(script, options)
   local p = peer.listen(options and options.listen)
+  options = setmetatable({ workers = 1 }, { __index = options }) -- each would make the client
   return server.start(TELLING:format(p.url .. "/chat?token=secret") .. (script or "connect()"), options), p
 end
 
 local function run(script, options)
-  local result = server.run('luaws = require "luaws" ' .. script, options)
-  return result.stdout, result
+  options = setmetatable({ workers = 1 }, { __index = options })
+  return server.run('luaws = require "luaws" ' .. script, options).stdout
 end
 
 describe("a client", function()
@@ -231,7 +232,7 @@ describe("what a client is made of", function()
     assert.equal("o", request.headers["x-own"])
     assert.equal("v2, v1", request.headers["sec-websocket-protocol"])
     s:kill()
-    s = server.start(("luaws.WebSocket.new %q"):format(p.url:gsub("//", "//ann:se%%20cret@")))
+    s = server.start(("luaws.WebSocket.new %q"):format(p.url:gsub("//", "//ann:se%%20cret@")), { workers = 1 })
     request = p:accept():readRequest()
     assert.equal("Basic YW5uOnNlIGNyZXQ=", request.headers.authorization)
     s:kill()
@@ -496,7 +497,7 @@ describe("a client and a server", function()
         ws:opened()
         ws:send "abc" ws:send("abc", true) ws:send(("long "):rep(1000))
       end)
-    ]])
+    ]], { workers = 1 })
     s:expectLines("3 false", "3 true", "5000 false", "1000 true")
   end)
 
@@ -509,7 +510,7 @@ describe("a client and a server", function()
         for _, target in ipairs(all) do target:send(event.data) end
       end })
       luaws.WebSocket.new(%q, { onOpen = function(_, ws) all[#all + 1] = ws say "open" end, onMessage = print })
-    ]]):format(p.url))
+    ]]):format(p.url), { workers = 1 })
     local theirs = p:open()
     s:expectLines("open")
     local ours = client.open(s, "/")
@@ -517,6 +518,34 @@ describe("a client and a server", function()
     assert.equal("to both", (theirs:receive()))
     assert.equal("to both", (ours:receive()))
     theirs:close()
+  end)
+end)
+
+describe("clients of several workers", function()
+  it("are each its worker's own, with ids of the process", function()
+    local s = server.start([[
+      serve({ onMessage = function(_, ws, event) ws:send(luaws.workerIndex .. " " .. event.data) end })
+      local url = luaws.webServer.url:gsub("^http", "ws")
+      local n = 0
+      for i = 1, 10 do
+        local mine = luaws.workerIndex
+        luaws.WebSocket.new(url, {
+          onOpen = function(_, ws) ws:send(tostring(ws.id)) end,
+          onMessage = function(_, ws, event) say(mine == luaws.workerIndex, ws.id, event.data:match "%d+$") end,
+          onTerminate = function(_, ws, event) say("end", event.code) end,
+        })
+      end
+    ]], { workers = 2, ioThreads = 2 })
+    local ids = {}
+    for _ = 1, 20 do
+      local own, id, echoed = s:line():match("^(%S+) (%d+) (%d+)$")
+      assert.same({ "true", id }, { own, echoed })
+      assert.is_nil(ids[id], id)
+      ids[id] = true
+    end
+    s:signalProcess("sigterm")
+    for _ = 1, 20 do s:expectLines("end 1001") end
+    assert.equal(0, (s:awaitExit()))
   end)
 end)
 
@@ -549,7 +578,7 @@ describe("many clients", function()
           end)
         end
       end } end }, { path = "/run" })
-    ]])
+    ]], { workers = 1 })
     local c = client.open(s, "/run")
     local function countDescriptors()
       local names = assert(io.popen(("ls /proc/%d/fd"):format(s.pid))):read("a")
