@@ -52,12 +52,16 @@ local function constant(path, name)
   return expression:match("^%u[%u_]+$") and constant(path, expression) or evaluate(expression)
 end
 
--- name -> { kind, default } of the options in the C source that are limits or clocks: their kind says so.
-local function optionsOf(path)
-  local text, found = readFile(path), {}
+local LINK = { "src/script/link_options.h", "src/script/link_options.c" } -- what servers and clients have in common
+
+-- name -> { kind, default } of the options in the C sources that are limits or clocks: their kind says so.
+local function optionsOf(...)
+  local text, found = "", {}
+  for _, path in ipairs({ ... }) do text = text .. readFile(path) end
   for name, kind, place in text:gmatch('{"(%a+)", ARGS_(%u+),%s*([^}]-)}') do
     if kind == "SECONDS" or kind == "SIZE" or kind == "COUNT" then
-      local member = place:match("AT%(([%w_.]+)%)") or place:match("offsetof%(struct [%w_]+, ([%w_]+)%)")
+      local member = place:match("AT%(([%w_.]+)%)") or place:match("offsetof%([%w_ ]+, ([%w_.]+)%)")
+      member = member:match("([%w_]+)$")
       local default = text:match("%." .. member .. " = ([^,]+),") or text:match("c%->" .. member .. " = ([^;]+);")
       found[name] = { kind = kind, default = evaluate(assert(default, name)) }
     end
@@ -75,8 +79,8 @@ local function listed()
 end
 
 local function eachOption(check)
-  for _, path in ipairs({ "src/script/wss.c", "src/script/webserver.c" }) do
-    local options = optionsOf(path)
+  for _, paths in ipairs({ { "src/script/wss.c", table.unpack(LINK) }, { "src/script/webserver.c" } }) do
+    local options = optionsOf(table.unpack(paths))
     assert.is_true((options.maxPayload or options.maxBody).default == 1024 ^ 2)
     for name, option in pairs(options) do check(name, option) end
   end
@@ -124,7 +128,7 @@ describe(PAGE, function()
     end)
   end)
 
-  for _, heading in ipairs({ "Fixed: HTTP", "Fixed: WebSocket", "Fixed: the script" }) do
+  for _, heading in ipairs({ "Fixed: HTTP", "Fixed: WebSocket", "Fixed: clients", "Fixed: the script" }) do
     it("has the values of the constants: " .. heading, function()
       for _, row in ipairs(tableUnder(markdown.read(PAGE), heading)) do
         local name, path = row[#row]:match("`([%w_]+)` in (src/[%w_/.]+)")
@@ -166,7 +170,7 @@ describe(PAGE, function()
     assert.has_error(function() constant("src/http/message.h", "HTTP_NONE") end)
     assert.has_error(function() evaluate("os.exit()") end)
     assert.has_error(function() tableUnder(markdown.read(PAGE), "none") end)
-    assert.equal("none", optionsOf("src/script/wss.c").maxConnections.default)
+    assert.equal("none", optionsOf("src/script/wss.c", table.unpack(LINK)).maxConnections.default)
     assert.equal(10000, optionsOf("src/script/webserver.c").handshakeTimeout.default)
   end)
 end)
