@@ -312,6 +312,7 @@ seed("script_value", "deepest", "\x0e\x80\x12")
 seed("script_value", "too-deep", "\x0e\x81\x12")
 
 assert(loadfile "fuzz/seeds_http.lua")(seed)
+assert(loadfile "fuzz/seeds_tls.lua")(seed)
 
 -- Writing ------------------------------------------------------------------------------------------
 
