@@ -235,16 +235,20 @@ describe("the whole process is stopped", function()
     end
     local talking = client.open(s, "/ws")
     assertEchoes(talking)
+    local late = client.open(s, "/pinged")
+    async.eventually(function() return late.size > 0 end, nil, "a ping")
     s:signalProcess("sigstop")
     async.eventually(function() return isStopped(s) end, nil, "the process to be stopped")
+    tasks[11] = async.spawn(function() assert.equal("hello", late:receive()) end) -- and the pong lies in the socket
+    clients[11] = late
     talking:send("while it is stopped")
     async.sleep(PONG_TIMEOUT + GLANCE)
     assert.equal(0, talking.size)
     s:signalProcess("sigcont")
     assert.equal("while it is stopped", talking:receive())
     async.sleep(GLANCE)
-    for i = 1, 10 do clients[i]:send("hello") end
-    for i = 1, 10 do tasks[i]:join() end
+    for i = 1, 11 do clients[i]:send("hello") end
+    for i = 1, 11 do tasks[i]:join() end
     assertEchoes(talking)
   end)
 end)

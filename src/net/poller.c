@@ -78,16 +78,19 @@ static void report(struct poller *p, struct poll_item *item, uint32_t events) {
   if (readable || writable) p->on_ready(item, readable, writable);
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events) {
-  (void)status;
-  (void)events;
-  struct poller *p = poll->data;
+void poller_look(struct poller *p) {
   if (p->at == p->count) {
     int count = epoll_wait(p->epoll, p->ready, POLLER_EVENTS, 0);
     p->count = count > 0 ? count : 0;
     p->at = 0;
   }
   poller_resume(p);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+  (void)status;
+  (void)events;
+  poller_look(poll->data);
 }
 
 int poller_open(struct poller *p, uv_loop_t *loop,
@@ -255,6 +258,10 @@ bool poller_has_rest(const struct poller *p) {
 bool poller_is_full(const struct poller *p) {
   (void)p;
   return false;
+}
+
+void poller_look(struct poller *p) {
+  (void)p;
 }
 
 void poller_resume(struct poller *p) {

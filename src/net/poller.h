@@ -96,6 +96,10 @@ bool poller_has_rest(const struct poller *p);
 // Whether the last look at the sockets has found as many as it could: there may be more.
 bool poller_is_full(const struct poller *p);
 
+// Looks at the sockets now, rather than when the loop does, and reports those that are ready.
+// Elsewhere than on Linux the loop alone can.
+void poller_look(struct poller *p);
+
 // Reports what waits.
 void poller_resume(struct poller *p);
 

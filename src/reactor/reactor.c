@@ -141,13 +141,16 @@ static bool has_unread(struct reactor *r) {
 }
 
 // Deadlines are for peers that have been silent: so they come when the sockets have been read, and
-// by the time at which the loop has looked at them.
+// by the time at which the loop has looked at them. A process that was stopped finds that the loop
+// has not looked: a signal has ended its wait.
 static void on_check(uv_check_t *handle) {
   struct reactor *r = handle->loop->data;
   if (!r->has_adopted) poller_resume(&r->poller);
   lanes_flush(&r->lanes);
   run_commands(r);
-  if (reactor_now(r) >= r->due && !has_unread(r)) run_deadlines(r);
+  if (reactor_now(r) < r->due) return;
+  if (!r->has_adopted) poller_look(&r->poller);
+  if (!has_unread(r)) run_deadlines(r);
 }
 
 // The commands are taken in the check that follows; taking resets the descriptor.
