@@ -25,10 +25,13 @@ local function pass(to, data, isBinary)
   return ok
 end
 
--- Codes like 1001 and 1006 tell what has happened to a connection; they can't be sent on.
+-- Tells one side how the other one has ended. Codes like 1001 and 1006 can't be sent on.
 local function close(ws, code, reason)
-  local isOurs = code == 1000 or code >= 3000
-  ws:terminate(isOurs and code or 1000, isOurs and reason or nil)
+  if code == 1000 or code == 1005 or code >= 3000 then
+    ws:terminate(code ~= 1005 and code or 1000, reason)
+  else
+    ws:terminate(4000, "the other side has gone")
+  end
 end
 
 -- Handles a client. self.server is the connection to the server behind.
@@ -73,6 +76,7 @@ function Door:onConnection(_, event)
   }))
   local ok, why = server:opened()
   if not ok then
+    server:terminate() -- it may be the client that is gone
     luaws.log.warn("no connection to the server behind", { reason = why })
     return nil, 502, "the server behind doesn't answer"
   end

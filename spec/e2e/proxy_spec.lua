@@ -23,9 +23,9 @@ local SCRIPT = [[
   if not ws then say("no client:", why) end
 ]]
 
--- `options`: of WebSocket.new, as text; `environment`: variables of luaws.
-local function dial(url, options, environment)
-  return server.start(SCRIPT:format(("%q"):format(url), options or ""), { env = environment })
+-- `options`: of WebSocket.new, as text; `environment`: variables of luaws; `faults`: see spec/faults/faults.c.
+local function dial(url, options, environment, faults)
+  return server.start(SCRIPT:format(("%q"):format(url), options or ""), { env = environment, faults = faults })
 end
 
 local function proxyOption(proxy) return ("proxy = %q"):format(proxy) end
@@ -123,6 +123,24 @@ describe("a client with a proxy", function()
     serve(c, s)
   end)
 
+  it("shows its certificate to the server alone", function()
+    local asking = { ca = certificates.ca, verify = "optional" }
+    local proxy = peer.listen({ tls = asking })
+    local s = dial("wss://other.example/", proxyOption("https://localhost:" .. proxy.port)
+      .. (", tls = { ca = %q, cert = %q, key = %q }"):format(certificates.ca, certificates.client.cert,
+        certificates.client.key))
+    local c, request = accept(proxy)
+    assert.same({ "localhost", nil }, { c.stream:facts().name, c.stream:facts().fingerprint })
+    assert.equal("other.example:443", request.path)
+    c:write(ESTABLISHED)
+    local inside = client.wrap(tls.server(c.stream, { cert = certificates.other.cert, key = certificates.other.key,
+      ca = certificates.ca, verify = "required" }), getmetatable(c))
+    local facts = inside.stream:facts()
+    assert.same({ "other.example", certificates.fingerprint(certificates.client.cert) },
+      { facts.name, facts.fingerprint })
+    serve(inside, s)
+  end)
+
   it("reads an answer that comes byte by byte, or with others before it", function()
     local proxy = peer.listen()
     local s = dial("ws://upstream.example/", proxyOption("http://127.0.0.1:" .. proxy.port))
@@ -193,6 +211,13 @@ describe("a proxy that gives no tunnel", function()
     assertFails(s, ("UV__ -104 lost the connection to %s before its answer: connection reset by peer"):format(name))
   end)
 
+  it("is told when it answers before it is asked", function()
+    local s = dial("ws://upstream.example/", proxyOption("http://127.0.0.1:" .. proxy.port), nil,
+      "send:EAGAIN,sendmsg:EAGAIN")
+    proxy:accept():write(ESTABLISHED)
+    assertFails(s, ("LUAW 1002 bad answer from %s: it has come before the request was sent"):format(name))
+  end)
+
   it("falls under connectTimeout", function()
     local late = build.pick(0.2, 1)
     local s = begin((", connectTimeout = %g"):format(late))
@@ -223,6 +248,65 @@ describe("a proxy that gives no tunnel", function()
   end)
 end)
 
+describe("a client that is in a proxy's hands", function()
+  local CLIENT = "ws = luaws.WebSocket.new(%q, { onError = function() say('error') end, "
+    .. "onTerminate = function(_, _, event) say('closed', event.code) end }, { %s }) %s"
+
+  local function begin(proxy, ending)
+    return server.start(CLIENT:format("wss://upstream.example/",
+      proxyOption("https://localhost:" .. proxy.port) .. TRUST, ending or ""))
+  end
+
+  it("can be given up by the script", function()
+    for _, ending in ipairs { "terminate", "destroy" } do
+      local proxy, control = peer.listen({ tls = true }), peer.listen()
+      local s = begin(proxy, ([[
+        luaws.spawn(function()
+          local control = luaws.WebSocket.new(%q)
+          control:receive()
+          ws:%s()
+        end)
+      ]]):format(control.url .. "/", ending))
+      local c = accept(proxy)
+      control:open():send("now")
+      assert.equal("closed 1006", s:line())
+      c:readAll()
+    end
+  end)
+
+  it("goes with the program", function()
+    local proxy = peer.listen({ tls = true })
+    local s = begin(proxy)
+    accept(proxy)
+    s:stop()
+    assert.equal("closed 1006", s:line())
+    s = begin(proxy)
+    local c = accept(proxy)
+    c:write(ESTABLISHED)
+    c:readUntil("\x16") -- the ClientHello within
+    s:stop()
+    assert.equal("closed 1006", s:line())
+  end)
+
+  it("tries again through it", function()
+    local proxy = peer.listen()
+    local s = dial("ws://upstream.example/", proxyOption("http://127.0.0.1:" .. proxy.port)
+      .. ", reconnect = { min = 0.01, max = 0.01 }")
+    local c = accept(proxy)
+    c:write("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")
+    assert.truthy(s:line():find("503 Service Unavailable", 1, true))
+    assert.equal("closed 1006 false", s:line())
+    c = tunnel(proxy)
+    c:upgrade(c:readRequest())
+    assert.equal("open nil", s:line())
+    c:drop()
+    assert.equal("closed 1006 false", s:line())
+    c = tunnel(proxy)
+    c:upgrade(c:readRequest())
+    assert.equal("open nil", s:line())
+  end)
+end)
+
 describe("a server behind a proxy", function()
   it("is named, with the proxy, when it refuses", function()
     local proxy = peer.listen()
@@ -245,6 +329,18 @@ describe("a server behind a proxy", function()
       assert.truthy(line:find(expected:format(proxy.port), 1, true), line)
       assertEnds(s, "1006 false")
     end
+  end)
+
+  it("may be cut off by the proxy", function()
+    local proxy = peer.listen({ tls = true })
+    local s = dial("wss://upstream.example/", proxyOption("https://localhost:" .. proxy.port) .. TRUST)
+    local c = tunnel(proxy)
+    c:readUntil("\x16") -- the ClientHello within
+    c.stream.under:shutdown() -- without a close_notify of its TLS
+    local line = s:line()
+    assert.truthy(line:find("no TLS with upstream.example:443 by way of the proxy", 1, true), line)
+    assert.truthy(line:find("cut off", 1, true), line)
+    assertEnds(s, "1006 false")
   end)
 
   it("may break off in the midst of a message", function()

@@ -61,17 +61,33 @@ describe("examples/relay.lua", function()
 
     c, behind = connect(s, upstream)
     behind:send("last words")
-    behind:sendClose(1001)
+    behind:sendClose(1000)
     assert.equal("last words", c:receive())
     c:expectClose(1000)
-    behind:expectCloseFrame(1001)
+    behind:expectCloseFrame(1000)
+  end)
 
-    c, behind = connect(s, upstream)
-    c:reset()
+  it("tells one side that the other one is lost, or leaves without a good word", function()
+    for _, leave in ipairs { function(side) side:reset() end, function(side) side:sendClose(1001) end } do
+      local c, behind = connect(s, upstream)
+      leave(c)
+      behind:expectClose(4000, "the other side has gone")
+      c, behind = connect(s, upstream)
+      leave(behind)
+      c:expectClose(4000, "the other side has gone")
+    end
+    local c, behind = connect(s, upstream)
+    c:sendClose() -- without a code
     behind:expectClose(1000)
-    c, behind = connect(s, upstream)
-    behind:reset()
-    c:expectClose(1000)
+  end)
+
+  it("leaves the server behind when the client doesn't wait for its answer", function()
+    local c = client.connect(s)
+    c:sendRequest({ headers = client.upgradeHeaders() })
+    local behind = upstream:accept()
+    behind:readRequest()
+    c:reset()
+    behind:readAll() -- to its end
   end)
 
   it("refuses a client with 502 when the server behind can't be reached", function()

@@ -64,11 +64,11 @@ static void finish_below(struct tls *t) {
   t->wire.under->ops->finish(t->wire.under);
 }
 
-// The socket's own errors are told as such.
+// The errors of what is below are told as such; TLS there has its own explanation.
 static void fail(struct tls *t) {
   if (t->result) return;
   t->result = t->wire.error ? t->wire.error : TRANSPORT_FAILED;
-  if (t->result == TRANSPORT_FAILED) tls_explain(t);
+  if (!t->wire.error) tls_explain(t);
 }
 
 // After a call of OpenSSL's that has not done what it should.
