@@ -178,7 +178,7 @@ describe("a proxy that gives no tunnel", function()
       local c = accept(proxy)
       c:write("HTTP/1.1 " .. answer .. "\r\nContent-Length: 4\r\n\r\nSome")
       assertFails(s, ("LUAW %s %s gives no tunnel to upstream.example:80: %s"):format(answer:match("^%d+"), name, text))
-      c:expectEof()
+      c:readAll() -- to its end
     end
   end)
 
@@ -191,12 +191,18 @@ describe("a proxy that gives no tunnel", function()
       ["HTTP/1.1 200 OK\r\n" .. ("X: y\r\n"):rep(101)] = "too many header lines",
       ["HTTP/1.1 200 OK\r\nX: " .. ("y"):rep(100000)] = "header lines too long",
       ["HTTP/1.1 103 x\r\n\r\n" .. ("HTTP/1.1 103 x\r\n\r\n"):rep(16)] = "too many interim answers",
-      [ESTABLISHED .. "HTTP/1.1 101 Switching"] = "bytes behind it that the server can't have sent",
     } do
       local s = begin()
       accept(proxy):write(answer)
       assertFails(s, ("LUAW 1002 bad answer from %s: %s"):format(name, why))
     end
+  end)
+
+  it("is told when it says more than it may", function()
+    if build.isTiny then return pending "read byte by byte, it is the server that seems to have said it" end
+    local s = begin()
+    accept(proxy):write(ESTABLISHED .. "HTTP/1.1 101 Switching")
+    assertFails(s, ("LUAW 1002 bad answer from %s: bytes behind it that the server can't have sent"):format(name))
   end)
 
   it("is told when it closes", function()
