@@ -31,7 +31,7 @@ local TELLING = [[
 
 local function start(script, options)
   local p = peer.listen(options and options.listen)
-  options = setmetatable({ workers = 1 }, { __index = options }) -- each would make the client
+  options = setmetatable({ workers = 1, tls = false }, { __index = options }) -- each would make the client
   return server.start(TELLING:format(p.url) .. script, options), p
 end
 
@@ -348,7 +348,7 @@ describe("waiting across attempts", function()
         for i = 1, 3 do say(#up:receive()) end
         up:destroy()
       end)
-    ]], { workers = 1 })
+    ]], { workers = 1, tls = false })
     s:expectLines("1", "300000", "300000", "300000")
   end)
 end)

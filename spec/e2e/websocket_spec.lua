@@ -4,6 +4,7 @@
 local assert = require "luassert"
 local async = require "spec.support.async"
 local build = require "spec.support.build"
+local certificates = require "spec.support.certificates"
 local client = require "spec.support.client"
 local peer = require "spec.support.peer"
 local server = require "spec.support.server"
@@ -38,12 +39,12 @@ local TELLING = [[
 -- A script with a client of a new peer: the child, the listener.
 local function start(script, options)
   local p = peer.listen(options and options.listen)
-  options = setmetatable({ workers = 1 }, { __index = options }) -- each would make the client
+  options = setmetatable({ workers = 1, tls = false }, { __index = options }) -- each would make the client
   return server.start(TELLING:format(p.url .. "/chat?token=secret") .. (script or "connect()"), options), p
 end
 
 local function run(script, options)
-  options = setmetatable({ workers = 1 }, { __index = options })
+  options = setmetatable({ workers = 1, tls = false }, { __index = options })
   return server.run('luaws = require "luaws" ' .. script, options).stdout
 end
 
@@ -140,7 +141,7 @@ describe("a client", function()
         say(#open, #ids)
         a:destroy() b:destroy()
       end)
-    ]], { workers = 1 })
+    ]], { workers = 1, tls = false })
     s:expectLines("1 2", "2 4")
   end)
 end)
@@ -232,7 +233,8 @@ describe("what a client is made of", function()
     assert.equal("o", request.headers["x-own"])
     assert.equal("v2, v1", request.headers["sec-websocket-protocol"])
     s:kill()
-    s = server.start(("luaws.WebSocket.new %q"):format(p.url:gsub("//", "//ann:se%%20cret@")), { workers = 1 })
+    local url = p.url:gsub("//", "//ann:se%%20cret@")
+    s = server.start(("luaws.WebSocket.new %q"):format(url), { workers = 1, tls = false })
     request = p:accept():readRequest()
     assert.equal("Basic YW5uOnNlIGNyZXQ=", request.headers.authorization)
     s:kill()
@@ -497,7 +499,7 @@ describe("a client and a server", function()
         ws:opened()
         ws:send "abc" ws:send("abc", true) ws:send(("long "):rep(1000))
       end)
-    ]], { workers = 1 })
+    ]], { workers = 1, tls = false })
     s:expectLines("3 false", "3 true", "5000 false", "1000 true")
   end)
 
@@ -510,7 +512,7 @@ describe("a client and a server", function()
         for _, target in ipairs(all) do target:send(event.data) end
       end })
       luaws.WebSocket.new(%q, { onOpen = function(_, ws) all[#all + 1] = ws say "open" end, onMessage = print })
-    ]]):format(p.url), { workers = 1 })
+    ]]):format(p.url), { workers = 1, tls = false })
     local theirs = p:open()
     s:expectLines("open")
     local ours = client.open(s, "/")
@@ -518,6 +520,60 @@ describe("a client and a server", function()
     assert.equal("to both", (theirs:receive()))
     assert.equal("to both", (ours:receive()))
     theirs:close()
+  end)
+end)
+
+describe("the option tls", function()
+  local function attempt(options)
+    local p = peer.listen({ tls = true })
+    local folder = server.folder({ ["ca.pem"] = certificates.text(certificates.ca), ["main.lua"] = ([[
+      local ws = require "luaws".WebSocket.new("wss://localhost:%d/", nil, %s)
+      print(ws:opened())
+      ws:terminate()
+      ws:receive()
+    ]]):format(p.port, options) })
+    local task = async.spawn(function()
+      local ok, c = pcall(p.accept, p)
+      if not ok then return end
+      local request
+      ok, request = pcall(c.readRequest, c)
+      if not ok then return end
+      c:upgrade(request)
+      c:expectClose(1000)
+    end)
+    local out = server.run(nil, { program = { folder .. "/main.lua" }, cwd = "/" }).stdout
+    task:join()
+    return out
+  end
+
+  it("names a file, from the script's folder on, or holds the text itself", function()
+    assert.equal("true\n", attempt([[{ tls = { ca = "ca.pem" } }]]))
+    assert.equal("true\n", attempt(("{ tls = { ca = %q } }"):format(certificates.text(certificates.ca))))
+  end)
+
+  it("lets anybody be believed, but not unless it says so", function()
+    assert.equal("true\n", attempt("{ tls = { insecure = true } }"))
+    assert.matches("^nil\tno TLS with localhost:%d+: ", attempt("nil"))
+    assert.matches("^nil\t.*nowhere%.pem", attempt([[{ tls = { ca = "nowhere.pem" } }]]))
+  end)
+
+  it("shows the client's own certificate", function()
+    local s = server.start([[
+      assert(luaws.webServer:start { tls = { cert = arg[4], key = arg[5], ca = arg[1], verify = "required" } })
+      serve({ onMessage = print }, nil, { onConnection = function(_, _, event)
+        say(event.request.peerCertificate.subject)
+        return { onMessage = print }
+      end })
+      luaws.spawn(function()
+        local ws = luaws.WebSocket.new((luaws.webServer.url:gsub("^http", "ws")), nil,
+          { tls = { ca = arg[1], cert = arg[2], key = arg[3] } })
+        say(ws:opened())
+        ws:destroy()
+      end)
+    ]], { workers = 1, tls = false, scriptArgs = { certificates.ca, certificates.client.cert,
+      certificates.client.key, certificates.server.cert, certificates.server.key } })
+    assert.matches("client", s:line())
+    s:expectLines("true")
   end)
 end)
 
@@ -535,7 +591,7 @@ describe("clients of several workers", function()
           onTerminate = function(_, ws, event) say("end", event.code) end,
         })
       end
-    ]], { workers = 2, ioThreads = 2 })
+    ]], { workers = 2, ioThreads = 2, tls = false })
     local ids = {}
     for _ = 1, 20 do
       local own, id, echoed = s:line():match("^(%S+) (%d+) (%d+)$")
@@ -578,7 +634,7 @@ describe("many clients", function()
           end)
         end
       end } end }, { path = "/run" })
-    ]], { workers = 1 })
+    ]], { workers = 1, tls = false })
     local c = client.open(s, "/run")
     local function countDescriptors()
       local names = assert(io.popen(("ls /proc/%d/fd"):format(s.pid))):read("a")

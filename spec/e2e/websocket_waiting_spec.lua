@@ -11,7 +11,7 @@ local server = require "spec.support.server"
 -- A script that has `url`, of a new peer. The main chunk must not wait: start does.
 local function start(script, options)
   local p = peer.listen()
-  options = setmetatable({ workers = 1 }, { __index = options }) -- each would make the client
+  options = setmetatable({ workers = 1, tls = false }, { __index = options }) -- each would make the client
   return server.start(("url = %q\n"):format(p.url) .. script, options), p
 end
 
@@ -196,7 +196,7 @@ describe("waiting for a client", function()
       assert(ws:opened())
       ws:send("got " .. ws:receive())
       ws:terminate()
-    ]]):format(p.url), { workers = 1 })
+    ]]):format(p.url), { workers = 1, tls = false })
     task:join()
     assert.equal(0, result.code, result.stderr)
   end)
@@ -206,7 +206,7 @@ describe("waiting for a client", function()
       local Upstream = { onMessage = function(_, ws, event) ws:send(event.data:upper()) end }
       serve(Upstream, { path = "/upstream" })
       url = luaws.webServer.url:gsub("^http", "ws") .. "upstream"
-    ]], { workers = 1 })
+    ]], { workers = 1, tls = false })
     local c = client.open(s, "/")
     c:send([[local up = luaws.WebSocket.new(url) up:opened() up:send "shout"
       ws:send(select(2, pcall(up.receive, up))) up:terminate()]])
@@ -398,7 +398,7 @@ describe("a client that doesn't receive", function()
         ws:destroy()
         say "done"
       end)
-    ]], { workers = 1 })
+    ]], { workers = 1, tls = false })
     s:expectLines("100000", "done")
   end)
 end)

@@ -19,7 +19,7 @@
 
 enum { URL = 1, HANDLER = 2, OPTIONS = 3 }; // indices
 
-enum { CONNECT_TIMEOUT = 10000, RECONNECT_MIN = 1000, RECONNECT_MAX = 30000 }; // ms
+enum { RECONNECT_MIN = 1000, RECONNECT_MAX = 30000 }; // ms
 
 // The url
 // ------------------------------------------------------------------------------------------
@@ -173,7 +173,7 @@ static void read_reconnect(lua_State *L, struct websocket *c) {
 static void read_options(lua_State *L, struct websocket *c) {
   struct client_config *config = c->config;
   link_options_set_defaults(&config->link);
-  config->connect_timeout = CONNECT_TIMEOUT;
+  config->connect_timeout = 10000;
   config->tls.verify = TLS_VERIFY_REQUIRED;
   c->reconnect = (struct websocket_reconnect){
       .min = RECONNECT_MIN, .max = RECONNECT_MAX, .attempts = CONFIG_NONE};
