@@ -140,7 +140,8 @@ local function findFolder()
   local inherited = os.getenv(VARIABLE)
   if inherited then return inherited end
   local folder = assert(uv.fs_mkdtemp(uv.os_tmpdir() .. "/luaws-certificates-XXXXXX"))
-  certificates.owner = setmetatable({}, { __gc = function() removeFolder(folder) end })
+  -- Where --repeat forgets no modules.
+  debug.getregistry()[VARIABLE] = setmetatable({}, { __gc = function() removeFolder(folder) end })
   make(folder)
   uv.os_setenv(VARIABLE, folder)
   return folder
