@@ -338,6 +338,15 @@ static bool is_peers(int error) {
   }
 }
 
+void conn_tell_cut(struct conn *c, int error) {
+  if (c->state != CONN_OPEN || !c->terms->is_client || !ws_session_is_midway(&c->session)) return;
+  struct err *err = conn_tell_error(c, 0);
+  if (error == 0)
+    err_set(err, ERR_UV__, UV_EOF, "the server closed the connection in the middle of a message");
+  else
+    err_set_errno(err, -error, "lost the connection in the middle of a message");
+}
+
 void conn_lost(struct conn *c, int error) {
   if (c->state == CONN_DIALING) {
     dial_lost(c, error);
@@ -348,6 +357,7 @@ void conn_lost(struct conn *c, int error) {
     return;
   }
   if (!is_peers(-error)) complain(c->reactor, "a connection is lost", -error);
+  conn_tell_cut(c, error);
   conn_end(c, CONN_EXIT_CLOSE, error == 0 ? "the peer has left" : strerror(-error));
 }
 

@@ -161,6 +161,11 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why);
 // EVENT_CLOSED. A part of conn_end; by itself for an upgrade that is refused.
 void conn_detach(struct conn *c, bool tell);
 
+// A client whose server goes away in the midst of a frame or a message, by `error` (as below, not
+// TRANSPORT_FAILED), hears of it. (To a server it is a client like any other that leaves.) Does
+// nothing for others. A part of conn_lost.
+void conn_tell_cut(struct conn *c, int error);
+
 // conn_end for a socket that has failed: `error` is a negative errno, TRANSPORT_FAILED, or 0 for an
 // EOF.
 void conn_lost(struct conn *c, int error);

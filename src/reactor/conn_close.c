@@ -27,6 +27,12 @@ static struct span get_reason(const struct conn *c) {
   return kept ? (struct span){(const char *)kept + 1, kept[0]} : (struct span){NULL, 0};
 }
 
+static void forget_reason(struct conn *c) {
+  if (!c->extra) return;
+  mem_free(c->extra->close_reason);
+  c->extra->close_reason = NULL;
+}
+
 static void send_close(struct conn *c, unsigned code, struct span reason) {
   uint8_t frame[WS_CONTROL_FRAME_MAX];
   size_t size = ws_session_close(&c->session, frame, code, reason, conn_out_mask(c));
@@ -119,8 +125,18 @@ void conn_close_finish(struct conn *c) {
     end_failed(c);
 }
 
+// A server that says nothing to a client's close hasn't taken part in it: as if it were lost.
+static void tell_silence(struct conn *c) {
+  if (!c->terms->is_client || c->session.close_received) return;
+  err_set(conn_tell_error(c, 0), ERR_UV__, UV_ETIMEDOUT,
+          "the server did not answer the close in time");
+  c->close_code = 0;
+  forget_reason(c);
+}
+
 void conn_close_timeout(struct conn *c) {
   if (!c->is_parting) {
+    tell_silence(c);
     conn_end(c, CONN_EXIT_CLOSE, "the closing handshake took too long");
     return;
   }

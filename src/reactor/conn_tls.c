@@ -52,7 +52,9 @@ void conn_tls_failed(struct conn *c) {
     tell_failure(c, &err);
   }
   // A server's worker is not bothered with that.
-  if (c->state == CONN_OPEN && c->terms->is_client && !tls_is_cut_off(t))
+  if (tls_is_cut_off(t))
+    conn_tell_cut(c, 0);
+  else if (c->state == CONN_OPEN && c->terms->is_client)
     *conn_tell_error(c, 0) = err;
   conn_end(c, c->state == CONN_LINGERING ? CONN_EXIT_CLOSE : CONN_EXIT_LINGER, err.text);
 }
