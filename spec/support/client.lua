@@ -45,7 +45,7 @@ client.CONTINUATION, client.TEXT, client.BINARY = 0x0, 0x1, 0x2
 client.CLOSE, client.PING, client.PONG = 0x8, 0x9, 0xA
 
 local KEY, ACCEPT = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" -- RFC 6455 section 1.3
-local MASK = "\x37\xfa\x21\x3d"
+client.MASK = "\x37\xfa\x21\x3d"
 
 -- Bytes
 
@@ -387,7 +387,7 @@ end
 
 function client.frame(f)
   local payload = f.payload or ""
-  local mask = f.mask == nil and MASK or f.mask
+  local mask = f.mask == nil and client.MASK or f.mask
   local code, extended = lengthBytes(f, f.length or #payload)
   local first = (f.fin == false and 0 or 0x80) | (f.rsv or 0) << 4 | f.opcode
   local head = string.char(first, (mask and 0x80 or 0) | code) .. extended
