@@ -31,14 +31,14 @@ test-browser:
 	@tools/build debug
 	@LUAWS_BROWSER=required build/debug/luaws-spec spec/browser
 
-# The suite against one server, or against luaws and others.
+# The suite against one server or client, or against luaws and others.
 conformance:
 	@tools/packages build test
 	@tools/packages interop || echo "what could not be installed keeps its results"
 	@tools/node-modules
 	@tools/node-modules bench
 	@tools/build debug
-	@build/debug/luaws-spec --conformance $(or $(URL),--compare) $(ARGS)
+	@build/debug/luaws-spec --conformance $(if $(CLIENT),--client '$(CLIENT)',$(or $(URL),--compare)) $(ARGS)
 
 bench: build
 	@tools/packages bench || echo "the bench goes on without what could not be installed"
@@ -100,7 +100,7 @@ help:
 	@echo "                   ARGS='spec/unit --filter frame' runs some (see luaws-spec --help)"
 	@echo "make test-browser  the chat in two pages of headless Chromium (installs it)"
 	@echo "make conformance   the conformance suite: luaws, ws, Bun and websockets (docs/conformance.md);"
-	@echo "                   URL=ws://127.0.0.1:9001/ another server"
+	@echo "                   URL=ws://127.0.0.1:9001/ another server; CLIENT='node client.mjs' a client"
 	@echo "make bench         luaws and other servers side by side (bench/README.md)"
 	@echo "make bench-peers   installs Go and nginx, to be measured too"
 	@echo "make bench-instructions  instructions per message against their budgets"

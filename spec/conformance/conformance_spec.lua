@@ -26,31 +26,52 @@ local function unexplained(complaints)
   return left
 end
 
-describe("luaws in the conformance suite,", function()
+local function contains(text, line)
+  return ("\n" .. text):find("\n" .. line .. "\n", 1, true) ~= nil
+end
+
+-- The runs of a role, and their results beside the committed ones.
+local function describeRole(role, runIt)
   local luaws = peers[1]
   local runs = {}
 
-  for i, run in ipairs(luaws.runs) do
+  for i, run in ipairs(compare.runs(luaws, role)) do
     it(run.title .. ", passes every case", function()
-      local s = server.startFile("spec/conformance/peers/luaws.lua", { scriptArgs = { run.compression } })
-      local results = compare.runPeer(luaws, run, s.port, catalogue.load(), IS_SLOW)
+      local results = runIt(luaws, run, catalogue.load(nil, role))
       runs[i] = { title = run.title, results = results }
       assert.same({}, unexplained(report.complaints(results)))
     end)
   end
 
+  if #compare.runs(luaws, role) == 0 then return end
   it("in all runs, comes to the committed results", function()
-    for i in ipairs(luaws.runs) do
+    for i in ipairs(compare.runs(luaws, role)) do
       if not runs[i] then pending("not all of it has run") end
     end
-    local expected = readFile("spec/conformance/results/luaws.txt")
+    local expected = readFile(compare.pathOf(luaws.name, role))
     local got = report.text(runs, luaws.name)
     local lines = {}
     for line in got:gmatch("[^\n]+") do
-      if not expected:find(line .. "\n", 1, true) then lines[#lines + 1] = line end
+      if not contains(expected, line) then lines[#lines + 1] = line end
     end
     assert.same({}, lines, AGAIN)
     assert.equal(expected, got, AGAIN)
+  end)
+end
+
+describe("luaws in the conformance suite, as a server,", function()
+  describeRole("server", function(luaws, run, cases)
+    local s = server.startFile("spec/conformance/peers/luaws.lua", { scriptArgs = peers.arguments(run) })
+    return compare.runServer(luaws, run, s, cases, IS_SLOW)
+  end)
+end)
+
+describe("luaws in the conformance suite, as a client,", function()
+  describeRole("client", function(luaws, run, cases)
+    local results, code, log = compare.runClient(luaws, run, cases, IS_SLOW)
+    assert.equal(0, code, log)
+    assert.is_nil(log:find("Sanitizer: ", 1, true) or log:find("runtime error: ", 1, true), log)
+    return results
   end)
 end)
 
@@ -59,11 +80,13 @@ describe("the committed results", function()
     assert.equal(compare.table(), docs.block(readFile(compare.PAGE), compare.BEGIN, compare.END))
   end)
 
-  it("are there for each server, with its version", function()
+  it("are there for each server and client, with its version", function()
     for _, peer in ipairs(peers) do
-      local found = assert(compare.read(peer.name), peer.name)
-      assert.equal(2 * #peer.runs, #found.counts, peer.name)
-      if not peer.isLuaws then assert.truthy(found.heading:find("%d+%.%d"), found.heading) end
+      for _, role in ipairs(compare.ROLES) do
+        local found, runs = compare.read(peer.name, role), compare.runs(peer, role)
+        assert.equal(2 * #runs, found and #found.counts or 0, peer.name)
+        if found and not peer.isLuaws then assert.truthy(found.heading:find("%d+%.%d"), found.heading) end
+      end
     end
   end)
 end)

@@ -1,9 +1,12 @@
--- permessage-deflate for cases (RFC 7692), with zlib itself and none of luaws' own code: reads what the server agrees
--- to, compresses frames, inflates messages.
+-- permessage-deflate for cases (RFC 7692), with zlib itself and none of luaws' own code: agrees on it from either side,
+-- compresses frames, inflates messages.
 --
 -- deflate.agree(offer, answer) -> what is in force, or nil; or nil, what is wrong with the answer
--- deflate.new(agreed [, always]) -> a connection's state. always: each data message is compressed that has no
---     reserved bits of its own
+-- deflate.choose(offer, wanted) -> what a server answers to a client's offer: what a case wants, which is written as an
+--     offer to a server, with the roles turned round; nil: that can't be had; or nil, what is wrong with the offer
+-- deflate.text(agreed) -> the header
+-- deflate.new([agreed, role [, always]]) -> a connection's state. role: "client" or "server", who we are. always: each
+--     data message is compressed that has no reserved bits of its own
 -- state:encode(frame) -> its bytes;  state:inflate(payload) -> payload, or nil, what is wrong
 
 local zlib = require "probe".zlib
@@ -77,14 +80,63 @@ function deflate.agree(offer, header)
   return nil, ("the server answers with %s: %s"):format(wrong or "what wasn't offered", header)
 end
 
+-- The first offer of a list that can be read.
+local function parseFirst(list)
+  local wrong = "no extension is offered"
+  for one in list:gmatch("[^,]+") do
+    local parsed
+    parsed, wrong = parse(one)
+    if parsed then return parsed end
+  end
+  return nil, wrong
+end
+
+local TURNED = {
+  server_no_context_takeover = "client_no_context_takeover", client_no_context_takeover = "server_no_context_takeover",
+  server_max_window_bits = "client_max_window_bits", client_max_window_bits = "server_max_window_bits",
+}
+local SOME_BITS = "10" -- where a case leaves it to the other side
+
+-- Windows of the offer bound those of the answer.
+local function narrow(answer, offer, name)
+  local asked, wanted = bitsOf(offer[name]), bitsOf(answer[name])
+  if asked and (not wanted or wanted > asked) then answer[name] = offer[name] end
+end
+
+function deflate.choose(header, wanted)
+  if header == nil then return nil end
+  if type(header) == "table" then header = table.concat(header, ", ") end
+  local offer, wrong = parseFirst(header)
+  if not offer then return nil, wrong end
+  for name, value in pairs(offer) do
+    local wantsValue = name:find("bits", 1, true) and name ~= "client_max_window_bits"
+    if not KNOWN[name] or wantsValue and not bitsOf(value) then return nil, "a bad offer: " .. header end
+  end
+  local answer = {}
+  for name, value in pairs(parseFirst(wanted)) do
+    answer[TURNED[name]] = name == "client_max_window_bits" and value == true and SOME_BITS or value
+  end
+  answer.server_no_context_takeover = answer.server_no_context_takeover or offer.server_no_context_takeover
+  if answer.client_max_window_bits and not offer.client_max_window_bits then return nil end
+  narrow(answer, offer, "client_max_window_bits")
+  narrow(answer, offer, "server_max_window_bits")
+  return answer
+end
+
+function deflate.text(agreed)
+  local words = { "permessage-deflate" }
+  for name, value in pairs(agreed) do words[#words + 1] = value == true and name or name .. "=" .. value end
+  return table.concat(words, "; ")
+end
+
 -- Messages
 
-function deflate.new(agreed, always)
+function deflate.new(agreed, role, always)
   local self = setmetatable({ agreed = agreed, always = agreed ~= nil and always }, State)
   if agreed then
-    local clientBits = bitsOf(agreed.client_max_window_bits) or 15
-    self.deflater = zlib.deflater({ bits = math.max(clientBits, 9) })
-    self.inflater = zlib.inflater({ bits = bitsOf(agreed.server_max_window_bits) or 15 })
+    self.ours, self.theirs = role, role == "client" and "server" or "client"
+    self.deflater = zlib.deflater({ bits = math.max(bitsOf(agreed[self.ours .. "_max_window_bits"]) or 15, 9) })
+    self.inflater = zlib.inflater({ bits = bitsOf(agreed[self.theirs .. "_max_window_bits"]) or 15 })
   end
   return self
 end
@@ -93,7 +145,7 @@ end
 function State:compress(payload, isLast)
   local bytes = self.deflater:deflate(payload)
   if not isLast then return bytes end
-  if self.agreed.client_no_context_takeover then self.deflater:reset() end
+  if self.agreed[self.ours .. "_no_context_takeover"] then self.deflater:reset() end
   bytes = bytes:sub(1, -5)
   return bytes == "" and "\0" or bytes
 end
@@ -109,7 +161,7 @@ end
 local function encodeMessage(self, f)
   local payload = self:compress(f.payload, true)
   if not f.fragment then return frame.bytes(copyOf(f, { payload = payload, rsv = 4 })) end
-  local frames = frame.fragments(f.opcode, payload, f.fragment)
+  local frames = frame.fragments(f.opcode, payload, f.fragment, { mask = f.mask })
   frames[1].rsv = 4
   for i, fragment in ipairs(frames) do frames[i] = frame.bytes(fragment) end
   return table.concat(frames)
@@ -130,7 +182,7 @@ function State:encode(f)
   if self.agreed and f.compressed then return encodeMessage(self, f) end
   if self.always then return encodeAlways(self, f) end
   if not f.fragment then return frame.bytes(f) end
-  local frames = frame.fragments(f.opcode, f.payload, f.fragment)
+  local frames = frame.fragments(f.opcode, f.payload, f.fragment, { mask = f.mask })
   for i, fragment in ipairs(frames) do frames[i] = frame.bytes(fragment) end
   return table.concat(frames)
 end
@@ -144,7 +196,7 @@ function State:inflate(payload)
   elseif state ~= "more" or left > 0 then
     return nil, state
   end
-  if self.agreed.server_no_context_takeover then self.inflater:reset() end
+  if self.agreed[self.theirs .. "_no_context_takeover"] then self.inflater:reset() end
   return out
 end
 

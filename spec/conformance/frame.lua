@@ -2,9 +2,12 @@
 --
 --   text("Hello")   text("Hel", { fin = false })   continuation("lo")   close(1000, "bye")   ping("x", { rsv = 2 })
 --
--- The second argument has the fields of client.frame (spec/support/client.lua), for any flaw.
+-- The second argument has the fields of client.frame (spec/support/client.lua), for any flaw; `mask = frame.WRONG`:
+-- with a mask where there may be none, without one where there must be one.
 --
--- frame.fragments(opcode, payload, size)   the frames of one message in pieces of so many bytes
+-- frame.part(f, first [, last])            some of its bytes, as string.sub counts; what it is masked with isn't known
+--                                          before it is sent
+-- frame.fragments(opcode, payload, size [, more])   the frames of one message in pieces of so many bytes
 -- frame.bytes(f)                           its bytes on the wire
 -- frame.closeCode(payload), frame.isSendable(code)
 -- frame.describe(f)                        for people
@@ -15,6 +18,7 @@ local frame = {
   CONTINUATION = client.CONTINUATION, TEXT = client.TEXT, BINARY = client.BINARY,
   CLOSE = client.CLOSE, PING = client.PING, PONG = client.PONG,
   NO_CODE = 1005, -- a close frame without a body
+  MASK = client.MASK, WRONG = {},
   HELLO = "Hello, world!",
   NOT_UTF8 = "\0\255\254\253\252\251\0\255",
 }
@@ -45,13 +49,19 @@ function frame.close(code, reason, more)
   return make(frame.CLOSE, client.closePayload(code, reason), more)
 end
 
-function frame.fragments(opcode, payload, size)
+function frame.fragments(opcode, payload, size, more)
   local frames = {}
   for at = 1, math.max(#payload, 1), size do
-    frames[#frames + 1] = make(opcode, payload:sub(at, at + size - 1), { fin = at + size > #payload })
+    local f = make(opcode, payload:sub(at, at + size - 1), more)
+    f.fin = at + size > #payload
+    frames[#frames + 1] = f
     opcode = frame.CONTINUATION
   end
   return frames
+end
+
+function frame.part(f, first, last)
+  return { part = f, first = first, last = last or -1 }
 end
 
 -- The code and the reason of a close frame's payload.

@@ -13,15 +13,16 @@ local COMPRESSED, MORE = { compressed = true }, { fin = false }
 local PROSE = ("The quick brown fox jumps over the lazy dog. "):rep(20)
 
 local cases, beginGroup, addCase = section.new("extension", "permessage-deflate")
-local offer
+local offer, role
 
-local function begin(name, value)
+local function begin(name, value, only)
   beginGroup(name)
-  offer = value
+  offer, role = value, only
 end
 
 local function add(about, case)
   if case.offer == nil then case.offer = offer end
+  case.role = role
   addCase(about, case)
 end
 
@@ -151,7 +152,7 @@ add("a text of 65 MiB in 64 KiB fails the connection", {
   fails = 1009, slowly = false, only = "luaws",
 })
 
-begin("offer", false)
+begin("offer", false, "server")
 
 -- What must be declined; the connection goes on without compression.
 local function declined(parameters, what)

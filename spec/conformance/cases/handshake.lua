@@ -18,6 +18,7 @@ local VERSION = "Sec-WebSocket-Version"
 local PROTOCOL = "Sec-WebSocket-Protocol"
 
 local cases, begin, addCase = section.new("handshake", "The opening handshake")
+cases.role = "server"
 
 local function add(about, bytes, answer, fields)
   local case = { request = bytes, answer = answer }

@@ -1,4 +1,4 @@
--- What a frame may not be, told from its first bytes alone: a server that waits for the rest is non-strict. And the
+-- What a frame may not be, told from its first bytes alone: who waits for the rest is non-strict. And the
 -- keys and lengths that it may have.
 
 local frame = require "spec.conformance.frame"
@@ -20,8 +20,7 @@ end
 
 -- The first n bytes of a frame, and its others.
 local function cut(f, n)
-  local bytes = frame.bytes(f)
-  return bytes:sub(1, n), bytes:sub(n + 1)
+  return frame.part(f, 1, n), frame.part(f, n + 1)
 end
 
 local function failsAt(about, code, f, n, more)
@@ -29,35 +28,37 @@ local function failsAt(about, code, f, n, more)
   fails(about, code, bytes, rest, more)
 end
 
-begin "mask"
+begin "mask" -- for a client a mask is wrong, for a server that there is none
 
-local UNMASKED = { mask = false }
+local UNMASKED = { mask = frame.WRONG }
+local BARE = " without a mask (for a client: with one) "
 
 for _, row in ipairs({
   { "text", text("Hello", UNMASKED) }, { "binary message", binary("\0\255", UNMASKED) },
   { "ping", ping("Hello", UNMASKED) }, { "pong", pong("Hello", UNMASKED) },
   { "close", close(1000, nil, UNMASKED) }, { "text without a payload", text("", UNMASKED) },
 }) do
-  add(("an unmasked %s fails the connection"):format(row[1]), { send = { row[2] }, fails = 1002 })
+  add("a " .. row[1] .. BARE .. "fails the connection", { send = { row[2] }, fails = 1002 })
 end
-add("an unmasked fragment behind a masked one fails the connection",
+add("a fragment" .. BARE .. "behind a right one fails the connection",
   { send = { text("Hel", MORE), continuation("lo", UNMASKED) }, fails = 1002 })
-add("an unmasked text behind a masked one fails the connection, and the first comes back",
+add("a text" .. BARE .. "behind a right one fails the connection, and the first comes back",
   { send = { HELLO, text("Hello", UNMASKED) }, expect = { HELLO }, lenient = { {} }, fails = 1002 })
-failsAt("an unmasked text fails the connection before its payload", 1002, text("Hello", UNMASKED), 2)
+failsAt("a text" .. BARE .. "fails the connection before its payload", 1002, text("Hello", UNMASKED), 2)
 
 local KEYS = { "\0\0\0\0", "\255\255\255\255", "\1\0\0\0", "\0\0\0\1", "\x80\x40\x20\x10", "Hell" }
 local keyed, plain = {}, {}
 for i, key in ipairs(KEYS) do
   keyed[i], plain[i] = text("Hello " .. i, { mask = key }), text("Hello " .. i)
 end
-add("each message is unmasked with a key of its own", { send = keyed, expect = plain, closes = 1000 })
+add("each message is unmasked with a key of its own",
+  { send = keyed, expect = plain, closes = 1000, role = "server" })
 add("each fragment is unmasked with a key of its own", {
   send = {
     text("Hel", { fin = false, mask = "\1\2\3\4" }), ping("ping", { mask = "\255\0\255\0" }),
     continuation("lo, wor", { fin = false, mask = "\0\0\0\0" }), continuation("ld!", { mask = "abcd" }),
   },
-  expect = { pong("ping"), HELLO }, closes = 1000,
+  expect = { pong("ping"), HELLO }, closes = 1000, role = "server",
 })
 
 begin "length"
@@ -86,9 +87,9 @@ for _, row in ipairs({ { "ping", ping }, { "pong", pong } }) do
 end
 failsAt("a close of 126 bytes fails the connection before they come", 1002, close(1000, ("x"):rep(124)), 2)
 add("a message of 2^62 bytes fails the connection before they come", -- 1002 would not be true, but is no harm
-  { send = { frame.bytes(binary("", { length = 1 << 62, lengthBytes = 8 })) }, fails = { 1009, lenient = { 1002 } } })
+  { send = { binary("", { length = 1 << 62, lengthBytes = 8 }) }, fails = { 1009, lenient = { 1002 } } })
 add("a message of 2^63 - 1 bytes fails the connection before they come",
-  { send = { frame.bytes(text("", { length = math.maxinteger, lengthBytes = 8 })) },
+  { send = { text("", { length = math.maxinteger, lengthBytes = 8 }) },
     fails = { 1009, lenient = { 1002 } } })
 add("a fragment that adds 2^63 - 1 bytes to others fails the connection",
   { send = { text("Hello", MORE), continuation("", { length = math.maxinteger, lengthBytes = 8 }) },
@@ -140,15 +141,16 @@ local function shown(bytes)
 end
 
 for _, bad in ipairs(BAD) do
-  local whole = frame.bytes(text(bad .. REST))
-  fails(("%s fails the connection in the middle of a frame"):format(shown(bad)), 1007, whole:sub(1, -#REST - 1),
-    whole:sub(-#REST))
+  local whole = text(bad .. REST)
+  fails(("%s fails the connection in the middle of a frame"):format(shown(bad)), 1007,
+    frame.part(whole, 1, -#REST - 1), frame.part(whole, -#REST))
 end
 for _, bad in ipairs(BAD) do
   if #bad > 1 and #bad < 10 then
-    local second = frame.bytes(continuation(bad:sub(-1) .. REST))
+    local second = continuation(bad:sub(-1) .. REST)
     add(("%s, cut by fragments, fails the connection in the middle of the second"):format(shown(bad)), {
-      send = { text(bad:sub(1, -2), MORE), second:sub(1, -#REST - 1) }, late = { second:sub(-#REST) }, fails = 1007,
+      send = { text(bad:sub(1, -2), MORE), frame.part(second, 1, -#REST - 1) },
+      late = { frame.part(second, -#REST) }, fails = 1007,
       offer = false, -- a fragment in bits is none of a compressed message
     })
   end

@@ -20,6 +20,7 @@ local BAD = refused({ 400 })
 local DOUBTFUL = refused({ 400 }, { 101 })
 
 local cases, begin, addCase = section.new("http", "HTTP")
+cases.role = "server"
 
 local function add(about, bytes, answer, fields)
   local case = { request = bytes, answer = answer }

@@ -1,5 +1,5 @@
--- Connections from their first message to the end of TCP: in which order things come, and how they end when the
--- client ends them without manners.
+-- Connections from their first message to the end of TCP: in which order things come, and how they end when the peer
+-- ends them without manners.
 
 local frame = require "spec.conformance.frame"
 local section = require "spec.conformance.section"
@@ -54,17 +54,17 @@ add("what comes behind a close frame isn't answered, wrong or right",
   { closes = { 1000, behind = { HELLO, ping("late"), { opcode = 3 }, text("\255"), close(1001) } } })
 add("what comes behind a mistake isn't answered",
   { send = { { opcode = 3 }, HELLO, ping("late"), close(1000) }, fails = 1002 })
-add("a server that has failed the connection ends TCP though its close frame isn't answered",
+add("who has failed the connection ends TCP though its close frame isn't answered",
   { send = { { opcode = 3 } }, fails = 1002, unanswered = true })
 add("so it does when more keeps coming",
   { send = { { opcode = 3 }, binary(("x"):rep(1024 * 1024)) }, fails = 1002, unanswered = true, slowly = false })
 
-begin "half" -- the client ends its half of TCP, and still reads
+begin "half" -- the peer ends its half of TCP, and still reads
 
-local WHOLE = frame.bytes(text(("x"):rep(300)))
+local WHOLE = text(("x"):rep(300))
 
 local function endsHalf(about, sent, expected, lenient)
-  add("a client that ends its half of TCP " .. about, { run = function(t)
+  add("a peer that ends its half of TCP " .. about, { run = function(t)
     t:open()
     t:send(sent)
     t:halfClose()
@@ -73,8 +73,8 @@ local function endsHalf(about, sent, expected, lenient)
 end
 
 endsHalf("without a close frame sees TCP end", {})
-endsHalf("within a header sees TCP end", { WHOLE:sub(1, 3) })
-endsHalf("within a payload sees TCP end", { WHOLE:sub(1, 100) })
+endsHalf("within a header sees TCP end", { frame.part(WHOLE, 1, 3) })
+endsHalf("within a payload sees TCP end", { frame.part(WHOLE, 1, 100) })
 endsHalf("within a message sees TCP end", { text("Hel", MORE) })
 endsHalf("behind its close frame gets the answer to that", { close(4000) }, { close(4000) })
 endsHalf("behind a message and its close frame gets the answers to both", { HELLO, close(1000) },
@@ -92,13 +92,13 @@ end })
 begin "reset" -- and the next one is served
 
 for _, row in ipairs({
-  { "right after the handshake", {} }, { "within a header", { WHOLE:sub(1, 3) } },
-  { "within a mask", { WHOLE:sub(1, 6) } }, { "within a payload", { WHOLE:sub(1, 100) } },
+  { "right after the handshake", {} }, { "within a header", { frame.part(WHOLE, 1, 3) } },
+  { "within a mask", { frame.part(WHOLE, 1, 6) } }, { "within a payload", { frame.part(WHOLE, 1, 100) } },
   { "within a message", { text("Hel", MORE), continuation("lo", MORE) } },
   { "with an answer on its way", { HELLO, binary(("x"):rep(65536)), ping("ping") }, false },
   { "behind its close frame", { HELLO, close(1000) } }, { "behind a mistake", { { opcode = 3 } } },
 }) do
-  add(("a client that resets TCP %s doesn't matter to others"):format(row[1]), { slowly = row[3], run = function(t)
+  add(("a peer that resets TCP %s doesn't matter to others"):format(row[1]), { slowly = row[3], run = function(t)
     t:open()
     t:send(row[2])
     t:reset()

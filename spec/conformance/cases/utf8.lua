@@ -48,12 +48,12 @@ local function addFailFast(number, about, parts)
 end
 
 local function addFailFastWithin(number, about, parts)
-  local bytes = frame.bytes(text(table.concat(parts)))
-  local first, second = #bytes - #parts[2] - #parts[3], #bytes - #parts[3]
+  local whole = text(table.concat(parts))
+  local first, second = -#parts[2] - #parts[3], -#parts[3]
   add("6.4." .. number, about .. " fails the connection at once", {
-    { send = { bytes:sub(1, first) }, quiet = 0.1 },
-    { send = { bytes:sub(first + 1, second) } },
-    late = { bytes:sub(second + 1) }, fails = 1007,
+    { send = { frame.part(whole, 1, first - 1) }, quiet = 0.1 },
+    { send = { frame.part(whole, first, second - 1) } },
+    late = { frame.part(whole, second) }, fails = 1007,
   })
 end
 

@@ -1,6 +1,9 @@
--- luaws for the conformance suite: echoes. Argument: "on" or "off", for permessage-deflate.
+-- luaws for the conformance suite: echoes. Arguments: "on" or "off", for permessage-deflate; for TLS a certificate
+-- and its key.
 
 local luaws = require "luaws"
+
+local compression, cert, key = ...
 
 local Echo = luaws.class "Echo"
 
@@ -12,11 +15,11 @@ end
 function Echo:onError() end
 
 -- Under a sanitizer the suite may take its time to send a request.
-assert(luaws.webServer:start({ handshakeTimeout = 60 }))
+assert(luaws.webServer:start({ handshakeTimeout = 60, tls = cert and { cert = cert, key = key } or nil }))
 
 luaws.WebSocketServer.new({ onConnection = function() return Echo.new() end }, {
   maxPayload = 64 * 1024 * 1024,
   maxFragments = 131072,
-  compression = ... == "on",
+  compression = compression == "on",
 })
 print("port " .. luaws.webServer.port)
