@@ -10,6 +10,8 @@ local client = require "spec.support.client"
 local polite = require "spec.support.polite"
 local server = require "spec.support.server"
 
+server.isPlain = true
+
 local TEXT, BINARY, CONTINUATION, PING = client.TEXT, client.BINARY, client.CONTINUATION, client.PING
 local MEBIBYTE = 1024 * 1024
 

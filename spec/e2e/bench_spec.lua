@@ -5,6 +5,8 @@ local process = require "spec.support.process"
 local samples = require "bench.samples"
 local server = require "spec.support.server"
 
+server.isPlain = true
+
 local PEER = "bench/peers/luaws_peer.lua"
 local QUICKLY = { "--seconds", "0.05", "--warmup", "0" }
 

@@ -6,6 +6,8 @@ local attempts = require "spec.support.attempts"
 local client = require "spec.support.client"
 local server = require "spec.support.server"
 
+server.isPlain = true
+
 local MANY = 40 -- descriptors
 
 local ECHO = [[

@@ -207,6 +207,8 @@ describe("a call that fails", function()
     local call, fault, text = table.unpack(row)
     local what = text and "concerns one client, and is told" or "is noticed by nobody"
     it(("(%s: %s) %s"):format(call, fault, what), function()
+      local isTls = os.getenv "LUAWS_SPEC_TLS" == "1"
+      if isTls and call == "sendmsg" then pending "TLS sends its records in one piece" end
       assert.is_true((counts[call] or 0) > 0, "the conversation has no call of " .. call)
       local hits = 0
       for _, n in ipairs(numbers(counts[call])) do

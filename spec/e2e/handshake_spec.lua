@@ -203,7 +203,7 @@ describe("event.request", function()
     assert.equal("127.0.0.1", request.remoteAddress)
     assert.equal(c.stream:getsockname().port, request.remotePort)
     assert.same({ "b", "a", "c" }, request.protocols)
-    assert.is_false(request.secure)
+    assert.equal(c.stream.facts ~= nil, request.secure)
   end)
 
   it("belongs to the script, which may keep and change it", function()

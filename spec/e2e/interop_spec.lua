@@ -4,6 +4,8 @@ local uv = require "luv"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
+server.isPlain = true
+
 -- Beside the echo, as /echo/..., the same compressed in several ways.
 local ECHO = [[
   local echo = { onMessage = function(_, ws, event)

@@ -228,7 +228,7 @@ describe("a WebSocketConnection", function()
     ]])
     client.open(s, "/"):send("go")
     assert.truthy(s:line():match("^WebSocketConnection: "))
-    assert.equal(("WebServer: http://127.0.0.1:%d/ (running)"):format(s.port), (s:line()))
+    assert.equal(("WebServer: http%s://127.0.0.1:%d/ (running)"):format(s.tls and "s" or "", s.port), (s:line()))
     s:expectLines("Timer: running", "Timer: ended")
   end)
 

@@ -7,6 +7,8 @@ local client = require "spec.support.client"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
+server.isPlain = true
+
 local ECHO = [[
   assert(luaws.webServer:start { handler = { onRequest = function(_, web, event)
     local request = event.request
@@ -57,8 +59,7 @@ local function serveTls(tls, body)
       local request = event.request
       return tostring(%s)
     end } })
-  ]]):format(literal("server", "other", "wildcard", "renewed"), certificates.ca, tls, body or "request.secure"),
-    { tls = false })
+  ]]):format(literal("server", "other", "wildcard", "renewed"), certificates.ca, tls, body or "request.secure"))
   s.tls = {}
   return s
 end
@@ -234,7 +235,7 @@ describe("the setting tls", function()
       local luaws = require "luaws"
       local ok, err = pcall(luaws.WebServer.new, { tls = %s })
       print(ok and "fine" or err)
-    ]]):format(tls))
+    ]]):format(tls), { workers = 1 })
     assert.equal(0, run.code, run.stderr)
     return run.stdout:gsub("\n$", "")
   end
@@ -470,7 +471,7 @@ describe("certificates", function()
         say(web.port)
       end
       assert(luaws.WebServer.new({ port = 0 }):start())
-    ]]):format(one.cert, one.key, two.cert, two.key))
+    ]]):format(one.cert, one.key, two.cert, two.key), { workers = 1 })
     local ports = { tonumber(s:line()), tonumber(s:line()) }
     putFirst(certificates.mismatched)
     putSecond(certificates.renewed)
@@ -499,7 +500,7 @@ describe("certificates", function()
       plain:stop()
       say((select(2, plain:reloadTLS()):gsub("%%d%%d%%d+", "N")))
       say(plain:start { tls = certificates.server }, (plain.url:gsub("%%d%%d%%d+", "N")))
-    ]]):format(literal("server", "renewed", "mismatched")))
+    ]]):format(literal("server", "renewed", "mismatched")), { workers = 1 })
     s.port, s.tls = tonumber(s:line()), {}
     s:expectLines("already running on http://N.N.N.N:N/",
       "http://N.0.0.1:N/ has no certificates: it doesn't speak TLS", "http://N.0.0.1:0/ is not running",

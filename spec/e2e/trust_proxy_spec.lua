@@ -6,6 +6,8 @@ local client = require "spec.support.client"
 local markdown = require "spec.support.markdown"
 local server = require "spec.support.server"
 
+server.isPlain = true
+
 local FORGED = { ["X-Forwarded-For"] = "192.0.2.1", ["X-Forwarded-Proto"] = "https" }
 
 -- Answers each request, and each message, with who it thinks the client is. `settings` of the web server, `options`

@@ -358,7 +358,7 @@ describe("onRequest", function()
     local body = ("x"):rep(100000) .. "\0\255"
     local answer = client.request(s, { method = "PUT", path = "/p?a=1", headers = { ["X-H"] = "h" }, body = body })
     assert.is_true(answer.body == body)
-    s:expectLines("request PUT /p /p?a=1 1 h 127.0.0.1 false 100002 nil true")
+    s:expectLines(("request PUT /p /p?a=1 1 h 127.0.0.1 %s 100002 nil true"):format(s.tls ~= nil))
   end)
 
   it("reads chunked bodies and answers Expect: 100-continue", function()
@@ -871,7 +871,7 @@ describe("a WebServer", function()
     client.get(control, "/start")
     s:expectLines("true")
     local port = tonumber(s:line())
-    assert.equal(404, client.get(port, "/ws").status)
+    assert.equal(404, client.get({ port = port, tls = s.tls }, "/ws").status)
   end)
 
   it("stop waits for its clients as long as it is told", function()

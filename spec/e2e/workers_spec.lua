@@ -57,7 +57,7 @@ describe("workers", function()
     local s = server.start([[
       serve({ onMessage = function() end }, { path = "/a" })
       say(luaws.webServer.port)
-    ]], { workers = WORKERS })
+    ]], { workers = WORKERS, tls = false })
     for _, port in ipairs(sortedLines(s, WORKERS)) do assert.equal(tostring(s.port), port) end
     assert.equal(1, countLines(s.stderr, "luaws: serving ws://"))
   end)
@@ -330,7 +330,7 @@ describe("the end", function()
     local s = server.start([[
       if luaws.workerIndex ~= 2 then io.stderr:write("spec: ready 0\n") return end
       serve({ onMessage = function(_, ws) ws:send(tostring(luaws.workerIndex)) end })
-    ]], { workers = 2 })
+    ]], { workers = 2, tls = false })
     s:awaitLog("serving")
     local port = math.tointeger(tonumber(s.stderr:match("ws://[%d.]+:(%d+)")))
     for _ = 1, 3 do

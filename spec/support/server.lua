@@ -32,7 +32,8 @@
 -- `program` (all arguments instead of a script), `timeout`.
 --
 -- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2". With
--- LUAWS_SPEC_TLS=1 each server.start has `tls`, so that all of e2e runs over TLS.
+-- LUAWS_SPEC_TLS=1 each server.start has `tls`, so that all of e2e runs over TLS; a file that is about something which
+-- TLS hides sets server.isPlain, a test passes `tls = false`.
 --
 -- When a test fails, the log of each server that runs is printed. A report by a sanitizer always fails.
 
@@ -329,7 +330,8 @@ end
 
 function server.start(script, options)
   options = options or {}
-  if ALWAYS_TLS and options.tls == nil then options = setmetatable({ tls = true }, { __index = options }) end
+  local isWanted = ALWAYS_TLS and options.tls == nil and not options.noPort and not server.isPlain
+  if isWanted then options = setmetatable({ tls = true }, { __index = options }) end
   local folder = server.folder({ ["script.lua"] = PRELUDE .. script .. ENDING })
   local self = spawn(arguments(folder .. "/script.lua", options), options)
   self.folder = folder

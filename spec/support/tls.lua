@@ -153,7 +153,7 @@ function Stream:setNodelay(isOn)
 end
 
 for _, name in ipairs({ "close_reset", "is_closing", "getpeername", "getsockname", "fileno", "recv_buffer_size",
-  "send_buffer_size" }) do
+  "send_buffer_size", "get_write_queue_size" }) do
   Stream[name] = function(self, ...) return self.under[name](self.under, ...) end
 end
 
