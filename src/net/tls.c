@@ -17,6 +17,7 @@
 
 enum {
   SHAKE_BUDGET = 64 * 1024, // bytes of handshake that are looked at in one go
+  READ_AHEAD = 17 * 1024,   // beyond what the user wants: a record
   GATHER_SIZE = TLS_WIRE_PIECE,
 };
 
@@ -165,7 +166,7 @@ static ssize_t receive(struct transport *transport, void *to, size_t size) {
   if (t->result) return t->is_finished ? drop(t, to, size) : t->result;
   if (!t->is_open) return TRANSPORT_AGAIN;
   int error;
-  t->wire.budget = size + TLS_WIRE_PIECE;
+  t->wire.budget = size + READ_AHEAD;
   ERR_clear_error();
   size_t total = read_some(t, to, size, &error);
   if (error != SSL_ERROR_NONE) judge(t, error);

@@ -42,8 +42,12 @@ void tls_wire_send(struct tls_wire *w, bool more) {
   const unsigned char *data = w->scratch;
   size_t length = w->scratch_length, sent = 0;
   w->scratch = NULL;
+  if (!tls_wire_is_clear(w)) { // it didn't fit
+    tls_wire_flush(w);
+    return;
+  }
   if (length == 0 || w->error) return;
-  if (tls_wire_is_clear(w)) sent = send_some(w, data, length, more);
+  sent = send_some(w, data, length, more);
   if (sent < length && !w->error) keep(w, data + sent, length - sent);
 }
 
