@@ -18,6 +18,8 @@
 enum {
   SHAKE_BUDGET = 64 * 1024, // bytes of handshake that are looked at in one go
   READ_AHEAD = 17 * 1024,   // beyond what the user wants: a record
+  RECORD_SIZE = 16 * 1024,
+  BROAD_SIZE = 80 * 1024, // read at a time where much comes
   GATHER_SIZE = TLS_WIRE_PIECE,
 };
 
@@ -39,6 +41,11 @@ bool tls_is_open(const struct tls *t) {
 
 static struct tls *above(struct transport *under) {
   return LIST_ENTRY(under->user, struct tls, below);
+}
+
+// OpenSSL judges a call by its queue of errors, in which somebody else may have left one.
+static void forget_errors(void) {
+  if (ERR_peek_error() != 0) ERR_clear_error(); // clearing costs more than looking
 }
 
 // A handshake message has come in part: until the rest is here nothing can be read or written.
@@ -89,7 +96,7 @@ static void shake(struct tls *t) {
   }
   t->wire.budget = SHAKE_BUDGET;
   tls_wire_gather(&t->wire, room);
-  ERR_clear_error();
+  forget_errors();
   int result = SSL_do_handshake(t->ssl);
   if (result == 1)
     t->is_open = true;
@@ -160,6 +167,15 @@ static size_t read_some(struct tls *t, char *to, size_t size, int *error) {
   return total;
 }
 
+// OpenSSL's buffer is made anew for each read, so that it may have another size from then on: where
+// much comes at a time, a broad one takes a message of 64 KiB in one call.
+static void size_buffer(struct tls *t, size_t received) {
+  bool is_broad = received > (t->has_broad ? RECORD_SIZE : 2 * RECORD_SIZE);
+  if (is_broad == t->has_broad) return;
+  t->has_broad = is_broad;
+  SSL_set_default_read_buffer_len(t->ssl, is_broad ? BROAD_SIZE : 0);
+}
+
 static ssize_t receive(struct transport *transport, void *to, size_t size) {
   struct tls *t = tls_of(transport);
   struct transport *under = t->wire.under;
@@ -167,8 +183,9 @@ static ssize_t receive(struct transport *transport, void *to, size_t size) {
   if (!t->is_open) return TRANSPORT_AGAIN;
   int error;
   t->wire.budget = size + READ_AHEAD;
-  ERR_clear_error();
+  forget_errors();
   size_t total = read_some(t, to, size, &error);
+  size_buffer(t, total);
   if (error != SSL_ERROR_NONE) judge(t, error);
   tls_wire_flush(&t->wire); // alerts
   if (!tls_wire_is_clear(&t->wire) || is_stuck(t)) watch_below(t);
@@ -227,7 +244,7 @@ static ssize_t send_out(struct transport *transport, const struct iovec *iov, in
   if (t->result) return t->result;
   if (!t->is_open || is_stuck(t) || !tls_wire_is_clear(&t->wire)) return TRANSPORT_AGAIN;
   t->wire.budget = 0; // nothing is read here
-  ERR_clear_error();
+  forget_errors();
   while (send_some(t, iov, count, more, &total))
     ;
   if (!tls_wire_is_clear(&t->wire)) watch_below(t);
@@ -239,7 +256,7 @@ static void send_close_notify(struct tls *t) {
   unsigned char room[TLS_WIRE_ROOM];
   if (!t->is_open || t->result || t->is_finishing || is_stuck(t)) return;
   tls_wire_gather(&t->wire, room);
-  ERR_clear_error();
+  forget_errors();
   SSL_shutdown(t->ssl);
   tls_wire_send(&t->wire, false);
 }

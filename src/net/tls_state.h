@@ -44,6 +44,7 @@ struct tls {
   int result;                  // what recv and send return from now on; 0: they work
   uint8_t strays;              // handshake messages since the last data
   bool is_open;                // the handshake is done
+  bool has_broad;              // OpenSSL's next buffer to read into is for several records
   bool reads;                  // what the user watches
   bool writes;
   bool is_finishing; // FIN goes out when nothing is kept
