@@ -232,6 +232,48 @@ describe("a client that compresses", function()
   end)
 end)
 
+describe("what a client and its server agree on for either direction", function()
+  local OPTIONS = { compression = true, contextTakeover = true }
+
+  local function agree(answer)
+    return open(OPTIONS, { ["Sec-WebSocket-Extensions"] = "permessage-deflate; " .. answer })
+  end
+
+  local TEXT = ("a text that is compressed "):rep(3)
+
+  local function compressTwice(answer)
+    local c, other = agree(answer)
+    c:send(TEXT)
+    c:send(TEXT)
+    return other:readFrame().payload, other:readFrame().payload
+  end
+
+  it("is the context", function()
+    local first, second = compressTwice "client_no_context_takeover"
+    assert.equal(first, second)
+    first, second = compressTwice "server_no_context_takeover"
+    assert.is_true(#second < #first)
+    local c, other = agree "client_no_context_takeover"
+    for _, payload in ipairs({ first, second }) do
+      other:sendFrame({ opcode = 1, rsv = 4, payload = payload })
+      assert.equal(TEXT, c:expect("message").data)
+    end
+  end)
+
+  it("is the window", function()
+    local bytes = {}
+    for i = 1, 2000 do bytes[i] = string.char(math.random(0, 255)) end
+    local block = table.concat(bytes)
+    local function sizeOf(answer)
+      local c, other = agree(answer)
+      c:send(block .. block, true)
+      return #other:readFrame().payload
+    end
+    assert.is_true(sizeOf "client_max_window_bits=9" > 3500)
+    assert.is_true(sizeOf "server_max_window_bits=9" < 2500)
+  end)
+end)
+
 describe("a client's end", function()
   it("is clean when it closes, and the server's FIN comes first", function()
     local c, other = open()
@@ -257,6 +299,14 @@ describe("a client's end", function()
     assert.is_nil(other.ended)
     other:halfClose()
     other:expectEof()
+  end)
+
+  it("answers the server's close without waiting for more to send", function()
+    attempts.within(0.1, "the answer", function() -- what waits for more goes out after 200 ms
+      local _, other = open()
+      other:sendClose(4000)
+      return attempts.time(function() other:readFrame() end)
+    end)
   end)
 
   it("doesn't wait for the server's FIN for longer than closeTimeout", function()
@@ -378,7 +428,7 @@ describe("flow control of a client", function()
       until had == 0
     end
     drainUntilQuiet()
-    assert.is_true(count < 100, count .. " messages came without credit")
+    assert.is_true(count * #message <= 512 * 1024, count .. " messages came without credit")
     while all < 400 do
       while count > 0 do
         c.core:credit(c.handle, #message)
