@@ -45,16 +45,16 @@ end
 function Input:line()
   local pieces, size = {}, 0
   while true do
-    local stop = self.rest:find("\n", 1, true)
-    pieces[#pieces + 1] = self.rest:sub(1, stop and stop - 1)
+    local stop = self.chunk:find("\n", self.at, true)
+    pieces[#pieces + 1] = self.chunk:sub(self.at, stop and stop - 1)
     size = size + #pieces[#pieces]
-    self.rest = stop and self.rest:sub(stop + 1) or ""
+    self.at = stop and stop + 1 or #self.chunk + 1
     if stop then return table.concat(pieces) end
     if size > MOST then return nil, ("a line of more than %d MiB"):format(MOST >> 20) end
     local data, err = self.read(self)
     if err then return nil, err end
     if not data then return size > 0 and table.concat(pieces) or nil end
-    self.rest = data
+    self.chunk, self.at = data, 1
   end
 end
 
@@ -74,5 +74,5 @@ end
 return function()
   local stream = openStream(uv.guess_handle(0))
   local read = stream and readStream or readFile
-  return setmetatable({ stream = stream, rest = "", read = read }, Input)
+  return setmetatable({ stream = stream, chunk = "", at = 1, read = read }, Input)
 end
