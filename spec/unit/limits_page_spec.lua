@@ -128,7 +128,7 @@ describe(PAGE, function()
     end)
   end)
 
-  for _, heading in ipairs({ "Fixed: HTTP", "Fixed: WebSocket", "Fixed: clients", "Fixed: the script" }) do
+  for _, heading in ipairs({ "Fixed: HTTP", "Fixed: TLS", "Fixed: WebSocket", "Fixed: clients", "Fixed: the script" }) do
     it("has the values of the constants: " .. heading, function()
       for _, row in ipairs(tableUnder(markdown.read(PAGE), heading)) do
         local name, path = row[#row]:match("`([%w_]+)` in (src/[%w_/.]+)")
