@@ -1,8 +1,11 @@
--- Clients that were written elsewhere: npm's ws and Python's websockets, against an echo and the chat.
+-- Clients and servers that were written elsewhere: npm's ws, Bun and Python's websockets, with an echo and the chat of
+-- luaws, and with its client; over ws and wss.
 
-local uv = require "luv"
+local async = require "spec.support.async"
+local certificates = require "spec.support.certificates"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
+local peers = require "spec.conformance.peers"
 
 server.isPlain = true
 
@@ -19,32 +22,65 @@ local ECHO = [[
     compression = { threshold = 0, contextTakeover = true, windowBits = 9, memLevel = 1 } })
 ]]
 
-local function succeeds(program, arguments)
-  local ok, run = pcall(process.run, program, arguments, 150)
-  return ok and run.code == 0, ok and run or nil
+local FOLDER = "spec/e2e/interop/"
+local PATIENCE = 60
+
+-- By their names in peers.lua, which knows whether they are there: what runs them, and their programs here.
+local OTHERS = {
+  { "ws", "npm's ws", "node", client = "ws.mjs", server = "ws_server.mjs" },
+  { "bun", "Bun", "bench/node_modules/.bin/bun", client = "bun_client.mjs", server = "bun_server.mjs" },
+  { "websockets", "Python's websockets", "/usr/bin/python3", client = "websockets_client.py",
+    server = "websockets_server.py" },
+}
+
+local function skipUnlessThere(name)
+  for _, peer in ipairs(peers) do
+    if peer.name == name and not peers.isThere(peer) then pending(name .. " isn't there") end
+  end
 end
 
-local function assertInterop(program, script)
-  local echo = server.start(ECHO)
-  local chat = server.startFile("examples/chat.lua")
-  local _, run = succeeds(program, {
-    script, ("ws://127.0.0.1:%d/echo"):format(echo.port), ("ws://127.0.0.1:%d/chat"):format(chat.port),
-  })
+-- It prints "ok" and nothing else. The programs trust the specs' certificates by these variables.
+local function assertOk(...)
+  local run = process.run("/usr/bin/env",
+    { "NODE_EXTRA_CA_CERTS=" .. certificates.ca, "SSL_CERT_FILE=" .. certificates.ca, ... }, PATIENCE)
   assert.equal(0, run.code, run.stdout .. run.stderr)
   assert.equal("ok\n", run.stdout)
 end
 
-describe("luaws talks with", function()
-  it("npm's ws", function()
-    if not succeeds("node", { "--version" }) then pending("node is missing") end
-    if not uv.fs_stat("node_modules/ws") then pending("the npm package ws is missing: npm ci") end
-    assertInterop("node", "spec/e2e/interop/ws.mjs")
+local function describeClient(other, scheme)
+  local isSecure = scheme == "wss"
+  it(("serves %s over %s"):format(other[2], scheme), function()
+    skipUnlessThere(other[1])
+    local arguments = isSecure and { "--tls-cert", certificates.server.cert, "--tls-key", certificates.server.key }
+    local echo = server.start(ECHO, { tls = isSecure })
+    local chat = server.startFile("examples/chat.lua", { args = arguments })
+    assertOk(other[3], FOLDER .. other.client, ("%s://localhost:%d/echo"):format(scheme, echo.port),
+      ("%s://localhost:%d/chat"):format(scheme, chat.port))
   end)
+end
 
-  it("Python's websockets", function()
-    if not succeeds("/usr/bin/python3", { "-c", "import websockets" }) then
-      pending("python3-websockets is missing")
-    end
-    assertInterop("/usr/bin/python3", "spec/e2e/interop/websockets_client.py")
+local function describeServer(other, scheme, compression)
+  local isSecure = scheme == "wss"
+  local how = compression == "on" and ", compressed" or ""
+  it(("is a client of %s over %s%s"):format(other[2], scheme, how), function()
+    skipUnlessThere(other[1])
+    local command = ("%s %s"):format(other[3], FOLDER .. other.server)
+    local s = peers.start({ name = other[2], command = command }, { compression = compression, tls = isSecure })
+    async.defer(s.stop)
+    local run = server.run(nil, { timeout = PATIENCE, program = {
+      FOLDER .. "client.lua", ("%s://127.0.0.1:%d/echo"):format(scheme, s.port), compression,
+      isSecure and certificates.ca or nil,
+    } })
+    assert.equal("ok\n", run.stdout, run.stderr)
+    assert.equal(0, run.code)
   end)
+end
+
+describe("luaws", function()
+  for _, other in ipairs(OTHERS) do
+    for _, scheme in ipairs({ "ws", "wss" }) do
+      describeClient(other, scheme)
+      for _, compression in ipairs({ "off", "on" }) do describeServer(other, scheme, compression) end
+    end
+  end
 end)
