@@ -147,3 +147,39 @@ describe("a client that can't be connected", function()
     assert.equal(0, (s:awaitExit()))
   end)
 end)
+
+-- The look-up goes on until the file is gone, which it is when the test is over.
+describe("a name that is being looked up for ever", function()
+  local function lookUp(script, options)
+    local folder = server.folder({ held = "" })
+    local all = { faults = "", env = { LUAWS_HOSTS = ("x.example?%s/held=127.0.0.1"):format(folder) },
+      url = "ws://x.example/" }
+    for name, value in pairs(options or {}) do all[name] = value end
+    return start(script, all)
+  end
+
+  it("doesn't hold up the end of a program that has nothing else to do", function()
+    local s = lookUp("connect { connectTimeout = 0.2 }")
+    assert.matches("^error %-110 can't find host 'x%.example': no answer from a name server", s:line())
+    s:expectLines("end 1006 false")
+    assert.equal(0, (s:awaitExit()))
+  end)
+
+  it("doesn't hold up that of one that is told to end, nor change its code", function()
+    local s = lookUp("connect() luaws.after(0.1, function() luaws.exit(3) end)", { ioThreads = 2 })
+    s:expectLines("end 1006 false")
+    assert.equal(3, (s:awaitExit()))
+  end)
+
+  it("leaves numeric addresses alone", function()
+    local p = peer.listen()
+    local s = lookUp(("connect() url = 'ws://127.0.0.1:%d/' connect()"):format(p.port))
+    local c = p:open()
+    assert.matches("^open", s:line())
+    c:close(4000)
+    s:expectLines("end 4000 true")
+    s:signalProcess("sigterm")
+    s:expectLines("end 1006 false")
+    assert.equal(0, (s:awaitExit()))
+  end)
+end)
