@@ -192,7 +192,9 @@ local function tunnel(name, wire) seed("http_reply", "tunnel-" .. name, "\2", "\
 tunnel("open", head("HTTP/1.1 200 Connection established", "Content-Length: 5") .. "\x16\3\1")
 tunnel("refused", head("HTTP/1.1 407 Proxy Authentication Required", "Content-Length: 5") .. "later")
 tunnel("forbidden", head("HTTP/1.1 403 caf\xe9", "Content-Length: 0"))
-tunnel("no-proxy", head("HTTP/1.0 501 ", "Content-Length: 0"))
+for _, status in ipairs { 404, 405, 501, 502 } do
+  tunnel("answer-" .. status, head("HTTP/1.0 " .. status .. " ", "Content-Length: 0"))
+end
 
 -- http_opening: the port; then lines: host, target, subprotocols, extensions, headers.
 local function opening(name, port, ...) seed("http_opening", name, string.pack(">I2", port), table.concat({ ... },
