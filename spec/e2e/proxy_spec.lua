@@ -25,7 +25,8 @@ local SCRIPT = [[
 
 -- `options`: of WebSocket.new, as text; `environment`: variables of luaws; `faults`: see spec/faults/faults.c.
 local function dial(url, options, environment, faults)
-  return server.start(SCRIPT:format(("%q"):format(url), options or ""), { env = environment, faults = faults })
+  return server.start(SCRIPT:format(("%q"):format(url), options or ""),
+    { env = environment, faults = faults, workers = 1 })
 end
 
 local function proxyOption(proxy) return ("proxy = %q"):format(proxy) end
@@ -263,7 +264,7 @@ describe("a client that is in a proxy's hands", function()
 
   local function begin(proxy, ending)
     return server.start(CLIENT:format("wss://upstream.example/",
-      proxyOption("https://localhost:" .. proxy.port) .. TRUST, ending or ""))
+      proxyOption("https://localhost:" .. proxy.port) .. TRUST, ending or ""), { workers = 1 })
   end
 
   it("can be given up by the script", function()
@@ -403,7 +404,7 @@ describe("a proxy that forwards", function()
       local upstream = server.start(ECHO, { tls = scheme == "wss" })
       local proxy = peer.listen({ tls = proxyScheme == "https" })
       local s = server.start(EXCHANGE:format(scheme .. "://localhost/",
-        proxyOption(proxyScheme .. "://localhost:" .. proxy.port) .. TRUST, build.pick(65536, 1024)))
+        proxyOption(proxyScheme .. "://localhost:" .. proxy.port) .. TRUST, build.pick(65536, 1024)), { workers = 1 })
       forward(tunnel(proxy), upstream.port)
       for _, line in ipairs { "true", "true", "true", "true", "nil closed 1000" } do assert.equal(line, s:line()) end
       assert.equal(0, (s:awaitExit()))
