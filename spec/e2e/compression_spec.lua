@@ -19,7 +19,7 @@ local function open(s, offer, path)
   offer = offer or deflate.OFFER
   local c = client.open(s, path or "/", { ["Sec-WebSocket-Extensions"] = offer })
   local agreed = assert(deflate.agree(offer, c.answer.headers["sec-websocket-extensions"]))
-  return setmetatable({ c = c, agreed = agreed, state = deflate.new(agreed, true), wire = 0 }, Peer)
+  return setmetatable({ c = c, agreed = agreed, state = deflate.new(agreed, "client", true), wire = 0 }, Peer)
 end
 
 function Peer:send(data, opcode)

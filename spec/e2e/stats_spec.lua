@@ -223,7 +223,7 @@ describe("luaws.stats", function()
       local o = observe(s)
       local c = client.open(s, "/ws", { ["Sec-WebSocket-Extensions"] = deflate.OFFER })
       local agreed = assert(deflate.agree(deflate.OFFER, c.answer.headers["sec-websocket-extensions"]))
-      local state = deflate.new(agreed, true)
+      local state = deflate.new(agreed, "client", true)
       local before = o:stats()
       local text = ("0123456789"):rep(2000)
       for _, prefix in ipairs({ "", "all:", "news:" }) do

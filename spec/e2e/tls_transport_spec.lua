@@ -136,7 +136,7 @@ for _, threads in ipairs(THREADS) do
       local s = echo(threads, "compression = { contextTakeover = true }")
       local c = client.open(s, "/", { ["Sec-WebSocket-Extensions"] = deflate.OFFER })
       local agreed = assert(deflate.agree(deflate.OFFER, c.answer.headers["sec-websocket-extensions"]))
-      local state, text = deflate.new(agreed, true), ("to be said again, "):rep(1000)
+      local state, text = deflate.new(agreed, "client", true), ("to be said again, "):rep(1000)
       for _ = 1, 3 do
         c:write(state:encode { opcode = client.TEXT, payload = text })
         local frame = c:readFrame()

@@ -45,7 +45,7 @@ local function open(s, path)
   client.assertUpgraded(answer)
   local agreed, wrong = deflate.agree(offer, answer.headers["sec-websocket-extensions"])
   assert(not wrong, wrong)
-  return c, deflate.new(agreed)
+  return c, deflate.new(agreed, "client")
 end
 
 -- The next message; pings on the way are answered, pongs dropped.
