@@ -104,6 +104,12 @@ describe("a client with a proxy", function()
     assert.is_nil(request.headers["proxy-authorization"])
   end)
 
+  it("reaches it at an IPv6 address", function()
+    local proxy = peer.listen({ host = "::1" })
+    local s = dial("ws://upstream.example/", proxyOption(("http://[::1]:%d"):format(proxy.port)))
+    serve(tunnel(proxy), s)
+  end)
+
   it("speaks TLS with the server through it", function()
     local proxy = peer.listen()
     local s = dial("wss://other.example/", proxyOption("http://127.0.0.1:" .. proxy.port) .. TRUST)
