@@ -128,7 +128,8 @@ describe(PAGE, function()
     end)
   end)
 
-  for _, heading in ipairs({ "Fixed: HTTP", "Fixed: TLS", "Fixed: WebSocket", "Fixed: clients", "Fixed: the script" }) do
+  local fixed = { "Fixed: HTTP", "Fixed: TLS", "Fixed: WebSocket", "Fixed: clients", "Fixed: the script" }
+  for _, heading in ipairs(fixed) do
     it("has the values of the constants: " .. heading, function()
       for _, row in ipairs(tableUnder(markdown.read(PAGE), heading)) do
         local name, path = row[#row]:match("`([%w_]+)` in (src/[%w_/.]+)")
