@@ -375,10 +375,15 @@ describe("a client that the script ends", function()
     for _, how in ipairs { "terminate", "destroy" } do
       local s, p = start(([[
         local ws = connect()
-        luaws.spawn(function() luaws.sleep(0.05) ws:%s() say(ws.status) end)
+        luaws.spawn(function()
+          repeat luaws.sleep(0.005) until os.remove(arg[0] .. ".go")
+          ws:%s()
+          say(ws.status)
+        end)
       ]]):format(how))
       local c = p:accept()
       c:readRequest()
+      s:release()
       s:expectLines("Closing", "terminate Closed 1006 nil false false")
       s:awaitExit()
     end

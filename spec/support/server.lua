@@ -10,7 +10,8 @@
 --   s:awaitLog("text")     waits until the log (stderr) holds the text; s.stderr is all of it so far
 --   s:assertPeakBelow(n)   it never took more than n MiB of memory
 --   s:memory()             MiB that it has in memory now; and the most since its start or s:resetPeak()
---   s:release()            lets a script go on that computes in spin()
+--   s:release()            lets a script go on that computes in spin(), or waits until it can remove the file
+--                          arg[0] .. ".go"
 --   s:stop()               SIGTERM; awaits the end, which must be clean. Comes by itself when the test is over
 --
 -- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`,
