@@ -8,6 +8,7 @@ local blackhole = require "spec.support.blackhole"
 local build = require "spec.support.build"
 local certificates = require "spec.support.certificates"
 local peer = require "spec.support.peer"
+local server = require "spec.support.server"
 
 -- A dialer whose events come into a queue for each client.
 local function start()
@@ -676,6 +677,42 @@ describe("a client over TLS", function()
     local c, other = openSecure()
     other.stream.under:shutdown()
     assert.equal(1006, c:expect("closed").code)
+  end)
+
+  it("reads a file of authorities again when it has changed", function()
+    local p, dialer = listen(certificates.server), start()
+    local ca = server.folder({}) .. "/ca.pem"
+    local function dialWith(authority)
+      local file = assert(io.open(ca, "w"))
+      file:write(certificates.text(authority))
+      file:close()
+      return dial(dialer, p, { isSecure = true, host = "localhost", ca = ca })
+    end
+    for _ = 1, 2 do
+      local c = dialWith(certificates.ca)
+      p:open()
+      c:expect("opened")
+      c = dialWith(certificates.strangerCa)
+      pcall(p.accept, p)
+      assert.matches("nobody who is trusted", (c:expectFailure()))
+    end
+  end)
+
+  it("tells settings apart, and keeps but a few of them", function()
+    local p, dialer = listen(certificates.server), start()
+    local function isTrusted(options)
+      options.isSecure, options.host = true, "localhost"
+      local c = dial(dialer, p, options)
+      if pcall(p.open, p) then return c:expect("opened").type == "opened" end
+      return c:expectFailure() == nil
+    end
+    for i = 1, 3 do
+      assert.is_true(isTrusted { ca = certificates.ca })
+      assert.is_false(isTrusted {})
+      assert.is_true(isTrusted { insecure = true })
+      assert.is_false(isTrusted { ca = certificates.strangerCa })
+      for j = 1, 4 do assert.is_true(isTrusted { ca = certificates.text(certificates.ca) .. ("\n"):rep(4 * i + j) }) end
+    end
   end)
 
   it("names the file of certificates that it can't read", function()

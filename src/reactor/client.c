@@ -4,7 +4,6 @@
 
 #include "base/mem.h"
 #include "mailbox/event.h"
-#include "net/tls_context.h"
 #include "reactor/conn.h"
 #include "reactor/conn_close.h"
 #include "reactor/dial.h"
@@ -65,24 +64,4 @@ void client_stop_all(struct reactor *r) {
     list_push(&r->clients, &c->member);
     stop_one(c);
   }
-}
-
-// TLS ---------------------------------------------------------------------------------------------
-
-// Those that say nothing but whether to believe anybody, which nearly all do, share one context.
-static bool is_plain(const struct tls_settings *s) {
-  return !s->cert && !s->key && !s->ca && !s->ciphers && s->min_version == 0;
-}
-
-struct tls_context *client_tls(struct reactor *r, const struct tls_settings *settings,
-                               struct err *err) {
-  if (!is_plain(settings)) return tls_context_new_client(settings, err);
-  struct tls_context **kept = &r->client_tls[settings->verify != TLS_VERIFY_NONE];
-  if (!*kept) *kept = tls_context_new_client(settings, err);
-  return tls_context_of(counted_ref(tls_context_counted(*kept)));
-}
-
-void client_drop_tls(struct reactor *r) {
-  for (int i = 0; i < 2; i++)
-    counted_unref(tls_context_counted(r->client_tls[i]));
 }

@@ -8,9 +8,7 @@
 
 struct conn;
 struct dial;
-struct err;
 struct reactor;
-struct tls_context;
 
 struct client {
   struct terms terms; // of its connection. First: that one points to the whole
@@ -30,12 +28,5 @@ void client_leave(struct terms *terms);
 
 // COMMAND_STOP: closes all of them with 1001, gives up those that are dialing.
 void client_stop_all(struct reactor *r);
-
-// What such settings make of TLS: a reference, the caller's. NULL with *err.
-struct tls_context *client_tls(struct reactor *r, const struct tls_settings *settings,
-                               struct err *err);
-
-// The reactor ends: frees what client_tls has kept.
-void client_drop_tls(struct reactor *r);
 
 #endif

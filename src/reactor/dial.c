@@ -15,6 +15,7 @@
 #include "net/resolver.h"
 #include "net/tls.h"
 #include "reactor/client.h"
+#include "reactor/client_tls.h"
 #include "reactor/conn.h"
 #include "reactor/conn_out.h"
 #include "reactor/conn_tls.h"

@@ -31,7 +31,6 @@
 struct conn;
 struct form;
 struct piece;
-struct tls_context;
 struct ws_codec;
 
 struct reactor {
@@ -71,8 +70,8 @@ struct reactor {
 
   struct ws_codec *codec; // of all connections that compress or mask; NULL: none has ever been here
   struct entropy entropy; // for those that mask
-  struct tls_context *client_tls[2]; // of clients: that believe anybody, and that verify; or NULL
-  bool is_stopping;                  // COMMAND_STOP has come
+  struct list client_tls; // what client_tls.c keeps, the latest first
+  bool is_stopping;       // COMMAND_STOP has come
 
   struct ids *ids;    // the process's: public ids of connections
   struct stats stats; // written here alone, read by any thread

@@ -13,7 +13,7 @@
 #include "base/mem.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
-#include "reactor/client.h"
+#include "reactor/client_tls.h"
 #include "reactor/commands.h"
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
@@ -73,6 +73,7 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, str
   list_init(&r->lanes);
   list_init(&r->webs);
   list_init(&r->clients);
+  list_init(&r->client_tls);
   list_init(&r->gone);
   r->mailbox = mailbox_new();
   int status = r->mailbox ? init_loop(r) : -errno;
@@ -312,7 +313,7 @@ bool reactor_free(struct reactor *r) {
   mem_free(r->dirty);
   mem_free(r->pieces);
   ws_codec_free(r->codec);
-  client_drop_tls(r);
+  client_tls_drop(r);
   if (uv_loop_close(&r->loop) != 0) return false;
   mem_free(r);
   return true;
