@@ -170,7 +170,7 @@ describe("a person", function()
   end)
 
   it("can paste a lot while the server takes its time", function()
-    local count = build.pick(2500, 50)
+    local count = build.pick(1000, 50)
     local slow = server.start([[
       local count = 0
       serve({ onMessage = function(_, ws, e)
@@ -289,6 +289,15 @@ describe("the terminal", function()
     end
   end)
 
+  it("may go away: then the client closes, and ends", function()
+    local t = open()
+    t:type("half a li")
+    awaitLast(t, "> half a li")
+    t:hangUp()
+    assert.same({ 0, 0 }, { t:awaitExit() })
+    assert.matches("^end 100[01] nil$", (s:line())) -- the end of what is typed, or SIGHUP, whichever is first
+  end)
+
   it("is as it was after a second signal, which ends at once", function()
     local stuck = peer.listen() -- it doesn't answer close frames
     local t = start({ server = stuck })
@@ -307,7 +316,7 @@ describe("the terminal", function()
     local t = open()
     t:type("half a line")
     awaitLast(t, "> half a line")
-    t:kill("sigtstp")
+    t:type("\26") -- ctrl-Z
     async.eventually(function() return t:isCooked() end, nil, "the stop")
     t:kill("sigcont")
     async.eventually(function() return not t:isCooked() end, nil, "the end of the stop")

@@ -8,6 +8,7 @@
 --   t:resize(columns, rows)
 --   t:isCooked()                 whether the terminal is in its usual state
 --   t:kill(signal)
+--   t:hangUp()                   the terminal goes away
 --   t:awaitExit()                exit code, signal
 --
 -- Further options: `cwd`, and `command` for the shell in place of START. The program is luaws. It is killed at the end
@@ -120,12 +121,16 @@ function Terminal:awaitExit()
   return self.code, self.signal
 end
 
+function Terminal:hangUp()
+  self.pipe:close()
+end
+
 function Terminal:close()
   if not self.code then
     self:kill("sigkill")
     self:awaitExit()
   end
-  self.pipe:close()
+  if not self.pipe:is_closing() then self.pipe:close() end
   probe.pty.close(self.inner)
 end
 
