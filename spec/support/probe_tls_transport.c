@@ -344,7 +344,7 @@ static int set_toils(lua_State *L) {
   return 0;
 }
 
-// end:below() -> { finished =, closed =, reads =, writes = }
+// end:below() -> { finished =, closed =, reads =, writes =, unread = bytes }
 static int below(lua_State *L) {
   struct memory *m = check_memory(L);
   lua_newtable(L);
@@ -356,6 +356,8 @@ static int below(lua_State *L) {
   lua_setfield(L, -2, "reads");
   lua_pushboolean(L, m->writes);
   lua_setfield(L, -2, "writes");
+  lua_pushinteger(L, (lua_Integer)m->in.len);
+  lua_setfield(L, -2, "unread");
   return 1;
 }
 

@@ -326,6 +326,32 @@ describe("TLS whose reader is paused", function()
   end)
 end)
 
+describe("TLS that is read", function()
+  it("takes no more from below than was asked for and a record, however little there is in it", function()
+    local p = serve():opened()
+    for _ = 1, 5000 do p.engine:write "x" end
+    p.our:feed(p.engine:take())
+    local before = p.our:below().unread
+    p.got = p.our:recv(1000)
+    local taken = before - p.our:below().unread
+    assert.is_true(taken > 0 and taken < 20000 and before > 100000, taken)
+    p.readSize = 1000
+    p:pump()
+    assert.equal(("x"):rep(5000), p.got)
+  end)
+
+  it("tells after a failure when the peer has gone, though that is known already", function()
+    local p = serve():opened()
+    p.our:feed(nil)
+    p:readWhenReady()
+    assert.equal("failed", p.failure)
+    p.our:finish()
+    p.our:turn()
+    assert.equal("r", p.our:events())
+    assert.equal("end", select(2, p.our:recv(100)))
+  end)
+end)
+
 describe("A TLS 1.3 key update", function()
   for _, size in ipairs({ false, 1 }) do
     it("in mid-message changes nothing that people see, " .. (size and "byte by byte" or "whole"), function()
