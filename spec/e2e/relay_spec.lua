@@ -102,7 +102,7 @@ end)
 local FILL = ("0123456789abcdef"):rep(build.pick(4096, 8))
 local function message(i) return ("%08d"):format(i) .. FILL end
 
-local COUNT = build.pick(64 * MIB // #FILL, 200)
+local COUNT = build.pick(32 * MIB // #FILL, 200)
 
 -- Says all messages, as fast as they are taken; .sent counts those that are out of this process.
 local function gush(from)
