@@ -339,7 +339,7 @@ describe("a client that doesn't receive", function()
 
   it("stalls a peer that sends 1 GiB, at under 4 MiB more memory", function()
     if build.isTiny then pending("megabytes, 3 bytes at a time") end
-    local s, p = start("up = luaws.WebSocket.new(url)" .. RUNNING)
+    local s, p = start("up = luaws.WebSocket.new(url, nil, { pingInterval = false })" .. RUNNING)
     local c = p:open()
     local control = client.open(s, "/")
     local before = s:memory()
@@ -358,7 +358,7 @@ describe("a client that doesn't receive", function()
   it("and receives at last gets all of it, in order", function()
     if build.isTiny then pending("megabytes, 3 bytes at a time") end
     local s, p = start([[
-      up = luaws.WebSocket.new(url)
+      up = luaws.WebSocket.new(url, nil, { pingInterval = false })
       function drain(n)
         for i = 1, n do
           local text = up:receive()
