@@ -94,8 +94,7 @@ int lib_link_ping(lua_State *L) {
     if (length > WS_CONTROL_MAX)
       return args_error(L, "ping: the data must have at most %d bytes", WS_CONTROL_MAX);
   }
-  if (!link_is_open(link))
-    return push_failure(L, link->state == LINK_CONNECTING ? "connecting" : "closed");
+  if (!link_is_open(link)) return push_failure(L, link_may_open(link) ? "connecting" : "closed");
   struct batch *batch = &link_outgoing(runtime_of(L), link)->batch;
   struct record *r = batch_push(batch, COMMAND_PING, link->handle, length);
   if (length > 0) memcpy(r->payload, data, length);

@@ -52,10 +52,7 @@ static bool has_room(const struct link *link) {
 }
 
 enum link_result link_admit(struct runtime *rt, struct link *link) {
-  if (!link_is_open(link)) {
-    bool may_open = link->state == LINK_CONNECTING || link->will_retry;
-    return may_open ? LINK_IS_CONNECTING : LINK_IS_CLOSED;
-  }
+  if (!link_is_open(link)) return link_may_open(link) ? LINK_IS_CONNECTING : LINK_IS_CLOSED;
   if (has_room(link)) return LINK_SENT;
   // Only what the kernel has refused counts, not what the reactor has not come to yet.
   outgoing_drain(link_outgoing(rt, link));

@@ -126,6 +126,11 @@ static inline bool link_is_open(const struct link *link) {
   return link->state == LINK_CONNECTED && !link->has_ended;
 }
 
+// A client that isn't open: whether it may still come to be, in this attempt or a later one.
+static inline bool link_may_open(const struct link *link) {
+  return link->state == LINK_CONNECTING || link->will_retry;
+}
+
 // Bytes that wait for the peer. Both counters may run over, and what is taken run ahead.
 static inline uint64_t link_buffered(const struct link *link) {
   uint64_t taken = atomic_load_explicit(link->taken, memory_order_relaxed);

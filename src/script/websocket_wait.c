@@ -88,8 +88,7 @@ static int open_or_wait(lua_State *L, struct websocket *c) {
     lua_pushboolean(L, 1);
     return 1;
   }
-  bool may_open = c->link.state == LINK_CONNECTING || c->link.will_retry;
-  if (!may_open) return push_failure(L, c->failure ? c->failure : "closed");
+  if (!link_may_open(&c->link)) return push_failure(L, c->failure ? c->failure : "closed");
   if (is_interrupted(L)) return push_failure(L, "closed");
   if (is_too_late(L)) return push_failure(L, "timeout");
   return wait_on(L, &c->openers, "opened", go_on_opening);
