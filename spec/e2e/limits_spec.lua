@@ -236,11 +236,17 @@ describe("maxMessageRate behind its burst", function()
 
   it("delivers what is held when the client has sent FIN behind it", function()
     local s = echo("maxMessageRate = " .. RATE)
-    local c = client.open(s, "/")
-    burst(c, RATE + 2)
-    c:halfClose()
-    for i = 1, RATE + 2 do assert.equal(tostring(i), (c:receive())) end
-    s:expectLines("terminate 1006 nil false")
+    attempts.below(1, "answers that it hasn't waited for", function()
+      local c, count = client.open(s, "/"), 0
+      burst(c, RATE + 2)
+      c:halfClose()
+      for digit in c:readAll():gmatch "\x81\1(%d)" do
+        count = count + 1
+        assert.equal(tostring(count), digit)
+      end
+      s:expectLines("terminate 1006 nil false")
+      return RATE + 2 - count
+    end)
   end)
 
   it("gives each connection its own", function()
