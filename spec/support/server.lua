@@ -36,7 +36,7 @@
 -- LUAWS_SPEC_TLS=1 each server.start has `tls`, so that all of e2e runs over TLS; a file that is about something which
 -- TLS hides sets server.isPlain, a test passes `tls = false`.
 --
--- When a test fails, the log of each server that runs is printed. A report by a sanitizer always fails.
+-- When a test fails, the end of the log of each server that runs is printed. A report by a sanitizer always fails.
 
 local uv = require "luv"
 local assert = require "luassert"
@@ -55,6 +55,7 @@ local ALWAYS_TLS = os.getenv "LUAWS_SPEC_TLS" == "1"
 local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test")
 local FAULTS_BIN = BIN .. "-faults" -- beside it
 local STOP_TIMEOUT = 30
+local LOG_SHOWN = 20000 -- bytes of a log, its end
 local READY = "spec: ready "
 
 -- One line, so that the line numbers of a script stay its own.
@@ -386,7 +387,8 @@ end
 local function showLogs()
   for _, self in ipairs(running) do
     if self.stderr ~= "" then
-      io.write("  log of luaws, process ", self.pid, ":\n", (self.stderr:gsub("[^\n]+", "    %0")), "\n")
+      local log = #self.stderr > LOG_SHOWN and "...\n" .. self.stderr:sub(-LOG_SHOWN) or self.stderr
+      io.write("  log of luaws, process ", self.pid, ":\n", (log:gsub("[^\n]+", "    %0")), "\n")
     end
   end
   return nil, true
