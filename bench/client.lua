@@ -52,9 +52,6 @@ local count, time, processor = received, uv.hrtime(), processorTime()
 luaws.sleep(options.seconds)
 local messages, seconds = received - count, (uv.hrtime() - time) / 1e9
 local used = processorTime() - processor
-if messages == 0 then
-  errors = errors + 1
-end
 print(luaws.json.encode {
   mode = "client", connections = options.connections, inflight = options.inflight,
   size = options.size, errors = errors, seconds = seconds, messages = messages,
