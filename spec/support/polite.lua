@@ -6,6 +6,9 @@
 --   p:hasEnough()                              20 have come back
 --   local figures = p:stop()                   { count =, p50 =, p99 =, max = } in milliseconds
 --
+-- Time in which threads of luaws, or the client's, were ready to run and got no processor doesn't count, where the
+-- kernel tells it (/proc/PID/task/TID/schedstat): that is the machine's.
+--
 -- stop fails when one echo was wrong, or the connection was lost. The process is luaws itself, whose script is a
 -- client over luv's sockets. It ends with its stdin, so at the latest with this one.
 
@@ -20,14 +23,14 @@ local BIN = assert(os.getenv("LUAWS_BIN"), "LUAWS_BIN names the luaws under test
 
 local SCRIPT = [==[
   local uv = require "luv"
-  local port, path, enough = tonumber(arg[1]), arg[2], tonumber(arg[3])
+  local port, path, enough, pid = tonumber(arg[1]), arg[2], tonumber(arg[3]), arg[4]
   local PAUSE, WARM_UP = 2, 50                                  -- ms between echoes; echoes that don't count
   local TEXT = ("polite"):rep(10)
   local MASKED = TEXT:gsub(".", function(c) return string.char(c:byte() ~ 0x20) end)
   local FRAME = string.char(0x81, 0x80 | #TEXT) .. "    " .. MASKED
   local ECHO = string.char(0x81, #TEXT) .. TEXT
   local tcp, timer, stdin = uv.new_tcp(), uv.new_timer(), uv.new_pipe()
-  local samples, warmed, input, isOpen, isEnding, sentAt = {}, 0, "", false, false, nil
+  local samples, warmed, input, isOpen, isEnding, sentAt, waitedBefore = {}, 0, "", false, false, nil, nil
 
   local function close()
     for _, handle in ipairs { tcp, timer, stdin } do
@@ -52,8 +55,20 @@ local SCRIPT = [==[
     close()
   end
 
+  -- Nanoseconds for which the process's threads have waited for a processor so far.
+  local function waited(process)
+    local folder, sum = "/proc/" .. process .. "/task", 0
+    for thread in uv.fs_scandir_next, uv.fs_scandir(folder) do
+      local file = io.open(folder .. "/" .. thread .. "/schedstat")
+      sum = sum + (file and tonumber(file:read("a"):match "^%d+ (%d+)") or 0)
+      if file then file:close() end
+    end
+    return sum
+  end
+
   local function send()
     if isEnding then return finish() end
+    waitedBefore = waited(pid) + waited "self"
     sentAt = uv.hrtime()
     tcp:write(FRAME)
   end
@@ -63,7 +78,8 @@ local SCRIPT = [==[
       warmed = warmed + 1
       if warmed == WARM_UP then tell "ready" end
     else
-      samples[#samples + 1] = uv.hrtime() - sentAt
+      local took = uv.hrtime() - sentAt
+      samples[#samples + 1] = math.max(0, took - (waited(pid) + waited "self" - waitedBefore))
       if #samples == enough then tell "enough" end
     end
     timer:start(PAUSE, 0, send)
@@ -132,7 +148,7 @@ function polite.start(s, path, enough)
   local stdout = uv.new_pipe()
   self.stdin = uv.new_pipe()
   self.handle = assert(uv.spawn(BIN, {
-    args = { writeScript(), tostring(s.port), path, tostring(enough) }, stdio = { self.stdin, stdout, 2 },
+    args = { writeScript(), tostring(s.port), path, tostring(enough), tostring(s.pid) }, stdio = { self.stdin, stdout, 2 },
   }, function(code)
     self.handle:close()
     self.exited:push(code)
