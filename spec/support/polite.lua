@@ -148,7 +148,8 @@ function polite.start(s, path, enough)
   local stdout = uv.new_pipe()
   self.stdin = uv.new_pipe()
   self.handle = assert(uv.spawn(BIN, {
-    args = { writeScript(), tostring(s.port), path, tostring(enough), tostring(s.pid) }, stdio = { self.stdin, stdout, 2 },
+    args = { writeScript(), tostring(s.port), path, tostring(enough), tostring(s.pid) },
+    stdio = { self.stdin, stdout, 2 },
   }, function(code)
     self.handle:close()
     self.exited:push(code)
