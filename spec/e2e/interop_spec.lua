@@ -2,6 +2,7 @@
 -- luaws, and with its client; over ws and wss.
 
 local async = require "spec.support.async"
+local build = require "spec.support.build"
 local certificates = require "spec.support.certificates"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
@@ -24,6 +25,7 @@ local ECHO = [[
 
 local FOLDER = "spec/e2e/interop/"
 local PATIENCE = 60
+local LARGEST = build.pick(1 << 20, 1 << 15) -- bytes of a message
 
 -- By their names in peers.lua, which knows whether they are there: what runs them, and their programs here.
 local OTHERS = {
@@ -42,7 +44,8 @@ end
 -- It prints "ok" and nothing else. The programs trust the specs' certificates by these variables.
 local function assertOk(...)
   local run = process.run("/usr/bin/env",
-    { "NODE_EXTRA_CA_CERTS=" .. certificates.ca, "SSL_CERT_FILE=" .. certificates.ca, ... }, PATIENCE)
+    { "NODE_EXTRA_CA_CERTS=" .. certificates.ca, "SSL_CERT_FILE=" .. certificates.ca, "LARGEST=" .. LARGEST, ... },
+    PATIENCE)
   assert.equal(0, run.code, run.stdout .. run.stderr)
   assert.equal("ok\n", run.stdout)
 end
@@ -67,7 +70,7 @@ local function describeServer(other, scheme, compression)
     local command = ("%s %s"):format(other[3], FOLDER .. other.server)
     local s = peers.start({ name = other[2], command = command }, { compression = compression, tls = isSecure })
     async.defer(s.stop)
-    local run = server.run(nil, { timeout = PATIENCE, program = {
+    local run = server.run(nil, { timeout = PATIENCE, env = { LARGEST = LARGEST }, program = {
       FOLDER .. "client.lua", ("%s://127.0.0.1:%d/echo"):format(scheme, s.port), compression,
       isSecure and certificates.ca or nil,
     } })

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 
 const [echoUrl, chatUrl] = process.argv.slice(2);
+const LARGEST = Number(process.env.LARGEST); // bytes of a message
 
 // An open connection; `next` is the next message or, as an array, the code and reason of the end.
 async function open(url, options) {
@@ -25,7 +26,7 @@ async function echo(path, extension) {
   const { ws, next } = await open(echoUrl + path, { protocols: path ? [] : ["v2", "v1"] });
   assert.equal(ws.protocol, path ? "" : "v1");
   assert.equal(ws.extensions.split(";")[0], extension);
-  for (const text of ["", "hello", "grün \u{1f600}".repeat(300), "x".repeat(125), "y".repeat(1 << 20), "hello"]) {
+  for (const text of ["", "hello", "grün \u{1f600}".repeat(300), "x".repeat(125), "y".repeat(LARGEST), "hello"]) {
     ws.send(text);
     assert.equal(await next(), text);
   }

@@ -6,6 +6,7 @@
 local luaws = require "luaws"
 
 local url, compression, ca = ...
+local LARGEST = tonumber(os.getenv("LARGEST")) -- bytes of a message
 
 local function open(options)
   options = options or {}
@@ -35,7 +36,7 @@ NOISE = table.concat(NOISE)
 local function echo(options)
   local ws = open(options)
   for _, text in ipairs({ "", "hello", "grün \u{1f600}", ("x"):rep(125), ("x"):rep(126), ("x"):rep(65536),
-                          ("y"):rep(1 << 20), "" }) do
+                          ("y"):rep(LARGEST), "" }) do
     assert(ws:send(text))
     assert(not expect(ws, text))
   end

@@ -12,12 +12,13 @@ import websockets
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 
 echo_url, chat_url = sys.argv[1:]
+LARGEST = int(os.environ["LARGEST"])  # bytes of a message
 
 
 async def echo():
     async with websockets.connect(echo_url, subprotocols=["v2", "v1"], max_size=None) as ws:
         assert ws.subprotocol == "v1", ws.subprotocol
-        for text in ["", "hello", "grün \U0001f600", "x" * 125, "x" * 65536, "y" * (1 << 20)]:
+        for text in ["", "hello", "grün \U0001f600", "x" * 125, "x" * 65536, "y" * LARGEST]:
             await ws.send(text)
             assert await ws.recv() == text
         data = bytes(range(256)) * 300
@@ -52,7 +53,7 @@ async def compression():
         for extensions in [None, small, fresh]:
             async with websockets.connect(echo_url + path, extensions=extensions, max_size=None) as ws:
                 assert [e.name for e in ws.extensions] == ["permessage-deflate"], ws.extensions
-                for data in ["", "a", "", "grün \U0001f600" * 300, "x" * (1 << 20), noise, noise[:10], noise, "a"]:
+                for data in ["", "a", "", "grün \U0001f600" * 300, "x" * LARGEST, noise, noise[:10], noise, "a"]:
                     await ws.send(data)
                     assert await ws.recv() == data
                 await ws.send(["frag" * 1000, "ment", "ed"])

@@ -6,6 +6,7 @@ import { once } from "node:events";
 import WebSocket from "ws";
 
 const [echoUrl, chatUrl] = process.argv.slice(2);
+const LARGEST = Number(process.env.LARGEST); // bytes of a message
 
 // What has arrived and not been asked for yet, so that nothing is missed between two waits.
 function inbox(ws) {
@@ -28,7 +29,7 @@ async function open(url, protocols, options) {
 async function echo() {
   const { ws, next } = await open(echoUrl, ["v2", "v1"]);
   assert.equal(ws.protocol, "v1");
-  for (const text of ["", "hello", "grün \u{1f600}", "x".repeat(125), "x".repeat(65536), "y".repeat(1 << 20)]) {
+  for (const text of ["", "hello", "grün \u{1f600}", "x".repeat(125), "x".repeat(65536), "y".repeat(LARGEST)]) {
     ws.send(text);
     assert.equal(await next(), text);
   }
@@ -77,7 +78,7 @@ async function compression() {
     for (const perMessageDeflate of offers) {
       const { ws, next } = await open(echoUrl + path, [], { perMessageDeflate });
       assert.equal(ws.extensions, "permessage-deflate");
-      for (const text of ["", "a", "", "hello", "grün \u{1f600}".repeat(300), "x".repeat(1 << 20), "hello"]) {
+      for (const text of ["", "a", "", "hello", "grün \u{1f600}".repeat(300), "x".repeat(LARGEST), "hello"]) {
         ws.send(text);
         assert.equal(await next(), text);
       }
