@@ -73,7 +73,7 @@ local function writeChopped(self, bytes, chop)
   for at = 1, #bytes, chop do
     if self.c.ended then return end
     async.await(function(done)
-      self.c.stream:write(bytes:sub(at, at + chop - 1), done)
+      if not self.c.stream:write(bytes:sub(at, at + chop - 1), done) then done() end
     end, Case.PATIENCE, "the peer to take " .. chop .. " bytes")
   end
 end

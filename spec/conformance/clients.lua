@@ -7,6 +7,7 @@
 -- self:connect(url [, protocols]) -> report: { opened = times, protocol =, errors = { texts }, code = }
 --     report:awaitNews(patience)   true: it is open; false: it has ended and never was; nil: neither
 --     report:awaitEnd(patience)    whether it has ended
+-- clients.report() -> a report; report:tell(what, text) is what a line says
 -- self:stop() -> its exit code, and all of its stderr. Waits for its end
 -- self.keys                      the keys of its handshakes, a set of to_client.lua's
 
@@ -52,15 +53,23 @@ local TOLD = {
   ["end"] = function(self, code) self.code = math.tointeger(tonumber(code)) end,
 }
 
+function clients.report()
+  return setmetatable({ opened = 0, errors = {} }, Report)
+end
+
+function Report:tell(what, text)
+  TOLD[what](self, text)
+  local waiting = self.waiting
+  self.waiting = nil
+  if waiting then waiting() end
+end
+
 local function onLine(self, line)
   local id, what, rest = line:match("^(%d+) (%l+) ?(.*)$")
   local report = self.reports[tonumber(id)]
   if not report or not TOLD[what] then return async.fail("the client says: " .. line) end
   if report.code then return async.fail("the client has told an end already, and says: " .. line) end
-  TOLD[what](report, rest)
-  local waiting = report.waiting
-  report.waiting = nil
-  if waiting then waiting() end
+  report:tell(what, rest)
 end
 
 local function readLines(self, pipe)
@@ -94,7 +103,7 @@ function clients.start(peer, compression, ca)
 end
 
 function Clients:connect(url, protocols)
-  local report = setmetatable({ opened = 0, errors = {} }, Report)
+  local report = clients.report()
   self.reports[#self.reports + 1] = report
   self.stdin:write(("%d %s%s\n"):format(#self.reports, url, protocols and " " .. protocols or ""))
   return report

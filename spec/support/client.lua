@@ -169,14 +169,19 @@ function Client:write(bytes, slowly)
   return self
 end
 
+-- luv calls nobody back where a socket that is dead takes nothing more.
+local function orAtOnce(request, done)
+  if not request then done() end
+end
+
 -- Waits until the kernel has everything.
 function Client:flush(timeout)
-  async.await(function(done) self.stream:write("", done) end, timeout, "the kernel to take the bytes")
+  async.await(function(done) orAtOnce(self.stream:write("", done), done) end, timeout, "the kernel to take the bytes")
 end
 
 function Client:halfClose()
   self.isHalfClosed = true
-  async.await(function(done) self.stream:shutdown(done) end)
+  async.await(function(done) orAtOnce(self.stream:shutdown(done), done) end)
 end
 
 function Client:reset()

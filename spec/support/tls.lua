@@ -48,7 +48,9 @@ end
 -- What the engine has for the peer goes out.
 local function flush(self, done)
   local bytes = self.engine:take()
-  if (bytes ~= "" or done) and not self.under:is_closing() then self.under:write(bytes, done or function() end) end
+  if (bytes ~= "" or done) and not self.under:is_closing() then
+    return self.under:write(bytes, done or function() end)
+  end
 end
 
 local function tellEnd(self, err)
@@ -131,13 +133,13 @@ end
 
 function Stream:write(bytes, done)
   self.engine:write(bytes)
-  flush(self, done or function() end)
+  return flush(self, done or function() end)
 end
 
 function Stream:shutdown(done)
   self.engine:finish()
   flush(self)
-  self.under:shutdown(done)
+  return self.under:shutdown(done)
 end
 
 function Stream:close(done)

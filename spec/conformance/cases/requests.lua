@@ -82,4 +82,17 @@ add("control frames are masked as well, each with its key", {
   expect = { frame.pong("one"), frame.pong("two"), frame.pong("") }, closes = 1000,
 })
 
+begin "close" -- RFC 6455 section 7.1.1
+
+add("when both have closed, the server is awaited to end TCP", { run = function(t)
+  t:open()
+  t:send({ frame.close(4000) })
+  local events, last = t:readToClose()
+  if #events > 0 or last.opcode ~= frame.CLOSE then t:fail("it doesn't answer the close") end
+  t:have(1, 0.4)
+  t.role.endTcp(t)
+  t:judgeEnd(t:awaitEnd())
+  return 4000
+end })
+
 return cases

@@ -1,15 +1,16 @@
--- A WebSocket connection of the server that the suite finds fault with: this one is without a flaw. It shares nothing
--- with src/ws. It is cut into small methods and named checks, so that a flaw (flaws/*.lua) is a change of one of them.
+-- A WebSocket connection of the server (and, in client.lua, the client) that the suite finds fault with: this one is
+-- without a flaw. It shares nothing with src/ws. It is cut into small methods and named checks, so that a flaw
+-- (flaws/*.lua) is a change of one of them.
 --
 -- Connection.new(stream) -> self, which reads from the stream until that ends
--- Connection.subclass(methods [, skips]) -> a class; `skips`: the names of the checks that it leaves out
+-- Connection.subclass(methods [, skips [, parent]]) -> a class; `skips`: the names of the checks that it leaves out
 
 local wire = require "probe".wire
 local handshake = require "spec.conformance.flawed.handshake"
 local deflate = require "spec.conformance.flawed.deflate"
 local text = require "spec.conformance.flawed.text"
 
-local Connection = { skips = {} }
+local Connection = { skips = {}, IS_MASKED = true } -- what comes
 Connection.__index = Connection
 
 local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -19,8 +20,8 @@ local CONTROL_MAX = 125
 -- Reading: `input` holds what has come and isn't used up; `step` uses up what it can of it, and returns whether to go
 -- on.
 
-function Connection.subclass(methods, skips)
-  local class = setmetatable({ skips = {} }, Connection)
+function Connection.subclass(methods, skips, parent)
+  local class = setmetatable({ skips = {} }, parent or Connection)
   for name, method in pairs(methods) do class[name] = method end
   for _, name in ipairs(skips or {}) do class.skips[name] = true end
   class.__index = class
@@ -115,7 +116,7 @@ end
 
 -- By what the first two bytes tell. Each returns a close code where it finds fault.
 local HEADER_CHECKS = {
-  { "mask", function(_, h) return not h.isMasked and 1002 end },
+  { "mask", function(self, h) return h.isMasked ~= self.IS_MASKED and 1002 end },
   { "rsv1", function(self, h) return h.rsv & 4 ~= 0 and not self.deflate and 1002 end },
   { "rsv1 of control", function(_, h) return h.rsv & 4 ~= 0 and isControl(h) and 1002 end },
   { "rsv1 of continuation", function(_, h) return h.rsv & 4 ~= 0 and h.opcode == CONTINUATION and 1002 end },
