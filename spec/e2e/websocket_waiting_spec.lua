@@ -143,6 +143,27 @@ describe("receive", function()
     s:awaitExit()
   end)
 
+  it("gives to nobody else what the first has been woken for", function()
+    local s, p = start([[
+      local ws = luaws.WebSocket.new(url)
+      local over
+      luaws.spawn(function() for i = 1, 20 do say(ws:receive()) end over = true ws:destroy() end)
+      luaws.spawn(function()
+        while not over do -- it is always ready when a message comes
+          local stolen = ws:receive(0)
+          if stolen then say("stolen", stolen) end
+          luaws.sleep(0)
+        end
+      end)
+    ]])
+    local c = p:open()
+    for i = 1, 20 do
+      c:send(tostring(i))
+      s:expectLines(i .. " false")
+    end
+    s:awaitExit()
+  end)
+
   it("raises when the handler has an onMessage", function()
     local s = start([[
       local ws = luaws.WebSocket.new(url, { onMessage = print })
