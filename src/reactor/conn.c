@@ -306,6 +306,7 @@ void conn_end(struct conn *c, enum conn_exit how, const char *why) {
     c->is_parting = false;
     c->peer_ends = !c->web && ws_session_is_closed(&c->session);
     log_ending(c, why);
+    if (c->web && conn_tls_is_shaking(c)) stats_add(&c->reactor->stats.tls_failed, 1);
     detach(c, true, how == CONN_EXIT_LINGER);
     ws_session_deinit(&c->session);
     exchange_free(c->exchange);

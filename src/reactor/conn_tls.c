@@ -47,10 +47,7 @@ void conn_tls_failed(struct conn *c) {
   struct tls *t = tls_of(c->transport);
   struct err err;
   tls_failure(t, &err);
-  if (!tls_is_open(t)) {
-    stats_add(&c->reactor->stats.tls_failed, 1);
-    tell_failure(c, &err);
-  }
+  if (!tls_is_open(t)) tell_failure(c, &err);
   // A server's worker is not bothered with that.
   if (tls_is_cut_off(t))
     conn_tell_cut(c, 0);

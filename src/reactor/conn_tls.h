@@ -21,7 +21,7 @@ bool conn_tls_is_shaking(const struct conn *c);
 
 bool conn_tls_is_on(const struct conn *c);
 
-// The transport has told TRANSPORT_FAILED: logs it, counts a handshake that has failed, and ends
+// The transport has told TRANSPORT_FAILED: logs a handshake that has failed, and ends
 // the connection; the peer still gets the alert.
 void conn_tls_failed(struct conn *c);
 
