@@ -61,7 +61,7 @@ for _, threads in ipairs(THREADS) do
   describe(("TLS with %d I/O threads"):format(threads.ioThreads or 1), function()
     it("echoes a large message that comes in segments of one byte", function()
       local s = echo(threads)
-      local c, message = client.open(s, "/"), bytesOf(build.pick(MEBIBYTE // 8, 2048))
+      local c, message = client.open(s, "/"), bytesOf(build.pick(threads.ioThreads and MEBIBYTE // 8 or MEBIBYTE, 2048))
       local received = async.spawn(function() return c:receive(120) end)
       trickle(c.stream.under, c.stream:seal(client.frame { opcode = client.TEXT, payload = message }))
       assert.is_true(received:join(120) == message)
