@@ -188,6 +188,7 @@ static ssize_t receive(struct transport *transport, void *to, size_t size) {
   size_buffer(t, total);
   if (error != SSL_ERROR_NONE) judge(t, error);
   tls_wire_flush(&t->wire); // alerts
+  if (t->wire.error) fail(t);
   if (!tls_wire_is_clear(&t->wire) || is_stuck(t)) watch_below(t);
   bool is_over = t->result || error == SSL_ERROR_ZERO_RETURN;
   if ((total > 0 && is_over) || t->wire.may_read || total == size) under->ops->report(under);
@@ -248,8 +249,8 @@ static ssize_t send_out(struct transport *transport, const struct iovec *iov, in
   while (send_some(t, iov, count, more, &total))
     ;
   if (!tls_wire_is_clear(&t->wire)) watch_below(t);
-  if (total > 0) return (ssize_t)total;
-  return t->result ? t->result : TRANSPORT_AGAIN;
+  if (t->result) return t->result; // at once: nobody may ever ask again
+  return total > 0 ? (ssize_t)total : TRANSPORT_AGAIN;
 }
 
 static void send_close_notify(struct tls *t) {
