@@ -94,7 +94,7 @@ describe("examples/relay.lua", function()
     upstream:close()
     local _, answer = client.handshake(s, "/")
     assert.equal(502, answer.status)
-    assert.truthy(s.stderr:find("connection refused", 1, true), s.stderr)
+    s:awaitLog("connection refused")
   end)
 end)
 

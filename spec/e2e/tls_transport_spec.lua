@@ -169,8 +169,9 @@ describe("A TLS handshake", function()
   end)
 
   it("doesn't keep others waiting for hundreds of others", function()
-    local s = echo()
-    local c, count = client.open(s, "/"), build.pick(500, 50)
+    if build.isTiny then pending("a message takes as many turns, 3 bytes at a time") end
+    local s, count = echo(), 500
+    local c = client.open(s, "/")
     local stalled = {}
     for i = 1, count do stalled[i] = bare(s) end
     uv.kill(s.pid, "sigstop")
