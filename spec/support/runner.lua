@@ -32,6 +32,11 @@ for name in pairs(uv.os_environ()) do
   if name:lower():match("^%a+_proxy$") then uv.os_unsetenv(name) end
 end
 
+-- For the programs that specs start, in a build with ThreadSanitizer.
+if not uv.os_getenv("TSAN_OPTIONS") then
+  uv.os_setenv("TSAN_OPTIONS", ("suppressions=%s/spec/support/tsan.supp"):format(uv.cwd()))
+end
+
 local function refuse(message)
   io.stderr:write("luaws-spec: ", message, "\n", USAGE, "\n")
   os.exit(2)
