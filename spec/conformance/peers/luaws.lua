@@ -21,5 +21,6 @@ luaws.WebSocketServer.new({ onConnection = function() return Echo.new() end }, {
   maxPayload = 64 * 1024 * 1024,
   maxFragments = 131072,
   compression = compression == "on",
+  pingInterval = false, -- it may be late with its pongs, too
 })
 print("port " .. luaws.webServer.port)
