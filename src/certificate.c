@@ -48,7 +48,7 @@ int certificate_open(const struct options *options, struct tls_settings *tls, st
   if (options->estimate) return 0; // its clients speak no TLS
   if (options->tls_self_signed) return make(options, tls, err);
   if (!options->tls_cert) return 0;
-  tls->cert = mem_dup(options->tls_cert, strlen(options->tls_cert));
-  tls->key = mem_dup(options->tls_key, strlen(options->tls_key));
+  tls->cert = mem_dup_string(options->tls_cert);
+  tls->key = mem_dup_string(options->tls_key);
   return 0;
 }

@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 #include <uv.h>
@@ -84,7 +83,7 @@ static int run_client(struct options *options, const char *program) {
     }
   }
   const char *code = terminal ? WITH_EDITOR : WITHOUT;
-  options->code = mem_dup(code, strlen(code));
+  options->code = mem_dup_string(code);
   int exit_code = threads_run(options, program, terminal);
   terminal_free(terminal);
   return exit_code;

@@ -51,6 +51,17 @@ void mem_free(void *p) {
   free(p);
 }
 
+char *mem_dup_string(const char *s) {
+  return s ? mem_dup(s, strlen(s)) : NULL;
+}
+
+size_t mem_count_strings(char *const *strings) {
+  size_t count = 0;
+  while (strings && strings[count])
+    count++;
+  return count;
+}
+
 void mem_free_strings(char **strings) {
   for (char **s = strings; s && *s; s++)
     free(*s);

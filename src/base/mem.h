@@ -19,8 +19,14 @@ void *mem_realloc(void *p, size_t size);
 // A copy of `size` bytes at `p` with a NUL behind it.
 char *mem_dup(const void *p, size_t size);
 
+// A copy of a string; NULL of NULL.
+char *mem_dup_string(const char *s);
+
 // Frees; NULL is fine.
 void mem_free(void *p);
+
+// How many strings a NULL-terminated array holds; none, where it is NULL itself.
+size_t mem_count_strings(char *const *strings);
 
 // Frees a NULL-terminated array of strings, and these; NULL is fine.
 void mem_free_strings(char **strings);

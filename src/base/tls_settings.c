@@ -6,16 +6,17 @@
 #include <string.h>
 #include "base/mem.h"
 
-static char *copy(const char *s) {
-  return s ? mem_dup(s, strlen(s)) : NULL;
+bool tls_settings_is_text(const char *source) {
+  static const char BEGIN[] = "-----BEGIN";
+  return strncmp(source, BEGIN, sizeof BEGIN - 1) == 0;
 }
 
 void tls_settings_copy(struct tls_settings *to, const struct tls_settings *from) {
-  *to = (struct tls_settings){.name = copy(from->name),
-                              .cert = copy(from->cert),
-                              .key = copy(from->key),
-                              .ca = copy(from->ca),
-                              .ciphers = copy(from->ciphers),
+  *to = (struct tls_settings){.name = mem_dup_string(from->name),
+                              .cert = mem_dup_string(from->cert),
+                              .key = mem_dup_string(from->key),
+                              .ca = mem_dup_string(from->ca),
+                              .ciphers = mem_dup_string(from->ciphers),
                               .min_version = from->min_version,
                               .verify = from->verify};
 }

@@ -4,6 +4,7 @@
 // What one side of TLS shows and demands, as plain values: the script reads them, net/tls_context
 // makes something of them. Any thread.
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum tls_verify { TLS_VERIFY_NONE, TLS_VERIFY_OPTIONAL, TLS_VERIFY_REQUIRED };
@@ -20,6 +21,9 @@ struct tls_settings {
   uint8_t min_version; // 12, 13; 0: 12
   uint8_t verify;      // enum tls_verify. Client: NONE believes anybody
 };
+
+// Whether a certificate or key is PEM text itself, and no path.
+bool tls_settings_is_text(const char *source);
 
 // Copies what `from` points to into *to.
 void tls_settings_copy(struct tls_settings *to, const struct tls_settings *from);

@@ -31,7 +31,7 @@ char *recall_path(void) {
 
 // Makes the folders that the file lies in.
 static int make_folders(const char *path) {
-  char *copy = mem_dup(path, strlen(path));
+  char *copy = mem_dup_string(path);
   int status = 0;
   for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
     *slash = '\0';

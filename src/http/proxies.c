@@ -25,9 +25,7 @@ const char *http_proxies_check(struct span entry) {
 }
 
 struct http_proxies *http_proxies_new(char *const *entries) {
-  size_t count = 0;
-  while (entries[count])
-    count++;
+  size_t count = mem_count_strings(entries);
   struct http_proxies *p = mem_zalloc(sizeof *p + count * sizeof p->ranges[0]);
   for (size_t i = 0; i < count; i++) {
     struct span entry = span_of(entries[i]);

@@ -120,7 +120,7 @@ int listener_open(struct listener *l, uv_loop_t *loop, const char *host, uint16_
   }
   uv_timer_init(loop, &l->retry);
   const char *path = address_unix_path(host);
-  l->unix_path = path ? mem_dup(path, strlen(path)) : NULL;
+  l->unix_path = mem_dup_string(path);
   l->poll.data = l->retry.data = l;
   l->fd = fd;
   l->handles = 2;

@@ -88,7 +88,7 @@ static int set_rules(SSL_CTX *ctx, const struct tls_settings *s, struct err *err
 
 static char *lower_dup(const char *name) {
   if (!name) return NULL;
-  char *copy = mem_dup(name, strlen(name));
+  char *copy = mem_dup_string(name);
   for (char *c = copy; *c; c++)
     *c = (char)tolower((unsigned char)*c);
   return copy;

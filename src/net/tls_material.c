@@ -13,7 +13,7 @@
 enum { FILE_MAX = 4 * 1024 * 1024 };
 
 static int fail(struct err *err, const char *text, const char *what, const char *source) {
-  bool is_text = strncmp(source, "-----", 5) == 0;
+  bool is_text = tls_settings_is_text(source);
   err_set(err, ERR_OSSL, ERR_GET_REASON(ERR_peek_error()), "%s %s%s%s", what, is_text ? "" : source,
           is_text ? "" : " ", text);
   ERR_clear_error();
@@ -23,7 +23,7 @@ static int fail(struct err *err, const char *text, const char *what, const char 
 // `source`: PEM text, or the path of a file, which is read. NULL with *err.
 static BIO *open_source(const char *source, const char *what, struct err *err) {
   ERR_clear_error();
-  if (strncmp(source, "-----BEGIN", 10) == 0) return BIO_new_mem_buf(source, -1);
+  if (tls_settings_is_text(source)) return BIO_new_mem_buf(source, -1);
   FILE *file = fopen(source, "rbe");
   BIO *bio = file ? BIO_new(BIO_s_mem()) : NULL;
   char piece[4096];

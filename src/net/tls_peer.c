@@ -31,7 +31,7 @@ static char *serial_text(const X509 *certificate) {
 static char *time_text(const ASN1_TIME *time) {
   char text[TLS_TEXT_TIME_MAX];
   tls_text_time(time, text);
-  return mem_dup(text, strlen(text));
+  return mem_dup_string(text);
 }
 
 static char *alt_names_text(const X509 *certificate) {
@@ -60,7 +60,7 @@ bool tls_peer_certificate(const struct tls *t, struct tls_certificate *to) {
       .subject = name_text(X509_get_subject_name(certificate)),
       .issuer = name_text(X509_get_issuer_name(certificate)),
       .serial = serial_text(certificate),
-      .fingerprint = mem_dup(fingerprint, strlen(fingerprint)),
+      .fingerprint = mem_dup_string(fingerprint),
       .valid_from = time_text(X509_get0_notBefore(certificate)),
       .valid_to = time_text(X509_get0_notAfter(certificate)),
       .alt_names = alt_names_text(certificate),

@@ -233,16 +233,9 @@ static void judge_tunnel(struct dial *d, size_t n) {
 
 // UPGRADE -----------------------------------------------------------------------------------------
 
-static size_t count_strings(char **strings) {
-  size_t count = 0;
-  while (strings && strings[count])
-    count++;
-  return count;
-}
-
 static void fill_protocols(struct dial *d) {
   struct http_opening *o = &d->opening;
-  o->protocol_count = count_strings(d->config->protocols);
+  o->protocol_count = mem_count_strings(d->config->protocols);
   o->protocols = d->protocols = mem_alloc((o->protocol_count + 1) * sizeof *d->protocols);
   for (size_t i = 0; i < o->protocol_count; i++)
     d->protocols[i] = span_of(d->config->protocols[i]);
@@ -251,7 +244,7 @@ static void fill_protocols(struct dial *d) {
 static void fill_headers(struct dial *d) {
   struct http_opening *o = &d->opening;
   char **given = d->config->headers;
-  o->header_count = count_strings(given) / 2;
+  o->header_count = mem_count_strings(given) / 2;
   o->headers = d->headers = mem_alloc((o->header_count + 1) * sizeof *d->headers);
   for (size_t i = 0; i < o->header_count; i++)
     d->headers[i] = (struct http_header){span_of(given[2 * i]), span_of(given[2 * i + 1])};

@@ -28,7 +28,7 @@ int files_root_open(struct files_root *root, const char *path, struct err *err) 
     return -error;
   }
   root->fd = fd;
-  root->path = mem_dup(real, strlen(real));
+  root->path = mem_dup_string(real);
   free(real);
   return 0;
 }

@@ -22,8 +22,7 @@ static struct server *server_of(struct list *node) {
 
 static void set_origins(struct server *s) {
   char **origins = s->config->origins;
-  while (origins && origins[s->origin_count])
-    s->origin_count++;
+  s->origin_count = mem_count_strings(origins);
   s->origins = mem_alloc((s->origin_count + 1) * sizeof *s->origins);
   for (size_t i = 0; i < s->origin_count; i++)
     s->origins[i] = span_of(origins[i]);

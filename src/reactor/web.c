@@ -107,7 +107,7 @@ static struct web_group *make_group(const struct web *w) {
     listener_host(&w->listener, text);
     host = text;
   }
-  return web_group_new(mem_dup(host, strlen(host)), w->listener.port);
+  return web_group_new(mem_dup_string(host), w->listener.port);
 }
 
 static int listen_first(struct web *w, struct err *err) {

@@ -2,15 +2,10 @@
 
 #include "script/survey.h"
 
-#include <string.h>
 #include "base/mem.h"
 #include "base/survey.h"
 #include "script/webserver.h"
 #include "script/wss.h"
-
-static char *copy(const char *text) {
-  return text ? mem_dup(text, strlen(text)) : NULL;
-}
 
 static unsigned count_servers(const struct runtime *rt) {
   unsigned count = 0;
@@ -25,9 +20,10 @@ static void list_servers(const struct runtime *rt, struct survey *s) {
     const struct wss *wss = LIST_ENTRY(i, struct wss, node);
     if (wss->state != WSS_OPEN) continue;
     const struct server_config *c = wss->config;
-    *next++ = (struct survey_server){.path = copy(c->path),
-                                     .protocol = copy(c->protocols ? c->protocols[0] : NULL),
-                                     .port = webserver_port(rt, wss->web)};
+    *next++ =
+        (struct survey_server){.path = mem_dup_string(c->path),
+                               .protocol = mem_dup_string(c->protocols ? c->protocols[0] : NULL),
+                               .port = webserver_port(rt, wss->web)};
   }
 }
 

@@ -9,23 +9,17 @@
 #include "script/args.h"
 #include "script/path.h"
 
-#define PEM_BEGIN "-----BEGIN"
-#define DEFAULT   "default"
+#define DEFAULT "default"
 
 enum { NAME_MAX_LENGTH = 253, LABEL_MAX_LENGTH = 63 };
-
-// PEM text itself, no path.
-static bool is_text(const char *value) {
-  return strncmp(value, PEM_BEGIN, strlen(PEM_BEGIN)) == 0;
-}
 
 // One certificate ---------------------------------------------------------------------------------
 
 // Text in a script may be indented at its beginning.
 static void trim_text(char **value) {
   const char *begin = *value + strspn(*value, " \t\r\n");
-  if (begin == *value || !is_text(begin)) return;
-  char *trimmed = mem_dup(begin, strlen(begin));
+  if (begin == *value || !tls_settings_is_text(begin)) return;
+  char *trimmed = mem_dup_string(begin);
   mem_free(*value);
   *value = trimmed;
 }

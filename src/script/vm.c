@@ -302,11 +302,11 @@ static void set_paths(struct runtime *rt) {
   char *copy = NULL;
   const char *folder = ".";
   if (has_file(rt->options)) {
-    copy = mem_dup(rt->options->script, strlen(rt->options->script));
+    copy = mem_dup_string(rt->options->script);
     folder = dirname(copy);
   }
   char *absolute = realpath(folder, NULL);
-  rt->folder = absolute ? mem_dup(absolute, strlen(absolute)) : mem_dup(folder, strlen(folder));
+  rt->folder = mem_dup_string(absolute ? absolute : folder);
   free(absolute);
 
   lua_State *L = rt->L;

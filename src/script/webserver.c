@@ -81,7 +81,7 @@ struct webserver *webserver_new(lua_State *L) {
   web->ref = LUA_NOREF;
   web->ordinal = ++runtime_of(L)->last_web;
   web->settings = copy_config(&DEFAULTS);
-  web->settings->host = mem_dup(LOOPBACK, strlen(LOOPBACK));
+  web->settings->host = mem_dup_string(LOOPBACK);
   return web;
 }
 
@@ -353,25 +353,19 @@ void webserver_on_request(struct runtime *rt, const struct record *record) {
 
 // Configurations ---------------------------------------------------------------------------------
 
-static char *copy_string(const char *s) {
-  return s ? mem_dup(s, strlen(s)) : NULL;
-}
-
 static char **copy_strings(char **from) {
-  size_t count = 0;
-  while (from && from[count])
-    count++;
   if (!from) return NULL;
+  size_t count = mem_count_strings(from);
   char **copy = mem_alloc((count + 1) * sizeof *copy);
   for (size_t i = 0; i <= count; i++)
-    copy[i] = copy_string(from[i]);
+    copy[i] = mem_dup_string(from[i]);
   return copy;
 }
 
 static struct web_config *copy_config(const struct web_config *from) {
   struct web_config *c = web_config_new();
-  c->host = copy_string(from->host);
-  c->root = copy_string(from->root);
+  c->host = mem_dup_string(from->host);
+  c->root = mem_dup_string(from->root);
   c->trust_proxy = copy_strings(from->trust_proxy);
   c->port = from->port;
   c->has_handler = from->has_handler;
@@ -414,7 +408,7 @@ static struct web_config *make_config(struct runtime *rt, const struct webserver
   c->ordinal = web->ordinal;
   c->port = wanted_port(rt, web);
   mem_free(c->host);
-  c->host = copy_string(webserver_host(rt, web));
+  c->host = mem_dup_string(webserver_host(rt, web));
   mem_free(c->root);
   c->root = find_root(rt, web);
   set_tls(rt, web, c);

@@ -142,7 +142,7 @@ void websocket_quit(struct runtime *rt, struct link *link) {
 bool websocket_fail(struct link *link, const struct err *e) {
   struct websocket *c = websocket_of(link);
   if (c->failure) return false;
-  c->failure = mem_dup(e->text, strlen(e->text));
+  c->failure = mem_dup_string(e->text);
   return true;
 }
 
