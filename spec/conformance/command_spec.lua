@@ -3,6 +3,7 @@
 local uv = require "luv"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
+local readFile = require("spec.support.files").read
 
 local function run(...)
   local child = process.run(uv.exepath(), { "--conformance", ... }, 90)
@@ -12,11 +13,6 @@ end
 
 local function urlOf(s)
   return ("ws://127.0.0.1:%d/"):format(s.port)
-end
-
-local function readFile(path)
-  local file <close> = assert(io.open(path))
-  return file:read("a")
 end
 
 describe("luaws-spec --conformance", function()

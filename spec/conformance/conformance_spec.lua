@@ -7,14 +7,10 @@ local catalogue = require "spec.conformance.catalogue"
 local compare = require "spec.conformance.compare"
 local peers = require "spec.conformance.peers"
 local report = require "spec.conformance.report"
+local readFile = require("spec.support.files").read
 
 local IS_SLOW = async.seconds(1) > 1 -- under a sanitizer
 local AGAIN = "the results have changed; where that is right: luaws-spec --conformance --compare luaws"
-
-local function readFile(path)
-  local file <close> = assert(io.open(path))
-  return file:read("a")
-end
 
 -- Those of the lines that results/deviations.md doesn't explain ("- 6.4.1: why").
 local function unexplained(complaints)

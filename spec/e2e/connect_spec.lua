@@ -4,6 +4,7 @@ local build = require "spec.support.build"
 local certificates = require "spec.support.certificates"
 local peer = require "spec.support.peer"
 local server = require "spec.support.server"
+local readFile = require("spec.support.files").read
 
 local ECHO = [[
   serve({
@@ -273,13 +274,6 @@ local function optionsIn(text)
   local names = {}
   for name in text:gmatch("%f[-]%-%-%l[%l-]+") do names[name] = true end
   return names
-end
-
-local function readFile(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
 end
 
 describe("luaws connect --help", function()

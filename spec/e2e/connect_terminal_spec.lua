@@ -6,6 +6,7 @@ local build = require "spec.support.build"
 local peer = require "spec.support.peer"
 local server = require "spec.support.server"
 local terminal = require "spec.support.terminal"
+local readFile = require("spec.support.files").read
 
 local ECHO = [[
   serve({
@@ -57,13 +58,6 @@ local function quit(t)
   t:type("\21\4") -- ctrl-U: ctrl-D ends where the line is empty
   assert.same({ 0, 0 }, { t:awaitExit() })
   assert.is_true(t:isCooked())
-end
-
-local function readFile(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
 end
 
 describe("a person", function()

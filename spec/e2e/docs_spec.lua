@@ -26,6 +26,7 @@ local markdown = require "spec.support.markdown"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 local terminal = require "spec.support.terminal"
+local readFile = require("spec.support.files").read
 
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
@@ -36,13 +37,6 @@ local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, CONNECT, "docs/co
 local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, CONNECT, "docs/coming-from.md", "docs/performance.md",
                  "docs/conformance.md",
                  TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
-
-local function readFile(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
 
 local function filesBelow(folder, ending, found)
   found = found or {}

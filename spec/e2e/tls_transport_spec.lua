@@ -9,6 +9,7 @@ local certificates = require "spec.support.certificates"
 local client = require "spec.support.client"
 local deflate = require "spec.conformance.deflate"
 local engines = require("probe").tls
+local sample = require "spec.support.sample"
 local server = require "spec.support.server"
 
 local MEBIBYTE = 1024 * 1024
@@ -25,12 +26,6 @@ local ECHO = [[
 local function echo(options, settings)
   options = setmetatable({ tls = true }, { __index = options or {} })
   return server.start(ECHO:format(settings or ""), options)
-end
-
-local function bytesOf(n)
-  local parts = {}
-  for i = 1, n // 8 + 1 do parts[i] = ("%08x"):format(i * 2654435761 % 4294967296) end
-  return table.concat(parts):sub(1, n)
 end
 
 -- A connection to the port, without TLS; with the bytes of a ClientHello for it.
@@ -61,7 +56,8 @@ for _, threads in ipairs(THREADS) do
   describe(("TLS with %d I/O threads"):format(threads.ioThreads or 1), function()
     it("echoes a large message that comes in segments of one byte", function()
       local s = echo(threads)
-      local c, message = client.open(s, "/"), bytesOf(build.pick(threads.ioThreads and MEBIBYTE // 8 or MEBIBYTE, 2048))
+      local size = threads.ioThreads and MEBIBYTE // 8 or MEBIBYTE
+      local c, message = client.open(s, "/"), sample.bytes(build.pick(size, 2048))
       local received = async.spawn(function() return c:receive(120) end)
       trickle(c.stream.under, c.stream:seal(client.frame { opcode = client.TEXT, payload = message }))
       assert.is_true(received:join(120) == message)
@@ -69,7 +65,7 @@ for _, threads in ipairs(THREADS) do
 
     it("echoes a large message across key updates in mid-message", function()
       local s = echo(threads)
-      local c, message = client.open(s, "/"), bytesOf(LARGE)
+      local c, message = client.open(s, "/"), sample.bytes(LARGE)
       assert.equal("TLSv1.3", c.stream:facts().version)
       local frame = client.frame { opcode = client.TEXT, payload = message }
       local step = #frame // 10
@@ -85,7 +81,7 @@ for _, threads in ipairs(THREADS) do
     it("serves others while a slow reader takes its echo, which comes whole", function()
       local s = echo(threads)
       local slow, quick = client.open(s, "/"), client.open(s, "/")
-      local message, count = bytesOf(LARGE), build.pick(12, 2) -- more than the kernel keeps
+      local message, count = sample.bytes(LARGE), build.pick(12, 2) -- more than the kernel keeps
       slow.stream:recv_buffer_size(65536)
       slow:pause()
       for _ = 1, count do slow:send(message) end

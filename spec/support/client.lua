@@ -21,8 +21,8 @@
 -- HTTP:       c:sendRequest(request), c:response([method]): { status, reason, headers (lower-case names; the
 --             value, or an array when repeated), body }
 -- WebSocket:  c:send(text), c:sendBinary(bytes), c:sendFrame(frame), c:sendClose([code [, reason]]),
---             c:receive() -> data, isBinary; c:receiveFrame() -> frame; c:readFrame() -> frame, any, with rsv and
---             isMasked; c:expectClose(code [, reason]) (theirs; answers it and awaits the EOF),
+--             c:receive() -> data, isBinary; c:receiveFrame() -> frame; c:readFrame() -> frame, any, with rsv,
+--             isMasked and its key; c:expectClose(code [, reason]) (theirs; answers it and awaits the EOF),
 --             c:expectFail(code) (theirs, and EOF without an answer), c:close([code [, reason]]) (ours, with
 --             their echo and EOF), c:ping([data]) awaits the pong
 --
@@ -429,9 +429,12 @@ function Client:readFrame(timeout)
   elseif length == 127 then
     length = string.unpack(">I8", self:read(8, timeout))
   end
+  local isMasked = second & 0x80 ~= 0
+  local key = isMasked and self:read(4, timeout) or nil
+  local payload = self:read(length, timeout)
   return {
-    fin = first & 0x80 ~= 0, rsv = first >> 4 & 7, opcode = first & 0x0f, isMasked = second & 0x80 ~= 0,
-    payload = self:read(length, timeout),
+    fin = first & 0x80 ~= 0, rsv = first >> 4 & 7, opcode = first & 0x0f, isMasked = isMasked, key = key,
+    payload = key and wire.mask(payload, key) or payload,
   }
 end
 

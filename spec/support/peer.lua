@@ -28,7 +28,6 @@
 
 local uv = require "luv"
 local assert = require "luassert"
-local wire = require "probe".wire
 local async = require "spec.support.async"
 local client = require "spec.support.client"
 local digest = require "spec.support.digest"
@@ -100,22 +99,6 @@ peer.frame = unmasked
 
 function Peer:sendFrame(frame)
   return self:write(unmasked(frame))
-end
-
-function Peer:readFrame(timeout)
-  local first, second = self:read(2, timeout):byte(1, 2)
-  local length = second & 0x7f
-  if length == 126 then
-    length = string.unpack(">I2", self:read(2, timeout))
-  elseif length == 127 then
-    length = string.unpack(">I8", self:read(8, timeout))
-  end
-  local key = second & 0x80 ~= 0 and self:read(4, timeout) or nil
-  local payload = self:read(length, timeout)
-  return {
-    fin = first & 0x80 ~= 0, rsv = first >> 4 & 7, opcode = first & 0x0f, key = key,
-    payload = key and wire.mask(payload, key) or payload,
-  }
 end
 
 -- The next frame, which must be one that a client may send where no extension was agreed on. (Two keys that are the

@@ -43,6 +43,7 @@ local assert = require "luassert"
 local busted = require "busted"
 local async = require "spec.support.async"
 local certificates = require "spec.support.certificates"
+local child = require "spec.support.child"
 
 local server = {}
 local Server = {}
@@ -94,8 +95,8 @@ local function removeTree(path)
   while scan do
     local name, kind = uv.fs_scandir_next(scan)
     if not name then break end
-    local child = path .. "/" .. name
-    if kind == "directory" then removeTree(child) else uv.fs_unlink(child) end
+    local entry = path .. "/" .. name
+    if kind == "directory" then removeTree(entry) else uv.fs_unlink(entry) end
   end
   uv.fs_rmdir(path)
 end
@@ -122,32 +123,6 @@ end
 
 -- Children
 
-local function environment(extra)
-  local env = {}
-  local names = uv.os_environ()
-  for name, value in pairs(extra or {}) do names[name] = value or nil end
-  for name, value in pairs(names) do env[#env + 1] = name .. "=" .. value end
-  return env
-end
-
--- Calls waiting functions again whenever something has happened to the child.
-local function notify(self)
-  local waiting = self.waiting
-  self.waiting = {}
-  for _, check in ipairs(waiting) do check() end
-end
-
--- Waits until condition() holds; it is asked again at each output and at the end of the process.
-local function waitFor(self, condition, timeout, what)
-  return async.await(function(done)
-    local function check()
-      local result = condition()
-      if result then done(result) else table.insert(self.waiting, check) end
-    end
-    check()
-  end, timeout, what)
-end
-
 local function closeOnce(handle)
   if not handle:is_closing() then handle:close() end
 end
@@ -162,7 +137,7 @@ local function collect(self, pipe, field, onText)
       closeOnce(pipe)
       self.open = self.open - 1
     end
-    notify(self)
+    child.notify(self)
   end)
 end
 
@@ -188,7 +163,7 @@ local function spawn(args, options)
   if options.descriptors then
     program, args = "/bin/sh", { "-c", LIMITED, tostring(options.descriptors), bin, table.unpack(args) }
   end
-  local env = environment(options.env)
+  local env = child.environment(options.env)
   env[#env + 1] = options.faults and "LUAWS_FAULTS=" .. options.faults
   self.tls = options.tls and {}
   self.handle, pid = uv.spawn(program, {
@@ -197,7 +172,7 @@ local function spawn(args, options)
     self.code, self.signal = code, signal
     self.handle:close()
     self.open = self.open - 1
-    notify(self)
+    child.notify(self)
   end)
   if not self.handle then
     for _, pipe in ipairs({ stdin, stdout, stderr }) do pipe:close() end
@@ -238,7 +213,7 @@ end
 
 -- Waits for the end; returns the exit code and the signal that ended it.
 function Server:awaitExit(timeout)
-  waitFor(self, function() return hasEnded(self) end, timeout or STOP_TIMEOUT, "the end of luaws")
+  child.waitFor(self, function() return hasEnded(self) end, timeout or STOP_TIMEOUT, "the end of luaws")
   settle(self)
   return self.code, self.signal
 end
@@ -262,7 +237,7 @@ function Server:finish()
   local ok, err = pcall(self.stop, self)
   if not hasEnded(self) then
     self:signalProcess("sigkill")
-    waitFor(self, function() return hasEnded(self) end, STOP_TIMEOUT, "the end of a killed luaws")
+    child.waitFor(self, function() return hasEnded(self) end, STOP_TIMEOUT, "the end of a killed luaws")
   end
   if not self.settled then pcall(settle, self) end
   if not ok then error(err .. "\n" .. self.stderr, 0) end
@@ -301,7 +276,7 @@ function Server:assertPeakBelow(megabytes)
 end
 
 function Server:awaitLog(text, timeout)
-  waitFor(self, function() return self.stderr:find(text, 1, true) or hasEnded(self) end, timeout,
+  child.waitFor(self, function() return self.stderr:find(text, 1, true) or hasEnded(self) end, timeout,
     "the log to hold: " .. text)
   if not self.stderr:find(text, 1, true) then
     error(("luaws has ended without logging %q"):format(text), 2)
@@ -337,7 +312,7 @@ function server.start(script, options)
   local folder = server.folder({ ["script.lua"] = PRELUDE .. script .. ENDING })
   local self = spawn(arguments(folder .. "/script.lua", options), options)
   self.folder = folder
-  local port = waitFor(self, function()
+  local port = child.waitFor(self, function()
     if hasEnded(self) then return "ended" end
     local ports = {}
     for port in self.stderr:gmatch(READY .. "(%d+)\n") do ports[#ports + 1] = port end
@@ -356,7 +331,7 @@ function server.startFile(path, options)
   options = options or {}
   local self = spawn(arguments(path, options), options)
   local lines = options.lines or 1
-  waitFor(self, function() return countStartLines(self.stderr) >= lines or hasEnded(self) end, nil,
+  child.waitFor(self, function() return countStartLines(self.stderr) >= lines or hasEnded(self) end, nil,
     "luaws to tell its address")
   if hasEnded(self) then failStart(self) end
   local scheme, told = self.stderr:match("luaws: %l[^\n]- (%l+)://[^/\n]*:(%d+)")

@@ -17,6 +17,7 @@
 local uv = require "luv"
 local probe = require "probe"
 local async = require "spec.support.async"
+local child = require "spec.support.child"
 local screen = require "spec.support.screen"
 
 local BIN = os.getenv("LUAWS_BIN")
@@ -29,29 +30,10 @@ Terminal.__index = Terminal
 local START = 'exec "$0" "$@" <>"$SPEC_TERMINAL" >&0 2>&0'
 
 local function environment(extra, path)
-  local names = uv.os_environ()
-  names.TERM, names.NO_COLOR, names.EDITRC = "xterm", nil, "/nonexistent"
-  for name, value in pairs(extra or {}) do names[name] = value or nil end
+  local names = { TERM = "xterm", NO_COLOR = false, EDITRC = "/nonexistent" }
+  for name, value in pairs(extra or {}) do names[name] = value end
   names.SPEC_TERMINAL = path
-  local env = {}
-  for name, value in pairs(names) do env[#env + 1] = name .. "=" .. value end
-  return env
-end
-
-local function notify(self)
-  local waiting = self.waiting
-  self.waiting = {}
-  for _, check in ipairs(waiting) do check() end
-end
-
-local function waitFor(self, condition, what)
-  return async.await(function(done)
-    local function check()
-      local result = condition()
-      if result then done(result) else table.insert(self.waiting, check) end
-    end
-    check()
-  end, nil, what)
+  return child.environment(names)
 end
 
 function terminal.start(args, options)
@@ -66,7 +48,7 @@ function terminal.start(args, options)
     if not data then return end
     self.raw = self.raw .. data
     self.screen:write(data)
-    notify(self)
+    child.notify(self)
   end)
   local pid
   self.process, pid = uv.spawn("/bin/sh", {
@@ -75,7 +57,7 @@ function terminal.start(args, options)
   }, function(code, signal)
     self.code, self.signal = code, signal
     self.process:close()
-    notify(self)
+    child.notify(self)
   end)
   assert(self.process, pid)
   self.pid = pid
@@ -99,7 +81,7 @@ function Terminal:await(wanted, what)
       if line:find(wanted, 1, true) then return true end
     end
   end
-  local ok, err = pcall(waitFor, self, holds, what or tostring(wanted))
+  local ok, err = pcall(child.waitFor, self, holds, nil, what or tostring(wanted))
   if not ok then error(err .. "; the screen:\n" .. table.concat(self:lines(), "\n"), 0) end
 end
 
@@ -117,7 +99,7 @@ function Terminal:kill(signal)
 end
 
 function Terminal:awaitExit()
-  waitFor(self, function() return self.code end, "the program's end")
+  child.waitFor(self, function() return self.code end, nil, "the program's end")
   return self.code, self.signal
 end
 

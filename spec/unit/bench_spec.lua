@@ -15,13 +15,9 @@ local plot = require "bench.plot"
 local report = require "bench.report"
 local samples = require "bench.samples"
 local stats = require "bench.stats"
+local readFile = require("spec.support.files").read
 
 local PAGE, PICTURE = "docs/performance.md", "docs/performance.svg"
-
-local function readFile(path)
-  local file <close> = assert(io.open(path))
-  return file:read("a")
-end
 
 -- Measurements, one a round; where the value is false the round has failed, and its figure is wrong.
 local function rounds(values, others)

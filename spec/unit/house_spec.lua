@@ -2,6 +2,7 @@
 
 local uv = require "luv"
 local process = require "spec.support.process"
+local readFile = require("spec.support.files").read
 
 -- layer -> the layers it may include, and the libraries from outside
 local LAYERS = {
@@ -43,13 +44,6 @@ local CLOCKS = { "clock_gettime", "gettimeofday", "time%(NULL%)", "time%(0%)" }
 
 local LONG_FILE = 500
 local LONG_FUNCTION = 80
-
-local function readFile(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
 
 -- What lies in the folder: name -> "file", "directory"...; read to its end, so that nothing is kept.
 local function listFolder(path)

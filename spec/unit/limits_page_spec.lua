@@ -2,16 +2,10 @@
 -- the code, of docs/api.md and of the annotations, and the fixed ones have the values of their constants.
 
 local markdown = require "spec.support.markdown"
+local readFile = require("spec.support.files").read
 
 local PAGE, API, ERRORS, META = "docs/limits.md", "docs/api.md", "docs/errors.md", "lua/luaws/meta.lua"
 local UNITS = { B = 1, KiB = 1024, MiB = 1024 ^ 2, GiB = 1024 ^ 3, s = 1000, ms = 1 }
-
-local function readFile(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read("a")
-  file:close()
-  return text
-end
 
 local function tableUnder(page, heading)
   for _, found in ipairs(page.tables) do

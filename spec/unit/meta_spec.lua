@@ -3,6 +3,7 @@
 -- spec/e2e/docs_spec.lua.
 
 local probe = require "probe"
+local readFile = require("spec.support.files").read
 
 local PATH = "lua/luaws/meta.lua"
 local BIN = os.getenv("LUAWS_BIN")
@@ -11,13 +12,6 @@ for _, name in ipairs {
   "string", "integer", "number", "boolean", "table", "any", "nil", "userdata", "fun", "true", "false", "T",
 } do
   BUILT_IN[name] = true
-end
-
-local function readFile(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
 end
 
 local function split(list)

@@ -5,6 +5,7 @@ local uv = require "luv"
 local engines = require("probe").tls
 local transports = require("probe").tls_transport
 local build = require "spec.support.build"
+local sample = require "spec.support.sample"
 local certificates = require "spec.support.certificates"
 
 local BIG = build.pick(200000, 2000) -- bytes of a long message
@@ -142,12 +143,6 @@ function Pair:sendAll(bytes)
   end
 end
 
-local function bytesOf(n)
-  local parts = {}
-  for i = 1, n // 8 + 1 do parts[i] = ("%08x"):format(i * 2654435761 % 4294967296) end
-  return table.concat(parts):sub(1, n)
-end
-
 for _, size in ipairs({ false, 1 }) do
   local how = size and "byte by byte" or "whole"
   size = size or nil
@@ -167,7 +162,7 @@ for _, size in ipairs({ false, 1 }) do
         end)
 
         it("carries what is longer than a record", function()
-          local p, bytes = open({}, only, size):opened(), bytesOf(size and BIG // 10 or BIG)
+          local p, bytes = open({}, only, size):opened(), sample.bytes(size and BIG // 10 or BIG)
           p:sendAll(bytes)
           assert.is_true(p.theirs == bytes)
           p.engine:write(bytes)
@@ -176,7 +171,7 @@ for _, size in ipairs({ false, 1 }) do
         end)
 
         it("reads with a small buffer what has been decrypted, turn by turn", function()
-          local p, bytes = open({}, only, size):opened(), bytesOf(300)
+          local p, bytes = open({}, only, size):opened(), sample.bytes(300)
           p.readSize = 7
           p.engine:write(bytes)
           p:pump()
@@ -230,7 +225,7 @@ end
 describe("TLS over a transport that takes little", function()
   it("keeps what is left of two records, takes nothing more until it is gone, and tells when it can", function()
     local p = serve():opened()
-    local bytes = bytesOf(10 * RECORD)
+    local bytes = sample.bytes(10 * RECORD)
     p.our:room(10)
     local n = p.our:send(bytes)
     assert.equal(2 * RECORD, n)
@@ -250,12 +245,12 @@ describe("TLS over a transport that takes little", function()
   it("needs no second try with the same bytes", function()
     local p = serve():opened()
     p.our:room(10)
-    p.our:send(bytesOf(3 * RECORD))
+    p.our:send(sample.bytes(3 * RECORD))
     assert.is_nil(p.our:send("one"))
     p.our:room(1000000)
     assert.equal(5, p.our:send("other"))
     p:pump()
-    assert.equal(bytesOf(3 * RECORD):sub(1, 2 * RECORD) .. "other", p.theirs)
+    assert.equal(sample.bytes(3 * RECORD):sub(1, 2 * RECORD) .. "other", p.theirs)
   end)
 
   it("flushes while it is paused, and ends behind what is kept", function()
@@ -355,7 +350,7 @@ end)
 describe("A TLS 1.3 key update", function()
   for _, size in ipairs({ false, 1 }) do
     it("in mid-message changes nothing that people see, " .. (size and "byte by byte" or "whole"), function()
-      local p, bytes = serve({}, { minVersion = "1.3" }, size or nil):opened(), bytesOf(5000)
+      local p, bytes = serve({}, { minVersion = "1.3" }, size or nil):opened(), sample.bytes(5000)
       for at = 1, #bytes, 100 do
         p.engine:updateKey(at % 300 == 1)
         p.engine:write(bytes:sub(at, at + 99))
