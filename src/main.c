@@ -67,23 +67,30 @@ static int run(const struct options *options, const char *program) {
   return threads_run(options, program, NULL);
 }
 
-// The client is a module in Lua. It is told whether there is a line editor, because it can't see
-// the terminal behind that.
-static int run_client(struct options *options, const char *program) {
-  static const char WITH_EDITOR[] = "require 'luaws.connect'.run(true, ...)";
-  static const char WITHOUT[] = "require 'luaws.connect'.run(false, ...)";
+// A command is a module in Lua. It is told whether there is a line editor, because it can't see the
+// terminal behind that.
+static char *write_call(const char *name, bool has_editor) {
+  static const char CALL[] = "require 'luaws.%s'.run(%s, ...)";
+  const char *flag = has_editor ? "true" : "false";
+  int length = snprintf(NULL, 0, CALL, name, flag);
+  char *code = mem_alloc((size_t)length + 1);
+  snprintf(code, (size_t)length + 1, CALL, name, flag);
+  return code;
+}
+
+static int run_command(struct options *options, const char *program) {
+  const struct options_command *command = options->command;
   prepare_process(options);
   struct terminal *terminal = NULL;
-  if (terminal_is_there()) {
+  if (command->farewell && terminal_is_there()) {
     struct err err;
-    terminal = terminal_open("/quit\n", &err);
+    terminal = terminal_open(command->farewell, &err);
     if (!terminal) {
       fprintf(stderr, "luaws: %s\n", err.text);
       return EXIT_FAILURE;
     }
   }
-  const char *code = terminal ? WITH_EDITOR : WITHOUT;
-  options->code = mem_dup_string(code);
+  options->code = write_call(command->name, terminal != NULL);
   int exit_code = threads_run(options, program, terminal);
   terminal_free(terminal);
   return exit_code;
@@ -103,7 +110,7 @@ int main(int argc, char **argv) {
   switch (options.action) {
   case OPTIONS_VERSION: print_version(); break;
   case OPTIONS_HELP: fputs(OPTIONS_HELP_TEXT, stdout); break;
-  case OPTIONS_CONNECT: exit_code = run_client(&options, argv[0]); break;
+  case OPTIONS_COMMAND: exit_code = run_command(&options, argv[0]); break;
   case OPTIONS_RUN: exit_code = run(&options, argv[0]); break;
   }
   options_deinit(&options);

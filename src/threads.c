@@ -177,8 +177,8 @@ static int open_handles(struct threads *t, const struct options *o) {
   uv_timer_start(&t->tidy, on_tidy, TIDY_MS, TIDY_MS);
   status = watch_signal(t, &t->interrupt, SIGINT, on_signal);
   if (status == 0) status = watch_signal(t, &t->terminate, SIGTERM, on_signal);
-  bool is_client = o->action == OPTIONS_CONNECT;
-  if (status == 0) status = watch_signal(t, &t->hangup, SIGHUP, is_client ? on_signal : on_hangup);
+  bool has_script = o->action == OPTIONS_RUN; // to be told of it; a command ends
+  if (status == 0) status = watch_signal(t, &t->hangup, SIGHUP, has_script ? on_hangup : on_signal);
   if (status == 0 && t->terminal) status = terminal_watch(t->terminal, &t->loop);
   return status;
 }
@@ -236,7 +236,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .root = o->root,
       .tls = t->tls.cert ? &t->tls : NULL,
       .working = t->working ? t->working : ".",
-      .on_free_ports = o->estimate,
+      .on_free_ports = o->estimate || (o->command && o->command->on_free_ports),
       .on_stop = on_worker_stop,
       .on_end = on_worker_end,
       .on_survey = on_survey,

@@ -218,12 +218,26 @@ static int take_option(struct options *o, char ***at, struct err *err) {
   return option->set(o, value, err);
 }
 
-// The client's options are read by the client: lua/luaws/connect.lua. Its log has defects alone,
-// because it tells the rest itself.
-static void parse_connect(struct options *o, char **args) {
-  o->action = OPTIONS_CONNECT;
+// connect and attach have defects alone in their log, because they tell the rest themselves.
+static const struct options_command COMMANDS[] = {
+    {"connect", "/quit\n", LOG_ERROR, false}, {"test", NULL, LOG_INFO, true},
+    {"check", NULL, LOG_INFO, false},         {"new", NULL, LOG_INFO, false},
+    {"repl", "\4\n", LOG_INFO, false},        {"attach", "\4\n", LOG_ERROR, false},
+};
+
+static const struct options_command *find_command(const char *name) {
+  for (size_t i = 0; name && i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
+    if (strcmp(name, COMMANDS[i].name) == 0) return &COMMANDS[i];
+  }
+  return NULL;
+}
+
+// A command reads its options itself.
+static void parse_command(struct options *o, const struct options_command *command, char **args) {
+  o->action = OPTIONS_COMMAND;
+  o->command = command;
   o->args = args;
-  o->log_level = LOG_ERROR;
+  o->log_level = command->log_level;
 }
 
 // What fits together.
@@ -248,8 +262,9 @@ int options_parse(struct options *o, char **argv, struct err *err) {
   *o = (struct options){
       .port = -1, .io_threads = 1, .workers = 1, .log_level = LOG_INFO, .log_format = LOG_TEXT};
   char **at = argv + 1;
-  if (*at && strcmp(*at, "connect") == 0) {
-    parse_connect(o, at + 1);
+  const struct options_command *command = find_command(*at);
+  if (command) {
+    parse_command(o, command, at + 1);
     return 0;
   }
   while (*at && (*at)[0] == '-' && (*at)[1] != '\0') {

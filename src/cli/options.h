@@ -7,25 +7,35 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum options_action { OPTIONS_RUN, OPTIONS_CONNECT, OPTIONS_VERSION, OPTIONS_HELP };
+enum options_action { OPTIONS_RUN, OPTIONS_COMMAND, OPTIONS_VERSION, OPTIONS_HELP };
+
+// What stands in the script's place on the command line, and is done by a module of luaws's own:
+// lua/luaws/<name>.lua, whose function run(hasEditor, ...) gets the words behind the name.
+struct options_command {
+  const char *name;
+  const char *farewell; // what it reads at the end of what is typed; NULL: it needs no line editor
+  enum log_level log_level; // unless it says otherwise itself
+  bool on_free_ports;       // worker_options.on_free_ports
+};
 
 struct options {
   enum options_action action;
-  const char *host;     // NULL: not given
-  int port;             // -1: not given
-  const char *root;     // NULL: not given
-  const char *tls_cert; // NULL: not given
-  const char *tls_key;  // given with tls_cert
-  bool tls_self_signed; // not with these
-  unsigned io_threads;  // 1-64
-  unsigned workers;     // 1-64
-  bool estimate;        // measure memory, then end
-  const char *query;    // what the estimate's clients ask with, NULL: nothing
+  const struct options_command *command; // OPTIONS_COMMAND
+  const char *host;                      // NULL: not given
+  int port;                              // -1: not given
+  const char *root;                      // NULL: not given
+  const char *tls_cert;                  // NULL: not given
+  const char *tls_key;                   // given with tls_cert
+  bool tls_self_signed;                  // not with these
+  unsigned io_threads;                   // 1-64
+  unsigned workers;                      // 1-64
+  bool estimate;                         // measure memory, then end
+  const char *query;                     // what the estimate's clients ask with, NULL: nothing
   enum log_level log_level;
   enum log_format log_format;
   char *code;         // of all -e, NULL: none; freed by options_deinit
   const char *script; // path, "-" for stdin, NULL: only `code`
-  char **args;        // what follows the script or "connect", NULL-terminated: points into argv
+  char **args;        // what follows the script or the command, NULL-terminated: points into argv
 };
 
 // 0, or ERR_INVALID with *err saying what is wrong: print it and exit with 2.
