@@ -3,7 +3,8 @@
 --
 -- HTML comments right above a block say what to do with it:
 --
---   <!-- run: server; STEP; ... -->   a program that serves ("server, 2 start lines": has started with the second).
+--   <!-- run: server; STEP; ... -->   a program that serves ("server, 2 start lines": has started with the second;
+--                                     "server, errors": its handlers raise, and the log says so).
 --                                     Steps: connect PATH [as NAME]; from NAME (the client that the next steps are
 --                                     about); send TEXT; receive TEXT; close; get PATH STATUS; refuse PATH STATUS
 --                                     (an upgrade that is not accepted)
@@ -30,14 +31,7 @@ local readFile = require("spec.support.files").read
 
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
-local API, ERRORS, LIMITS, TOUR = "docs/api.md", "docs/errors.md", "docs/limits.md", "src/README.md"
-local TLS, CLIENT, CONNECT = "docs/tls.md", "docs/client.md", "docs/connect.md"
-local TRIED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, CONNECT, "docs/coming-from.md", "docs/performance.md",
-                "docs/conformance.md" }
-local LINKED = { "README.md", API, ERRORS, LIMITS, TLS, CLIENT, CONNECT, "docs/coming-from.md", "docs/performance.md",
-                 "docs/conformance.md",
-                 TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" }
-
+local API, ERRORS, TOUR = "docs/api.md", "docs/errors.md", "src/README.md"
 local function filesBelow(folder, ending, found)
   found = found or {}
   local scan = assert(uv.fs_scandir(folder))
@@ -55,6 +49,15 @@ local function sorted(set)
   table.sort(list)
   return list
 end
+
+local function join(first, second)
+  return table.move(second, 1, #second, #first + 1, table.move(first, 1, #first, 1, {}))
+end
+
+local PAGES = filesBelow("docs", "%.md$")
+table.sort(PAGES)
+local TRIED = join({ "README.md" }, PAGES)
+local LINKED = join(TRIED, { TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" })
 
 -- Links
 
@@ -132,8 +135,8 @@ function STEPS.refuse(state, rest)
   assert.equal(tonumber(status), (select(2, client.handshake(state.server, path))).status, path)
 end
 
-local function runServer(path, lines, steps)
-  local s = server.startFile(path, { cwd = path:match("^(.*)/"), lines = lines })
+local function runServer(path, how, steps)
+  local s = server.startFile(path, { cwd = path:match("^(.*)/"), lines = tonumber(how:match("%d+")) })
   local state = { server = s, clients = {} }
   for step in steps:gmatch("[^;]+") do
     local verb, rest = step:match("^%s*(%S+)%s*(.-)%s*$")
@@ -141,7 +144,11 @@ local function runServer(path, lines, steps)
   end
   for _, c in pairs(state.clients) do c:drop() end
   s:stop()
-  assertNoErrors(s.stderr)
+  if how:find("errors", 1, true) then
+    assert.has_error(function() assertNoErrors(s.stderr) end)
+  else
+    assertNoErrors(s.stderr)
+  end
   return s.stdout
 end
 
@@ -177,8 +184,8 @@ local function runLua(block, kept)
   if run == "program" then return runProgram(path) end
   local serving = (run or ""):match("^client of (%S+)$")
   if serving then return runClient(block.text, assert(kept[serving], "no file " .. serving)) end
-  local started, steps = (run or ""):match("^server([^;]*);?(.*)$")
-  if steps then return runServer(path, tonumber(started:match("%d+")), steps) end
+  local how, steps = (run or ""):match("^server([^;]*);?(.*)$")
+  if steps then return runServer(path, how, steps) end
   assert(noteOf(block, "compile"), "a note above the block must say how to run it")
   assert(load(block.text, "=block"))
 end
