@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <uv.h>
 #include "base/clock.h"
@@ -38,6 +39,7 @@ struct threads {
   struct ids ids;          // of connections and clients
   struct tls_settings tls; // the command line's certificate; .cert NULL: none
   char *working;           // the working directory, realpath's; NULL: it is gone
+  char *watch_folder;      // of --watch=FOLDER, realpath's; NULL: not given
   struct reactor **reactors;
   unsigned reactor_count;     // made
   struct mailbox **mailboxes; // the reactors'
@@ -236,6 +238,8 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .root = o->root,
       .tls = t->tls.cert ? &t->tls : NULL,
       .working = t->working ? t->working : ".",
+      .watch = o->watch,
+      .watch_folder = t->watch_folder,
       .on_free_ports = o->estimate || (o->command && o->command->on_free_ports),
       .on_stop = on_worker_stop,
       .on_end = on_worker_end,
@@ -339,6 +343,7 @@ static bool free_threads(struct threads *t) {
   estimator_free(t->estimator);
   tls_settings_deinit(&t->tls);
   free(t->working);
+  free(t->watch_folder);
   mem_free(t->reactors);
   mem_free(t->mailboxes);
   mem_free(t->workers);
@@ -348,10 +353,25 @@ static bool free_threads(struct threads *t) {
   return is_free;
 }
 
+static int find_watch_folder(struct threads *t, const char *folder, struct err *err) {
+  if (!folder) return 0;
+  struct stat st;
+  t->watch_folder = realpath(folder, NULL);
+  if (!t->watch_folder || stat(t->watch_folder, &st) != 0) {
+    err_set_errno(err, errno, "--watch=%s", folder);
+    return ERR_INVALID;
+  }
+  if (S_ISDIR(st.st_mode)) return 0;
+  err_set(err, ERR_LUAW, 2, "--watch=%s: that is no folder (the script's own: --watch alone)",
+          folder);
+  return ERR_INVALID;
+}
+
 static int open_threads(struct threads *t, const struct options *o, const char *program,
                         struct err *err) {
   unsigned workers = o->estimate ? 1 : o->workers; // the others are like the first
-  int status = certificate_open(o, &t->tls, err);
+  int status = find_watch_folder(t, o->watch_folder, err);
+  if (status == 0) status = certificate_open(o, &t->tls, err);
   if (status == 0) status = open_reactors(t, o->io_threads, err);
   return status == 0 ? open_workers(t, o, program, workers, err) : status;
 }

@@ -31,7 +31,7 @@ describe("luaws --version and --help", function()
     assert.equal("", child.stderr)
     for _, option in ipairs({
       "--host", "--port", "--root", "--io-threads", "--workers", "--log-level",
-      "--log-format", "--version", "--help", "-e",
+      "--log-format", "--watch[=FOLDER]", "--version", "--help", "-e",
     }) do
       assert.truthy(child.stdout:find(option, 1, true), option)
     end
@@ -56,6 +56,10 @@ describe("a wrong command line", function()
     ["no worker"] = { "--workers", "0", "SCRIPT" },
     ["a number of workers that is none"] = { "--workers=many", "SCRIPT" },
     ["several workers that would share stdin"] = { "--workers", "2", "-" },
+    ["--watch of what is typed"] = { "--watch", "-" },
+    ["--watch without a script"] = { "--watch", "-e", "print()" },
+    ["--watch= without a folder"] = { "--watch=", "SCRIPT" },
+    ["--watch of what ends by itself"] = { "--watch", "--estimate", "SCRIPT" },
     ["an unknown log level"] = { "--log-level", "loud", "SCRIPT" },
     ["an unknown log format"] = { "--log-format", "xml", "SCRIPT" },
     ["a value for an option that takes none"] = { "--version=1" },

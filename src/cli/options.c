@@ -30,6 +30,9 @@ const char *const OPTIONS_HELP_TEXT =
     "  --log-level LEVEL    debug, info, warn, error or off (info)\n"
     "  --log-format FORMAT  text or json (text)\n"
     "  -e CODE              runs CODE before the script, or alone\n"
+    "  --watch[=FOLDER]     runs the script's new code when one of its files is saved, without "
+    "ending\n"
+    "                       connections: the script, and the modules beside it (or in FOLDER)\n"
     "  --estimate[=QUERY]   measures what idle connections cost in memory, and ends;\n"
     "                       they ask for the servers' paths, with ?QUERY behind\n"
     "  --version            prints versions\n"
@@ -138,6 +141,16 @@ static int add_code(struct options *o, const char *value, struct err *err) {
   return 0;
 }
 
+static int set_watch(struct options *o, const char *value, struct err *err) {
+  if (value && *value == '\0') {
+    err_set(err, ERR_LUAW, 2, "--watch= wants a folder behind it (or --watch alone)");
+    return ERR_INVALID;
+  }
+  o->watch = true;
+  o->watch_folder = value;
+  return 0;
+}
+
 static int set_estimate(struct options *o, const char *value, struct err *err) {
   (void)err;
   o->estimate = true;
@@ -177,6 +190,7 @@ static const struct option {
     {"--log-level", VALUE, set_level},
     {"--log-format", VALUE, set_format},
     {"-e", VALUE, add_code},
+    {"--watch", VALUE_OR_NOT, set_watch},
     {"--estimate", VALUE_OR_NOT, set_estimate},
     {"--version", NO_VALUE, set_version},
     {"--help", NO_VALUE, set_help},
@@ -247,6 +261,10 @@ static int check(const struct options *o, struct err *err) {
     err_set(err, ERR_LUAW, 2, "a script is missing");
   else if (is_stdin && o->workers > 1)
     err_set(err, ERR_LUAW, 2, "several --workers want a script in a file: stdin is read only once");
+  else if (o->watch && (is_stdin || !o->script))
+    err_set(err, ERR_LUAW, 2, "--watch wants a script in a file");
+  else if (o->watch && o->estimate)
+    err_set(err, ERR_LUAW, 2, "--estimate ends by itself: leave --watch out");
   else if (!o->tls_cert != !o->tls_key)
     err_set(err, ERR_LUAW, 2,
             "--tls-cert and --tls-key go together: the file with the %s is missing",

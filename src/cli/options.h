@@ -29,6 +29,8 @@ struct options {
   bool tls_self_signed;                  // not with these
   unsigned io_threads;                   // 1-64
   unsigned workers;                      // 1-64
+  bool watch;                            // reload the script when its files change
+  const char *watch_folder;              // of --watch=FOLDER, NULL: the script's
   bool estimate;                         // measure memory, then end
   const char *query;                     // what the estimate's clients ask with, NULL: nothing
   enum log_level log_level;

@@ -44,6 +44,8 @@ struct worker_options {
   const char *root;               // relative to `working`
   const struct tls_settings *tls; // certificate and key; paths relative to `working`
   const char *working;            // the working directory as the program started, absolute
+  bool watch;                     // --watch: somebody is developing the script
+  const char *watch_folder;       // of --watch=FOLDER, absolute; NULL: the script's own
   // Every web server listens on a free port of 127.0.0.1, whatever script and command line say.
   bool on_free_ports;
   // Called in the worker's thread: when it begins to end, because its script wants that or has
