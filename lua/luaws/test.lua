@@ -1,0 +1,64 @@
+-- `luaws test`: busted in a worker. The main chunk's task runs all of it, so that tests, hooks and
+-- helpers may wait; main.c starts it (see "luaws test" in src/README.md).
+
+local luaws = require "luaws"
+local assertions = require "luaws.testing.assertions"
+local bench = require "luaws.testing.bench"
+local find = require "luaws.test.find"
+local follow = require "luaws.test.follow"
+
+-- What specs share for the whole run is loaded before them: busted forgets at the end of each file
+-- which modules that has loaded.
+require "luv"
+require "luaws.testing"
+
+local EXIT_FAILURE = 1
+
+-- What os.exit raises: busted ends the process by it.
+local Exit = {}
+Exit.__index = Exit
+
+function Exit:__tostring()
+  return ("os.exit(%s) was called"):format(tostring(self.code))
+end
+
+function Exit.__concat(a, b)
+  return tostring(a) .. tostring(b)
+end
+
+local function raiseExit(code)
+  error(setmetatable({ code = code }, Exit), 0)
+end
+
+local function codeOf(exit)
+  if type(exit.code) == "number" then return math.tointeger(exit.code) or EXIT_FAILURE end
+  return exit.code == false and EXIT_FAILURE or 0
+end
+
+local function runBusted()
+  local ok, raised = xpcall(require "busted.runner", function(err)
+    return getmetatable(err) == Exit and err or debug.traceback(tostring(err), 2)
+  end, { standalone = false })
+  if ok then return 0 end
+  if getmetatable(raised) == Exit then return codeOf(raised) end
+  io.stderr:write("luaws test: ", raised, "\n")
+  return EXIT_FAILURE
+end
+
+local test = {}
+
+-- Runs the specs with the words of the command line, which are in `arg` as well.
+function test.run(_)
+  local ok, missing = find()
+  if not ok then
+    io.stderr:write("luaws test: ", missing, "\n")
+    return luaws.exit(EXIT_FAILURE)
+  end
+  table.insert(arg, 1, "--ignore-lua") -- this one it is
+  follow(bench)
+  assertions.register()
+  os.exit = raiseExit -- luacheck: ignore 122
+  luaws.exit(runBusted())
+end
+
+return test

@@ -1,0 +1,105 @@
+-- What luassert learns: assert.sent, assert.closed, assert.no_errors. They take whatever a test
+-- holds the other end of, by these fields alone:
+--
+--   ws.sent          array of what the handler has sent: strings, or the values that JSON stood for
+--   ws.closed        true when the connection has ended
+--   ws.code, .reason how, as the peer sees it
+--   ws.awaitNews     where news come by themselves: a method that waits for some, at most so many
+--                    seconds
+
+local json = require("luaws").json
+
+local PATIENCE = 1 -- s: how long real sockets may take
+
+local assertions = {}
+
+-- Whether a message is what was expected; a table stands for JSON.
+local function isLike(expected, message)
+  if type(expected) == "table" and type(message) == "string" then
+    local decoded = json.decode(message)
+    if decoded == nil then return false end
+    message = decoded
+  end
+  return require("luassert.util").deepcompare(expected, message, true) == true
+end
+
+local function has(ws, expected)
+  for _, message in ipairs(ws.sent) do
+    if isLike(expected, message) then return true end
+  end
+  return false
+end
+
+-- Whether it holds, now or soon. What shall not hold is asked once a moment has passed.
+local function holds(ws, condition, isWanted)
+  if not ws.awaitNews then return condition() end
+  local now = require("luv").hrtime
+  local last = now() + (isWanted and PATIENCE or 0.02) * 1e9
+  while not condition() do
+    local left = (last - now()) / 1e9
+    if left <= 0 then return false end
+    ws:awaitNews(left)
+  end
+  return true
+end
+
+local function show(value)
+  return tostring(require("luassert").format(nil, { value, n = 1 })[1])
+end
+
+local function showSent(ws)
+  local lines = {}
+  for i, message in ipairs(ws.sent) do lines[i] = ("%d: %s"):format(i, show(message)) end
+  return #lines > 0 and table.concat(lines, "\n") or "nothing"
+end
+
+-- Puts the text in the place of the arguments, which the failure's message then shows.
+local function explain(arguments, text)
+  arguments[1], arguments.n, arguments.nofmt = text, 1, { true }
+end
+
+local function check(ws, what)
+  if type(ws) ~= "table" and type(ws) ~= "userdata" or ws.sent == nil then
+    error(("%s: expected a connection of luaws.testing, got a %s"):format(what, type(ws)), 0)
+  end
+end
+
+local function sent(state, arguments)
+  local ws, expected = arguments[1], arguments[2]
+  check(ws, "assert.sent")
+  local isSent = holds(ws, function() return has(ws, expected) end, state.mod)
+  explain(arguments, ("%s\nSent was:\n%s"):format(show(expected), showSent(ws)))
+  return isSent
+end
+
+local function describeEnd(ws)
+  if not ws.closed then return "open" end
+  return ("closed with %s%s"):format(tostring(ws.code), ws.reason and " " .. show(ws.reason) or "")
+end
+
+local function closed(state, arguments)
+  local ws, code, reason = arguments[1], arguments[2], arguments[3]
+  check(ws, "assert.closed")
+  local isClosed = holds(ws, function() return ws.closed end, state.mod)
+  local isSo = isClosed and (code == nil or ws.code == code)
+    and (reason == nil or ws.reason == reason)
+  local wanted = (code and " with " .. code or "") .. (reason and " " .. show(reason) or "")
+  explain(arguments, ("%s\nIt is %s"):format(wanted, describeEnd(ws)))
+  return isSo
+end
+
+local function define(name, callback, positive, negative)
+  local say = require "say"
+  local key = "assertion." .. name
+  say:set(key .. ".positive", positive)
+  say:set(key .. ".negative", negative)
+  require("luassert"):register("assertion", name, callback, key .. ".positive", key .. ".negative")
+end
+
+-- Once, when busted is there.
+function assertions.register()
+  define("sent", sent, "Expected to be sent:\n%s", "Expected not to be sent:\n%s")
+  define("closed", closed, "Expected to be closed%s", "Expected not to be closed%s")
+end
+
+return assertions

@@ -1,0 +1,69 @@
+-- testing.server: a real server on a free port, and clients for it.
+
+local luaws = require "luaws"
+local bench = require "luaws.testing.bench"
+local connect = require "luaws.testing.client"
+
+local MOMENT = 0.001 -- s
+local CLOSE = 1      -- s: how long the ends of connections may take
+
+local Server = {}
+Server.__index = Server
+
+function Server:urlOf(path)
+  return ("ws://127.0.0.1:%d%s"):format(self.port, path or "/")
+end
+
+-- A client that is open. Raises why when it is refused.
+function Server:connect(path, options)
+  local client, failure = connect(self:urlOf(path), options)
+  if not client then error("connect: " .. failure.message, 2) end
+  table.insert(self.clients, client)
+  return client
+end
+
+-- The status with which a client is refused, and the message about that. Raises when it isn't.
+function Server:refused(path, options)
+  local client, failure = connect(self:urlOf(path), options)
+  if not client then return failure.errCode, failure.message end
+  table.insert(self.clients, client)
+  error("refused: the client was accepted", 2)
+end
+
+-- Closes everything, and waits for that.
+function Server:stop()
+  if self.isStopped then return end
+  self.isStopped = true
+  for _, client in ipairs(self.clients) do client.ws:terminate() end
+  for _, wss in ipairs(self.servers) do wss:terminate(CLOSE) end
+  for _, wss in ipairs(self.servers) do
+    while not wss.terminated do luaws.sleep(MOMENT) end
+  end
+  for _, web in ipairs(self.webs) do web:stop(0) end
+  for _, client in ipairs(self.clients) do
+    while not client.closed do client:awaitNews() end
+  end
+end
+
+-- A connection's handler alone serves everybody.
+local function completed(handler)
+  if handler.onConnection ~= nil or handler.onMessage == nil then return handler end
+  return { onConnection = function() return handler end }
+end
+
+local function serve(self, handler, options)
+  local settings = { web = luaws.WebServer.new { port = 0 } }
+  for name, value in pairs(options or {}) do settings[name] = value end
+  self.webs[1] = settings.web
+  self.servers[1] = luaws.WebSocketServer.new(completed(handler), settings)
+  self.port = settings.web.port
+end
+
+return function(target, options)
+  local self = setmetatable({ clients = {}, servers = {}, webs = {} }, Server)
+  bench.defer(self.stop, self)
+  serve(self, target, options)
+  self.wss = self.servers[1]
+  self.url = self:urlOf ""
+  return self
+end
