@@ -69,7 +69,7 @@ local function parseWith(cli, bench, args)
   local parsed, err = cli:parse(args)
   if not parsed then return nil, err end
   local seconds = tonumber(parsed.timeout)
-  if not seconds or not (seconds > 0) then
+  if not seconds or seconds <= 0 then
     return nil, "luaws test: --timeout wants seconds, got '" .. tostring(parsed.timeout) .. "'"
   end
   bench.timeout = seconds

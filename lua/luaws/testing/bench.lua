@@ -10,7 +10,7 @@ local bench = {
 }
 
 local core           -- busted's
-local deferred = {}  -- "test", or an element of busted -> functions, in the order in which they came
+local deferred = {}  -- "test", or an element of busted -> functions, in their order
 local onEnd = {}     -- what is done at the end of each test, after all that was deferred
 
 -- For luaws.test: busted's core.
