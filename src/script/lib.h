@@ -27,7 +27,9 @@ void lib_topic_push_all(lua_State *L, void *link);
 int lib_topic_publish_all(lua_State *L);
 int lib_topic_count(lua_State *L);
 
-// Cancels every timer.
+// Cancels every timer, or those of a scope; in the latter case their calls that wait must be ended,
+// too.
 void lib_timer_end_all(struct runtime *rt);
+void lib_timer_end_scope(struct runtime *rt, unsigned scope);
 
 #endif

@@ -17,6 +17,7 @@ struct timer {
   uint64_t period; // ms, 0: once
   uint64_t due;    // ms
   int ref;         // keeps the userdata alive as long; LUA_NOREF: ended
+  unsigned scope;  // its calls' too
   bool is_busy;    // a call of a repeated one has not returned
   bool is_cancelled;
 };
@@ -55,6 +56,7 @@ static void on_due(struct runtime *rt, struct deadline *d) {
   struct timer *timer = LIST_ENTRY(d, struct timer, deadline);
   bool is_repeated = timer->period > 0;
   struct task *t = task_new(rt, "timer", is_repeated ? on_done : task_done_alone, timer);
+  t->scope = timer->scope;
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, timer->ref);
   lua_getiuservalue(t->co, -1, TIMER_FUNCTION);
   lua_insert(t->co, -2);
@@ -75,6 +77,7 @@ static int start(lua_State *L, const char *what, uint64_t ms, uint64_t period) {
   lua_pushvalue(L, -1);
   timer->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   timer->period = period;
+  timer->scope = task_scope(rt);
   timer->due = runtime_clock(rt) + ms + 1; // never early, as in luaws.sleep
   wheel_start(&rt->wheel, &timer->deadline.timer, timer->due);
   list_push(&rt->timers, &timer->node);
@@ -115,6 +118,14 @@ static const struct object_class TIMER_CLASS = {
 void lib_timer_end_all(struct runtime *rt) {
   while (!list_empty(&rt->timers))
     end(rt, LIST_ENTRY(rt->timers.next, struct timer, node));
+}
+
+void lib_timer_end_scope(struct runtime *rt, unsigned scope) {
+  for (struct list *i = rt->timers.next, *next; i != &rt->timers; i = next) {
+    next = i->next;
+    struct timer *timer = LIST_ENTRY(i, struct timer, node);
+    if (timer->scope == scope) end(rt, timer);
+  }
 }
 
 void lib_timer_open(lua_State *L) {

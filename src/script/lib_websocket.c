@@ -96,6 +96,7 @@ const struct link_kind WEBSOCKET_KIND = {
     .error = CALL_CLIENT_ERROR,
     .level = LOG_INFO,
     .has_server = false,
+    .scope = websocket_scope,
     .config = websocket_config_of,
     .quit = websocket_quit,
     .open = websocket_open,

@@ -40,6 +40,7 @@ struct link_kind {
   enum call error;      // how its handler is told of an error
   enum log_level level; // how the log is told of errors that are the peer's
   bool has_server;      // else luaws.onError hears of what its callbacks raise
+  unsigned (*scope)(const struct link *link); // its callbacks'; NULL: none
   struct link_config *(*config)(const struct link *link);
   // The script ends it, in whatever state it is: before anything else happens. NULL: nothing to do.
   void (*quit)(struct runtime *rt, struct link *link);

@@ -31,6 +31,7 @@ static struct task *begin(struct runtime *rt, struct link *link, enum call call,
   struct task *t = task_new(rt, what, on_done, NULL);
   t->link = link;
   link->task = t;
+  if (link_kind(link)->scope) t->scope = link_kind(link)->scope(link);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[call]);
   link_push(t->co, link);
   lua_getiuservalue(t->co, -1, LINK_HANDLER);

@@ -38,11 +38,12 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
                          .stats = options->stats,
                          .mailbox = mailbox,
                          .tick_after = 1,
+                         .generation = 1,
                          .reactor_count = options->reactor_count,
                          .last_id = (uint64_t)options->index << WORKER_SHIFT,
                          .now = clock_ms()};
   rt->inbox_last = &rt->inbox;
-  struct list *lists[] = {&rt->ready,  &rt->waiting, &rt->held,    &rt->wsses,
+  struct list *lists[] = {&rt->ready,  &rt->turn,    &rt->waiting, &rt->held,      &rt->wsses,
                           &rt->timers, &rt->clients, &rt->dialing, &rt->webservers};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     list_init(lists[i]);
@@ -82,6 +83,7 @@ void runtime_start(struct runtime *rt) {
   int count = lua_gettop(L);
   struct task *t = task_new(rt, "script", on_main_done, NULL);
   t->is_main = true;
+  t->scope = rt->generation;
   luaL_checkstack(t->co, count, NULL);
   lua_xmove(L, t->co, count);
   task_defer(rt, t);

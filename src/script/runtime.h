@@ -79,6 +79,7 @@ struct runtime {
 
   struct task *current; // the one that is running, NULL at the top of the loop
   struct list ready;    // struct task
+  struct list turn;     // struct task: those of the ready ones that this turn has yet to run
   struct list waiting;  // struct task
   struct task *idle;    // done, to be used again: the latest first, whose stack is still cached
   unsigned idle_count;
@@ -108,8 +109,9 @@ struct runtime {
   uv_timer_t loop_timer;
   bool has_loop;
 
-  bool is_loaded; // the main chunk has returned
-  bool collected; // a cycle of the garbage collector has ended (vm.c)
+  unsigned generation; // of the script: 1, and one more with each reload
+  bool is_loaded;      // the main chunk has returned
+  bool collected;      // a cycle of the garbage collector has ended (vm.c)
   enum phase phase;
   int exit_code;
 };

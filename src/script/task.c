@@ -38,6 +38,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->link = NULL;
   t->wss = NULL;
   t->waiter = NULL;
+  t->scope = SCOPE_NONE;
   t->text = NULL;
   t->started = rt->now;
   t->error_code = 0;
@@ -85,10 +86,8 @@ void task_defer(struct runtime *rt, struct task *t) {
 
 void task_run_ready(struct runtime *rt) {
   if (list_empty(&rt->ready)) return;
-  struct list now;
-  list_init(&now);
-  list_splice(&now, &rt->ready);
-  for (struct list *node; (node = list_pop(&now));)
+  list_splice(&rt->turn, &rt->ready);
+  for (struct list *node; (node = list_pop(&rt->turn));)
     task_run(rt, LIST_ENTRY(node, struct task, node));
 }
 
@@ -145,6 +144,34 @@ void task_kill_all(struct runtime *rt) {
     if (t->waiter) wait_forget(t->waiter);
     discard(rt, t);
   }
+}
+
+static bool is_in_scope(const struct task *t, unsigned scope) {
+  return t->scope == scope && !t->link && !t->wss;
+}
+
+// What a __close method spawns has no scope: no task is running.
+void task_kill_scope(struct runtime *rt, unsigned scope) {
+  struct list *all[] = {&rt->turn, &rt->ready, &rt->waiting}, found;
+  list_init(&found);
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    for (struct list *node = all[i]->next, *next; node != all[i]; node = next) {
+      next = node->next;
+      if (!is_in_scope(LIST_ENTRY(node, struct task, node), scope)) continue;
+      list_remove(node);
+      list_push(&found, node);
+    }
+  }
+  for (struct list *node; (node = list_pop(&found));) {
+    struct task *t = LIST_ENTRY(node, struct task, node);
+    if (t->waiter) wait_forget(t->waiter);
+    discard(rt, t);
+  }
+}
+
+void task_drop(struct runtime *rt, struct task *t) {
+  list_remove(&t->node);
+  discard(rt, t);
 }
 
 void task_deinit_idle(struct runtime *rt) {

@@ -6,8 +6,13 @@
 //
 //   idle -> (function and arguments are pushed) -> running <-> waiting, ready -> done -> idle
 //
-// Tasks are resumed from the top of the worker's loop alone, never from inside another one. Lua
-// thread.
+// Tasks are resumed from the top of the worker's loop alone, never from inside another one (but the
+// script that is read anew: reload.h). Lua thread.
+//
+// Each task, timer, client, server and handle of luv's has a scope: the generation of the script
+// whose main chunk has started it, directly or by way of its modules, its tasks and its timers; or
+// SCOPE_NONE when a callback of a handler or of luv's has. When the script is reloaded, what has
+// the old generation's scope is ended (scope.h).
 
 #include <lua.h>
 #include <stdbool.h>
@@ -18,6 +23,8 @@
 struct link;
 struct waiter;
 struct wss;
+
+enum { SCOPE_NONE = 0 };
 
 enum task_state {
   TASK_FRESH,   // its function has not been called yet
@@ -44,6 +51,7 @@ struct task {
   struct wss *wss;       // the server that this is a callback of, or NULL
   uint64_t started;      // ms
   struct waiter *waiter; // TASK_AWAITING
+  unsigned scope;        // see above
   const char *text;      // a string that is valid UTF-8 and stays on its stack, or NULL
   int error_code;        // luaws's own, for an error that luaws raises in it; 0: none
   uint8_t state;         // enum task_state
@@ -55,9 +63,14 @@ struct task {
 };
 
 // A task with an empty stack: push a function and its arguments onto ->co, set ->link and ->wss if
-// it has them, then run or defer it. `what` is static.
+// it has them, then run or defer it. `what` is static. Its scope is SCOPE_NONE.
 struct task *task_new(struct runtime *rt, const char *what,
                       void (*on_done)(struct runtime *rt, struct task *t, bool ok), void *owner);
+
+// The scope of what is started now: the running task's.
+static inline unsigned task_scope(const struct runtime *rt) {
+  return rt->current ? rt->current->scope : SCOPE_NONE;
+}
 
 // Calls it now: only from the top of the loop.
 void task_run(struct runtime *rt, struct task *t);
@@ -90,6 +103,12 @@ void task_interrupt(struct runtime *rt, struct task *t);
 // Closes every task that waits or is ready: no more of them is run but their __close methods.
 // on_done is not called.
 void task_kill_all(struct runtime *rt);
+
+// The same for those of a scope which are nobody's callbacks; not for the running one.
+void task_kill_scope(struct runtime *rt, unsigned scope);
+
+// Closes a task that is ready and has not run yet, whose on_done is not called.
+void task_drop(struct runtime *rt, struct task *t);
 
 // Goes on with a task that waits, in the next turn.
 void task_wake(struct runtime *rt, struct task *t);

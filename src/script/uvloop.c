@@ -14,9 +14,13 @@
 
 enum { OWN_HANDLES = 2 }; // loop_mail, loop_timer
 
+// Its address is the registry's key of a table with weak keys: the scopes of luv's handles.
+static const char SCOPES_KEY;
+
 static int open_luv(lua_State *L);
 static int close_all_handles(lua_State *L);
 static void replace_functions(lua_State *L);
+static void note_scopes(lua_State *L);
 
 static void on_mail(uv_poll_t *handle, int status, int events) {
   (void)handle, (void)status, (void)events;
@@ -106,6 +110,7 @@ static int open_on_main(lua_State *L) {
   luv_set_callback(L, run_callback);
   luaopen_luv(L);
   replace_functions(L);
+  note_scopes(L);
   return 1;
 }
 
@@ -175,21 +180,92 @@ static int walk(lua_State *L) {
   return 0;
 }
 
+// Closes the handle on top, which it takes, unless that is being done.
+static void close_handle(lua_State *L) {
+  lua_getfield(L, -1, "is_closing");
+  lua_pushvalue(L, -2);
+  lua_call(L, 1, 1);
+  bool is_closing = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  lua_getfield(L, -1, "close");
+  lua_insert(L, -2);
+  if (is_closing)
+    lua_pop(L, 2);
+  else
+    lua_call(L, 1, 0);
+}
+
 static int close_all_handles(lua_State *L) {
   lua_Integer count = collect_handles(L);
   for (lua_Integer i = 1; i <= count; i++) {
     lua_rawgeti(L, 1, i);
-    lua_getfield(L, -1, "is_closing");
-    lua_pushvalue(L, -2);
-    lua_call(L, 1, 1);
-    bool is_closing = lua_toboolean(L, -1);
-    lua_pop(L, 1);
-    lua_getfield(L, -1, "close");
-    lua_insert(L, -2);
-    if (!is_closing) lua_call(L, 1, 0);
-    lua_settop(L, 1);
+    close_handle(L);
   }
   return 0;
+}
+
+// close_scope(scope)
+static int close_scope(lua_State *L) {
+  lua_Integer scope = lua_tointeger(L, 1);
+  lua_Integer count = collect_handles(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &SCOPES_KEY);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, 2, i);
+    lua_pushvalue(L, -1);
+    bool is_found = lua_rawget(L, 3) == LUA_TNUMBER && lua_tointeger(L, -1) == scope;
+    lua_pop(L, 1);
+    if (is_found)
+      close_handle(L);
+    else
+      lua_pop(L, 1);
+  }
+  return 0;
+}
+
+void uvloop_end_scope(struct runtime *rt, unsigned scope) {
+  if (!rt->has_loop) return;
+  lua_pushcfunction(rt->L, close_scope);
+  lua_pushinteger(rt->L, scope);
+  if (lua_pcall(rt->L, 1, 0, 0) == LUA_OK) return;
+  log_error("closing luv's handles: %s", lua_tostring(rt->L, -1));
+  lua_pop(rt->L, 1);
+}
+
+// One of luv's functions that makes a handle, its first result.
+static int make_handle(lua_State *L) {
+  int arguments = lua_gettop(L);
+  unsigned scope = task_scope(runtime_of(L));
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, arguments, LUA_MULTRET);
+  if (scope == SCOPE_NONE || lua_type(L, 1) != LUA_TUSERDATA) return lua_gettop(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &SCOPES_KEY);
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, scope);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  return lua_gettop(L);
+}
+
+// Wraps what makes handles in the table on top.
+static void note_scopes(lua_State *L) {
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "k");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &SCOPES_KEY);
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
+    if (strncmp(name, "new_", 4) == 0 || strcmp(name, "spawn") == 0) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_pushcclosure(L, make_handle, 1);
+      lua_rawset(L, -4); // lua_next allows fields to be assigned, if they exist
+    } else {
+      lua_pop(L, 1);
+    }
+  }
 }
 
 // What would interfere with the worker's own running of the loop.

@@ -22,6 +22,10 @@ bool uvloop_is_alive(const struct runtime *rt);
 // Whether the loop has nothing to run or to wait for.
 bool uvloop_is_idle(const struct runtime *rt);
 
+// Closes the handles of a scope: those that functions of it have made, not what luv's callbacks
+// have. Their callbacks are called no more, but those of requests under way are.
+void uvloop_end_scope(struct runtime *rt, unsigned scope);
+
 // Closes all handles and runs the loop dry, calling no script any more. Before the Lua state goes.
 void uvloop_close(struct runtime *rt);
 

@@ -55,6 +55,7 @@ int wait_spawn(lua_State *L) {
   struct runtime *rt = runtime_of(L);
   int count = lua_gettop(L);
   struct task *t = task_new(rt, "task", task_done_alone, NULL);
+  t->scope = task_scope(rt);
   if (!lua_checkstack(t->co, count)) return luaL_error(L, "too many arguments");
   lua_xmove(L, t->co, count);
   task_defer(rt, t);

@@ -58,6 +58,7 @@ void websocket_start(lua_State *L, struct websocket *c, int index) {
   rt->next_reactor = (rt->next_reactor + 1) % rt->reactor_count;
   c->config->id = c->link.id;
   c->config->owner = rt->mailbox;
+  c->scope = task_scope(rt);
   lua_pushvalue(L, index);
   c->link.ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_push(&rt->clients, &c->node);
@@ -66,6 +67,10 @@ void websocket_start(lua_State *L, struct websocket *c, int index) {
 
 struct link_config *websocket_config_of(const struct link *link) {
   return &websocket_of(link)->config->link;
+}
+
+unsigned websocket_scope(const struct link *link) {
+  return websocket_of(link)->scope;
 }
 
 // Attempts ----------------------------------------------------------------------------------------
@@ -217,14 +222,23 @@ static void finish(struct runtime *rt, struct websocket *c) {
   link_release(rt, &c->link);
 }
 
-void websocket_end_all(struct runtime *rt) {
+static void end_some(struct runtime *rt, bool is_all, unsigned scope) {
   struct list all;
   list_init(&all);
   list_splice(&all, &rt->clients);
   for (struct list *node; (node = list_pop(&all));) {
+    struct websocket *c = LIST_ENTRY(node, struct websocket, node);
     list_push(&rt->clients, node);
-    link_close(rt, &LIST_ENTRY(node, struct websocket, node)->link, WS_CLOSE_GOING_AWAY, NULL, 0);
+    if (is_all || c->scope == scope) link_close(rt, &c->link, WS_CLOSE_GOING_AWAY, NULL, 0);
   }
+}
+
+void websocket_end_all(struct runtime *rt) {
+  end_some(rt, true, SCOPE_NONE);
+}
+
+void websocket_end_scope(struct runtime *rt, unsigned scope) {
+  end_some(rt, false, scope);
 }
 
 // Messages for the next open ----------------------------------------------------------------------

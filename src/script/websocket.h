@@ -29,6 +29,7 @@ struct websocket {
   struct link link;
   struct list node;    // on runtime.clients until its end
   struct list dialing; // on runtime.dialing from COMMAND_DIAL to EVENT_DIALED
+  unsigned scope;      // its callbacks' too
   struct client_config *config;
   struct websocket_reconnect reconnect;
   char *shown_url; // for the log: without user info and query
@@ -87,14 +88,16 @@ static inline lua_Integer websocket_count(const struct websocket *c) {
   return c->last - c->first - c->promised;
 }
 
-// Ends all of them with 1001: the worker ends.
+// Ends all of them with 1001, or those of a scope.
 void websocket_end_all(struct runtime *rt);
+void websocket_end_scope(struct runtime *rt, unsigned scope);
 
 // Frees what it holds; for its finalizer.
 void websocket_deinit(struct websocket *c);
 
 // For WEBSOCKET_KIND.
 struct link_config *websocket_config_of(const struct link *link);
+unsigned websocket_scope(const struct link *link);
 void websocket_quit(struct runtime *rt, struct link *link);
 void websocket_open(struct runtime *rt, struct link *link, const struct record *record);
 void websocket_keep(struct runtime *rt, struct link *link, const struct record *record);
