@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/character.h"
 
 enum {
   ENTRY_MAX = 1 << 20,
@@ -48,30 +49,6 @@ bool log_is_due(_Atomic uint64_t *last, uint64_t now, uint64_t span) {
   return atomic_compare_exchange_strong(last, &before, now);
 }
 
-// Length of the UTF-8 character at `p`, 0 when it isn't one. (The ws layer has the full checker;
-// base may not look upwards, and a log line needs only this.)
-static size_t utf8_length(const unsigned char *p, size_t n) {
-  size_t need = p[0] < 0x80                   ? 1
-                : p[0] >= 0xc2 && p[0] < 0xe0 ? 2
-                : p[0] >= 0xe0 && p[0] < 0xf0 ? 3
-                : p[0] >= 0xf0 && p[0] < 0xf5 ? 4
-                                              : 0;
-  if (need == 0 || need > n) return 0;
-  for (size_t i = 1; i < need; i++) {
-    if ((p[i] & 0xc0) != 0x80) return 0;
-  }
-  if (p[0] == 0xe0 && p[1] < 0xa0) return 0;
-  if (p[0] == 0xed && p[1] > 0x9f) return 0;
-  if (p[0] == 0xf0 && p[1] < 0x90) return 0;
-  if (p[0] == 0xf4 && p[1] > 0x8f) return 0;
-  return need;
-}
-
-// A control character: C0, DEL, or C1 in its UTF-8 form.
-static bool is_control(const unsigned char *p, size_t n) {
-  return p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
-}
-
 // How much of a text of `n` bytes surely fits, whatever its bytes become.
 static size_t fit(const struct buf *b, size_t n) {
   size_t room = b->max - b->len;
@@ -84,7 +61,7 @@ static void append_json_string(struct buf *b, const char *text, size_t n) {
   n = fit(b, n);
   buf_append(b, "\"", 1);
   for (size_t i = 0; i < n;) {
-    size_t length = utf8_length(p + i, n - i);
+    size_t length = character_length(p + i, n - i);
     if (length == 0) {
       buf_append_str(b, "\xef\xbf\xbd");
       i++;
@@ -96,7 +73,7 @@ static void append_json_string(struct buf *b, const char *text, size_t n) {
       buf_append_str(b, "\\n");
     else if (p[i] == '\t')
       buf_append_str(b, "\\t");
-    else if (is_control(p + i, length))
+    else if (character_is_control(p + i, length))
       buf_printf(b, "\\u%04x", length == 1 ? p[i] : p[i + 1]);
     else
       buf_append(b, p + i, length);
@@ -110,7 +87,7 @@ static void append_text(struct buf *b, const char *text, size_t n) {
   const unsigned char *p = (const unsigned char *)text;
   n = fit(b, n);
   for (size_t i = 0; i < n;) {
-    size_t length = utf8_length(p + i, n - i);
+    size_t length = character_length(p + i, n - i);
     if (length == 0) {
       buf_printf(b, "\\x%02x", p[i++]);
       continue;
@@ -119,7 +96,7 @@ static void append_text(struct buf *b, const char *text, size_t n) {
       buf_append_str(b, "\n  ");
     else if (p[i] == '\t')
       buf_append_str(b, "  ");
-    else if (is_control(p + i, length))
+    else if (character_is_control(p + i, length))
       buf_printf(b, "\\x%02x", p[i + length - 1]);
     else
       buf_append(b, p + i, length);

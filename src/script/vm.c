@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "script/answer.h"
 #include "script/embed.h"
+#include "script/excerpt.h"
 #include "script/json.h"
 #include "script/lib.h"
 #include "script/request.h"
@@ -75,6 +76,7 @@ void vm_open(struct runtime *rt) {
   open_calls(rt);
   open_message_events(rt);
   uvloop_preload(L);
+  excerpt_preload(L);
 #ifdef LUAWS_TINY
   lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
 #else
