@@ -15,9 +15,9 @@
 #include "base/character.h"
 
 enum {
-  AROUND = 1,     // lines shown before and behind
-  COLUMNS = 120,  // shown of a line
-  TAB = 4,        // columns
+  AROUND = 1,    // lines shown before and behind
+  COLUMNS = 120, // shown of a line
+  TAB = 4,       // columns
   CHARACTER_MAX = 4,
   KEPT = COLUMNS * CHARACTER_MAX, // bytes of a line
   PORTION = 16 * 1024,
@@ -28,7 +28,7 @@ enum {
 #define REPLACEMENT        "\xef\xbf\xbd"
 #define REPLACEMENT_LENGTH 3
 
-_Static_assert(EXCERPT_LINES * (KEPT + 32) < EXCERPT_MAX, "an excerpt fits");
+_Static_assert(EXCERPT_LINES *(KEPT + 32) < EXCERPT_MAX, "an excerpt fits");
 
 struct line {
   char bytes[KEPT];
