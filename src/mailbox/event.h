@@ -40,6 +40,8 @@ enum event_type {
   EVENT_SERVER_CLOSED,  // server id: its last connection's CLOSED has been told
   EVENT_STOP,           // -: struct event_stop. From main: shut down cleanly
   EVENT_HANGUP,         // -: struct event_hangup. From main: SIGHUP: read certificates again
+  EVENT_RELOAD,         // round of the pool's ballot: -. From who has called it, and again from the
+                        // last worker that has come to it (ballot.h)
   EVENT_SURVEY,         // -: -. From main: collect garbage, and tell worker_options.on_survey
 };
 

@@ -72,6 +72,7 @@ static void dispatch(struct runtime *rt, const struct record *record) {
   case EVENT_HANGUP:
     webserver_on_hangup(rt, ((const struct event_hangup *)record->payload)->number);
     return;
+  case EVENT_RELOAD: return;
   case EVENT_SURVEY: survey_tell(rt); return;
   case EVENT_REPLY: return; // runtime_call has had it
   }

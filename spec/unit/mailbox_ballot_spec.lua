@@ -1,0 +1,162 @@
+-- src/mailbox/ballot.c: workers agree on a reload.
+
+local ballot = require("probe").ballot
+local build = require "spec.support.build"
+
+local LONG = 60000 -- ms that no spec waits for
+
+-- A ballot of `count` voters that was called, and its round.
+local function called(count, comeMs, voteMs)
+  local b = ballot.new(count, comeMs or LONG, voteMs or LONG)
+  assert.is_true(b:call("a.lua"))
+  return b, b:take(0)
+end
+
+describe("a ballot of one", function()
+  it("prepares at once, and is done when it has voted", function()
+    local b, round = called(1)
+    assert.equal("prepare", b:come(0, round))
+    assert.is_true(b:vote(0, round))
+    assert.same({ isDone = true, failed = 0, voters = 1, what = "a.lua", why = "" }, b:finish(0, round))
+    assert.is_nil(b:take(0))
+  end)
+
+  it("isn't done when it can't be prepared, which it tells itself", function()
+    local b, round = called(1)
+    b:come(0, round)
+    assert.is_false(b:vote(0, round, "a.lua:3: bad"))
+    local result = b:finish(0, round)
+    assert.is_false(result.isDone)
+    assert.equal("a.lua:3: bad", result.why)
+  end)
+
+  it("is called again behind a round that is being prepared, once however often it is wanted", function()
+    local b, round = called(1)
+    b:come(0, round)
+    for _, what in ipairs({ "b.lua", "c.lua", "b.lua", "ab.lua" }) do assert.is_true(b:call(what)) end
+    assert.is_nil(b:take(0))
+    b:vote(0, round)
+    assert.equal("a.lua", b:finish(0, round).what)
+    assert.equal(round + 1, b:take(0))
+    b:come(0, round + 1)
+    b:vote(0, round + 1)
+    assert.equal("b.lua, c.lua, ab.lua", b:finish(0, round + 1).what)
+    assert.is_nil(b:take(0))
+  end)
+
+  it("has one round for all who call before it begins", function()
+    local b, round = called(1)
+    b:call("b.lua")
+    assert.is_nil(b:take(0))
+    b:come(0, round)
+    b:vote(0, round)
+    assert.equal("a.lua, b.lua", b:finish(0, round).what)
+  end)
+end)
+
+describe("a ballot of three", function()
+  it("waits for nobody until all have come, and tells them all then", function()
+    local b, round = called(3)
+    assert.equal("wait", b:come(0, round))
+    assert.equal("wait", b:come(2, round))
+    b:take(1)
+    b:take(2)
+    assert.is_nil(b:take(0))
+    assert.equal("prepare", b:come(1, round))
+    assert.equal(round, b:take(0))
+    assert.equal(round, b:take(2))
+    assert.is_nil(b:take(1))
+    assert.equal("prepare", b:come(0, round))
+    assert.equal("stale", b:come(0, round))
+  end)
+
+  local function allCome(b, round)
+    for voter = 0, 2 do b:take(voter) b:come(voter, round) end
+    for voter = 0, 2 do b:take(voter) b:come(voter, round) end
+  end
+
+  it("gives a round up when one doesn't come, and says who", function()
+    local b, round = called(3)
+    b:come(0, round)
+    b:come(2, round)
+    local result = b:expire(round)
+    assert.equal(1, result.failed)
+    assert.matches("^it has not come to it within 60 s$", result.why)
+    assert.is_nil(b:expire(round))
+    for voter = 0, 2 do assert.equal("stale", b:come(voter, round)) end
+    assert.is_true(b:call("again"))
+    assert.equal(round + 1, b:take(1))
+  end)
+
+  it("gives none up that has begun", function()
+    local b, round = called(3)
+    allCome(b, round)
+    assert.is_nil(b:expire(round))
+  end)
+
+  it("isn't done by anybody when one refuses; the first one that did tells", function()
+    local b, round = called(3)
+    allCome(b, round)
+    assert.is_false(b:vote(1, round, "first"))
+    assert.is_false(b:vote(0, round))
+    assert.is_false(b:vote(2, round, "second"))
+    assert.is_nil(b:finish(0, round))
+    assert.is_nil(b:finish(2, round))
+    local result = b:finish(1, round)
+    assert.equal("first", result.why)
+    assert.equal(1, result.failed)
+  end)
+
+  it("isn't done when one is never ready; the others go on, and it comes to nothing later", function()
+    local b, round = called(3, LONG, 20)
+    allCome(b, round)
+    assert.is_false(b:vote(0, round)) -- after 20 ms
+    local result = b:finish(0, round)
+    assert.equal("it has not been ready within 0.02 s", result.why)
+    assert.equal(1, result.failed)
+    assert.is_false(b:vote(1, round))
+    assert.is_nil(b:finish(1, round))
+    assert.is_true(b:call("again"))
+    assert.equal(round + 1, b:take(1))
+  end)
+
+  it("goes on without one that has ended, wherever it was", function()
+    local b, round = called(3)
+    b:come(0, round)
+    b:come(1, round)
+    for voter = 0, 2 do b:take(voter) end
+    b:leave(2)
+    assert.equal(round, b:take(0))
+    assert.equal(round, b:take(1))
+    assert.equal("prepare", b:come(0, round))
+    b:leave(1)
+    assert.is_true(b:vote(0, round))
+    assert.is_true(b:finish(0, round).isDone)
+    b:leave(0)
+    assert.is_false(b:call("nobody"))
+  end)
+
+  it("that is closed does nothing more, and who waits goes back", function()
+    local b, round = called(3)
+    allCome(b, round)
+    b:close()
+    for voter = 0, 2 do assert.is_false(b:vote(voter, round)) end
+    assert.equal("", b:finish(0, round).why)
+    assert.is_false(b:call("late"))
+    local early, first = called(3)
+    early:close()
+    assert.equal("stale", early:come(0, first))
+  end)
+end)
+
+describe("many threads", function()
+  it("always agree", function()
+    local b = ballot.new(8, LONG, LONG)
+    local rounds = build.pick(2000, 200)
+    local done, refused, generations = b:storm(rounds)
+    assert.equal(rounds, done + refused)
+    assert.is_true(done > 0 and refused > 0)
+    for voter = 1, 7 do assert.equal(done, generations[voter]) end
+    assert.is_true(generations[8] < done)
+  end)
+end)
