@@ -58,6 +58,7 @@ struct threads {
   uv_timer_t patience, tidy;
   bool is_stopping;
   bool is_signalled;
+  bool leaves_signals;  // the first one is the script's affair
   uint64_t hangups;     // SIGHUPs so far
   atomic_uint running;  // workers that have not ended
   atomic_int exit_code; // the first one that isn't 0
@@ -105,7 +106,7 @@ static void on_signal(uv_signal_t *handle, int number) {
     _exit(SIGNALED + number);
   }
   t->is_signalled = true;
-  stop_workers(t);
+  if (!t->leaves_signals) stop_workers(t);
 }
 
 static void on_hangup(uv_signal_t *handle, int number) {
@@ -390,6 +391,7 @@ int threads_run(const struct options *options, const char *program, struct termi
     free(t.working);
     return EXIT_FAILURE;
   }
+  t.leaves_signals = options->command && options->command->sees_signals;
   if (options->estimate) t.estimator = estimator_new(options);
   if (open_threads(&t, options, program, &err) == 0) {
     open_stats(&t);

@@ -9,10 +9,13 @@ local follow = require "luaws.test.follow"
 
 -- What specs share for the whole run is loaded before them: busted forgets at the end of each file
 -- which modules that has loaded.
-require "luv"
+local uv = require "luv"
 require "luaws.testing"
 
-local EXIT_FAILURE = 1
+local EXIT_FAILURE, SIGNALED = 1, 128
+local SIGNALS = { sigint = 2, sigterm = 15, sighup = 1 }
+
+local signalled -- the number of a signal that has come
 
 -- What os.exit raises: busted ends the process by it.
 local Exit = {}
@@ -45,6 +48,19 @@ local function runBusted()
   return EXIT_FAILURE
 end
 
+-- main.c leaves the first one to us: the test that runs fails, the others are left out, and busted
+-- sums up.
+local function watchSignals()
+  for name, number in pairs(SIGNALS) do
+    local handle = uv.new_signal()
+    handle:unref()
+    handle:start(name, function()
+      signalled = signalled or number
+      bench.interrupt()
+    end)
+  end
+end
+
 local test = {}
 
 -- Runs the specs with the words of the command line, which are in `arg` as well.
@@ -58,7 +74,10 @@ function test.run(_)
   follow(bench)
   assertions.register()
   os.exit = raiseExit -- luacheck: ignore 122
-  luaws.exit(runBusted())
+  watchSignals()
+  local code = runBusted()
+  bench.over()
+  luaws.exit(signalled and SIGNALED + signalled or code)
 end
 
 return test

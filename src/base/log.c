@@ -18,9 +18,10 @@ enum {
   TAIL = 64,  // what is kept free for quotes, braces and the end of the line
 };
 
-// The only mutable globals of the program (besides metrics): set once before threads start.
+// The only mutable globals of the program (besides metrics).
 static _Atomic int threshold = LOG_INFO;
 static _Atomic int output_format = LOG_TEXT;
+static _Atomic int output = STDERR_FILENO;
 
 static const char *const LEVEL_NAMES[] = {"debug", "info", "warn", "error"};
 static const char *const LEVEL_COLOURS[] = {"\33[2m", "", "\33[33m", "\33[31m"};
@@ -32,6 +33,10 @@ void log_configure(enum log_level level, enum log_format format) {
 
 void log_set_level(enum log_level level) {
   atomic_store_explicit(&threshold, (int)level, memory_order_relaxed);
+}
+
+void log_set_output(int fd) {
+  atomic_store_explicit(&output, fd, memory_order_relaxed);
 }
 
 bool log_enabled(enum log_level level) {
@@ -159,7 +164,7 @@ static void compose_json(struct buf *b, enum log_level level, const char *text, 
 
 static void compose_text(struct buf *b, enum log_level level, const char *text, size_t n,
                          const struct log_field *fields, size_t count) {
-  bool colour = isatty(STDERR_FILENO) && LEVEL_COLOURS[level][0] != '\0';
+  bool colour = isatty(output) && LEVEL_COLOURS[level][0] != '\0';
   append_time(b, false);
   if (colour) buf_append_str(b, LEVEL_COLOURS[level]);
   buf_printf(b, "%-5s ", LEVEL_NAMES[level]);
@@ -184,7 +189,7 @@ void log_write(enum log_level level, const char *text, size_t length,
   else
     compose_text(&b, level, text, length, fields, count);
   // Nothing can be done about a log that can't be written.
-  ssize_t written = write(STDERR_FILENO, b.data, b.len);
+  ssize_t written = write(output, b.data, b.len);
   (void)written;
   buf_deinit(&b);
 }

@@ -25,6 +25,9 @@ struct log_field {
 // Before the threads start.
 void log_configure(enum log_level level, enum log_format format);
 
+// Where entries go from now on: a descriptor that stays open. stderr without it.
+void log_set_output(int fd);
+
 // At any time, as far as entries of other threads may already be on their way.
 void log_set_level(enum log_level level);
 

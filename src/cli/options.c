@@ -234,9 +234,12 @@ static int take_option(struct options *o, char ***at, struct err *err) {
 
 // connect and attach have defects alone in their log, because they tell the rest themselves.
 static const struct options_command COMMANDS[] = {
-    {"connect", "/quit\n", LOG_ERROR, false}, {"test", NULL, LOG_INFO, true},
-    {"check", NULL, LOG_INFO, false},         {"new", NULL, LOG_INFO, false},
-    {"repl", "\4\n", LOG_INFO, false},        {"attach", "\4\n", LOG_ERROR, false},
+    {.name = "connect", .farewell = "/quit\n", .log_level = LOG_ERROR},
+    {.name = "test", .log_level = LOG_WARN, .on_free_ports = true, .sees_signals = true},
+    {.name = "check", .log_level = LOG_INFO},
+    {.name = "new", .log_level = LOG_INFO},
+    {.name = "repl", .farewell = "\4\n", .log_level = LOG_INFO},
+    {.name = "attach", .farewell = "\4\n", .log_level = LOG_ERROR},
 };
 
 static const struct options_command *find_command(const char *name) {

@@ -119,16 +119,30 @@ static bool is_own(const char *source) {
   return strncmp(source, "=luaws/", 7) == 0 || strcmp(source, "=luaws") == 0;
 }
 
+// Finds the first Lua function that is not luaws's own.
+static bool find_caller(lua_State *L, lua_Debug *ar) {
+  for (int level = 0; lua_getstack(L, level, ar); level++) {
+    lua_getinfo(L, "Sl", ar);
+    if (ar->currentline > 0 && !is_own(ar->source)) return true;
+  }
+  return false;
+}
+
 // Pushes "file:line: ", or "" when no Lua function called.
 static void push_position(lua_State *L) {
   lua_Debug ar;
-  for (int level = 0; lua_getstack(L, level, &ar); level++) {
-    lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline <= 0 || is_own(ar.source)) continue;
+  if (find_caller(L, &ar))
     lua_pushfstring(L, "%s:%d: ", ar.short_src, ar.currentline);
-    return;
-  }
-  lua_pushliteral(L, "");
+  else
+    lua_pushliteral(L, "");
+}
+
+char *args_copy_place(lua_State *L) {
+  lua_Debug ar;
+  if (!find_caller(L, &ar)) return NULL;
+  char place[sizeof ar.short_src + 16];
+  snprintf(place, sizeof place, "%s:%d", ar.short_src, ar.currentline);
+  return mem_dup_string(place);
 }
 
 // Pushes the beginning of a text, on one line, without half a character at its end.

@@ -13,6 +13,10 @@
 // first Lua function that is not luaws's own.
 int args_error(lua_State *L, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// "file:line" of that function, or of the one in which a coroutine waits; NULL: there is none. The
+// caller frees it.
+char *args_copy_place(lua_State *L);
+
 // What came, for messages: "nil", "number 3.5", "string 'abc...'", "table", "function",
 // "WebSocketConnection". One line of valid UTF-8. Pushes the string and returns it.
 const char *args_describe(lua_State *L, int index);

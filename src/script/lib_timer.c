@@ -1,11 +1,13 @@
 // luaws.after, luaws.every, and the timers that they return. Runs in the Lua thread.
 
 #include <lauxlib.h>
+#include "base/mem.h"
 #include "script/args.h"
 #include "script/failure.h"
 #include "script/lib.h"
 #include "script/object.h"
 #include "script/task.h"
+#include "script/trial.h"
 #include "script/wait.h"
 
 enum { TIMER_FUNCTION = 1, TIMER_USER_VALUES = 1 };
@@ -18,6 +20,7 @@ struct timer {
   uint64_t due;    // ms
   int ref;         // keeps the userdata alive as long; LUA_NOREF: ended
   unsigned scope;  // its calls' too
+  char *place;     // where it was started (trial.h), or NULL
   bool is_busy;    // a call of a repeated one has not returned
   bool is_cancelled;
 };
@@ -30,6 +33,8 @@ static void end(struct runtime *rt, struct timer *timer) {
   list_remove(&timer->node);
   luaL_unref(rt->L, LUA_REGISTRYINDEX, timer->ref);
   timer->ref = LUA_NOREF;
+  mem_free(timer->place);
+  timer->place = NULL;
 }
 
 // The next moment of its rhythm that is still to come; those that a long call has missed are left
@@ -57,6 +62,7 @@ static void on_due(struct runtime *rt, struct deadline *d) {
   bool is_repeated = timer->period > 0;
   struct task *t = task_new(rt, "timer", is_repeated ? on_done : task_done_alone, timer);
   t->scope = timer->scope;
+  t->place = mem_dup_string(timer->place);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, timer->ref);
   lua_getiuservalue(t->co, -1, TIMER_FUNCTION);
   lua_insert(t->co, -2);
@@ -78,6 +84,7 @@ static int start(lua_State *L, const char *what, uint64_t ms, uint64_t period) {
   timer->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   timer->period = period;
   timer->scope = task_scope(rt);
+  timer->place = trial_note_place(rt, L);
   timer->due = runtime_clock(rt) + ms + 1; // never early, as in luaws.sleep
   wheel_start(&rt->wheel, &timer->deadline.timer, timer->due);
   list_push(&rt->timers, &timer->node);
@@ -102,6 +109,13 @@ static int cancel(lua_State *L) {
   timer->is_cancelled = true;
   if (!timer->is_busy) end(runtime_of(L), timer);
   return 0;
+}
+
+void lib_timer_list(struct runtime *rt, unsigned scope, lua_State *L) {
+  for (struct list *i = rt->timers.next; i != &rt->timers; i = i->next) {
+    const struct timer *timer = LIST_ENTRY(i, struct timer, node);
+    if (timer->scope == scope) trial_add(L, "timer", timer->place, NULL);
+  }
 }
 
 static void describe(lua_State *L, void *self) {

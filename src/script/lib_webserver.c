@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <string.h>
+#include "base/mem.h"
 #include "script/args.h"
 #include "script/lib.h"
 #include "script/wait.h"
@@ -116,6 +117,8 @@ static void collect(struct runtime *rt, void *self) {
   web_config_unref(web->settings);
   web_config_unref(web->draft);
   web->settings = web->draft = NULL;
+  mem_free(web->folder);
+  web->folder = NULL;
 }
 
 static const luaL_Reg METHODS[] = {

@@ -21,6 +21,7 @@
 struct link;
 struct runtime;
 struct task;
+struct trial;
 struct webserver;
 
 // The Lua functions of lua/luaws/calls.lua: what tasks begin with.
@@ -108,6 +109,8 @@ struct runtime {
   uv_poll_t loop_mail;
   uv_timer_t loop_timer;
   bool has_loop;
+
+  struct trial *trial; // of `luaws test`; else NULL
 
   unsigned generation; // of the script: 1, and one more with each reload
   bool is_loaded;      // the main chunk has returned

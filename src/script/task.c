@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 #include "base/mem.h"
 #include "script/failure.h"
+#include "script/trial.h"
 #include "script/wait.h"
 
 enum { IDLE_MAX = 1024 }; // coroutines kept for reuse
@@ -14,6 +15,7 @@ enum { IDLE_MAX = 1024 }; // coroutines kept for reuse
 static void on_due(struct runtime *rt, struct deadline *d);
 static void on_end_due(struct runtime *rt, struct deadline *d);
 static void fail(struct runtime *rt, struct task *t, enum failure_kind kind);
+static void forget_place(struct task *t);
 static void recycle(struct runtime *rt, struct task *t);
 static void discard(struct runtime *rt, struct task *t);
 
@@ -39,6 +41,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->wss = NULL;
   t->waiter = NULL;
   t->scope = SCOPE_NONE;
+  t->place = trial_note_place(rt, rt->current ? rt->current->co : NULL);
   t->text = NULL;
   t->started = rt->now;
   t->error_code = 0;
@@ -46,6 +49,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->is_main = false;
   t->is_refused = false;
   t->is_cancelled = false;
+  t->is_called_off = false;
   t->is_interrupted = false;
   t->is_served = false;
   return t;
@@ -97,13 +101,9 @@ void task_wake(struct runtime *rt, struct task *t) {
   list_push(&rt->ready, &t->node);
 }
 
-static bool is_waiting(const struct task *t) {
-  return t->state == TASK_SLEEPING || t->state == TASK_AWAITING || t->state == TASK_LISTENING;
-}
-
 void task_cancel(struct runtime *rt, struct task *t) {
   t->is_cancelled = true;
-  if (is_waiting(t)) task_wake(rt, t);
+  if (task_is_waiting(t)) task_wake(rt, t);
 }
 
 void task_cancel_at(struct runtime *rt, struct task *t, uint64_t due) {
@@ -169,6 +169,26 @@ void task_kill_scope(struct runtime *rt, unsigned scope) {
   }
 }
 
+void task_list(struct runtime *rt, unsigned scope, lua_State *L) {
+  const struct list *all[] = {&rt->turn, &rt->ready, &rt->waiting};
+  for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+    for (struct list *node = all[i]->next; node != all[i]; node = node->next) {
+      const struct task *t = LIST_ENTRY(node, struct task, node);
+      if (is_in_scope(t, scope)) trial_add(L, t->what, t->place, t->co);
+    }
+  }
+}
+
+void task_cancel_callbacks(struct runtime *rt, lua_State *L) {
+  for (struct list *node = rt->waiting.next, *next; node != &rt->waiting; node = next) {
+    next = node->next;
+    struct task *t = LIST_ENTRY(node, struct task, node);
+    if (!t->link && !t->wss) continue;
+    trial_add(L, t->what, t->place, t->co);
+    task_cancel(rt, t);
+  }
+}
+
 void task_drop(struct runtime *rt, struct task *t) {
   list_remove(&t->node);
   discard(rt, t);
@@ -207,8 +227,14 @@ static void fail(struct runtime *rt, struct task *t, enum failure_kind kind) {
   recycle(rt, t);
 }
 
+static void forget_place(struct task *t) {
+  mem_free(t->place);
+  t->place = NULL;
+}
+
 static void recycle(struct runtime *rt, struct task *t) {
   wheel_stop(&t->end.timer);
+  forget_place(t);
   if (rt->idle_count >= IDLE_MAX) {
     discard(rt, t);
     return;
@@ -222,6 +248,7 @@ static void discard(struct runtime *rt, struct task *t) {
   wheel_stop(&t->due.timer);
   wheel_stop(&t->end.timer);
   list_remove(&t->turn);
+  forget_place(t);
   lua_resetthread(t->co);
   luaL_unref(rt->L, LUA_REGISTRYINDEX, t->ref);
   mem_free(t);

@@ -52,12 +52,14 @@ struct task {
   uint64_t started;      // ms
   struct waiter *waiter; // TASK_AWAITING
   unsigned scope;        // see above
+  char *place;           // where it was started, noted for specs alone (trial.h); else NULL
   const char *text;      // a string that is valid UTF-8 and stays on its stack, or NULL
   int error_code;        // luaws's own, for an error that luaws raises in it; 0: none
   uint8_t state;         // enum task_state
   bool is_main;          // the script itself: its error is no log line
   bool is_refused;       // runtime_refuse_start has raised in it
   bool is_cancelled;     // each wait raises from now on
+  bool is_called_off;    // its wait raises, once (wait_call_off)
   bool is_interrupted;   // its connection has ended: sleeps return at once
   bool is_served;        // TASK_LISTENING: its turn has come
 };
@@ -70,6 +72,11 @@ struct task *task_new(struct runtime *rt, const char *what,
 // The scope of what is started now: the running task's.
 static inline unsigned task_scope(const struct runtime *rt) {
   return rt->current ? rt->current->scope : SCOPE_NONE;
+}
+
+// Whether it has begun and waits for something.
+static inline bool task_is_waiting(const struct task *t) {
+  return t->state == TASK_SLEEPING || t->state == TASK_AWAITING || t->state == TASK_LISTENING;
 }
 
 // Calls it now: only from the top of the loop.
@@ -106,6 +113,13 @@ void task_kill_all(struct runtime *rt);
 
 // The same for those of a scope which are nobody's callbacks; not for the running one.
 void task_kill_scope(struct runtime *rt, unsigned scope);
+
+// trial_add for those of a scope that wait or are ready and are nobody's callbacks, to the array on
+// top of L.
+void task_list(struct runtime *rt, unsigned scope, lua_State *L);
+
+// Cancels all that wait and are somebody's callbacks, with a trial_add for each of them.
+void task_cancel_callbacks(struct runtime *rt, lua_State *L);
 
 // Closes a task that is ready and has not run yet, whose on_done is not called.
 void task_drop(struct runtime *rt, struct task *t);

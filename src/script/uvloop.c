@@ -11,6 +11,7 @@
 #include "script/args.h"
 #include "script/runtime.h"
 #include "script/task.h"
+#include "script/trial.h"
 
 enum { OWN_HANDLES = 2 }; // loop_mail, loop_timer
 
@@ -57,15 +58,20 @@ bool uvloop_is_alive(const struct runtime *rt) {
 
 static void count_handle(uv_handle_t *handle, void *count) {
   (void)handle;
-  ++*(int *)count;
+  ++*(unsigned *)count;
 }
 
+unsigned uvloop_count_handles(const struct runtime *rt) {
+  unsigned count = 0;
+  if (!rt->has_loop) return 0;
+  uv_walk((uv_loop_t *)&rt->loop, count_handle, &count);
+  return count - OWN_HANDLES;
+}
+
+// Handles that don't keep the loop alive count, too.
 bool uvloop_is_idle(const struct runtime *rt) {
   if (!rt->has_loop) return true;
-  if (uv_loop_alive(&rt->loop)) return false;
-  int handles = 0; // those that don't keep the loop alive
-  uv_walk((uv_loop_t *)&rt->loop, count_handle, &handles);
-  return handles == OWN_HANDLES;
+  return !uv_loop_alive(&rt->loop) && uvloop_count_handles(rt) == 0;
 }
 
 // luv's handles are closed through luv, because only it can free them.
@@ -180,13 +186,19 @@ static int walk(lua_State *L) {
   return 0;
 }
 
-// Closes the handle on top, which it takes, unless that is being done.
-static void close_handle(lua_State *L) {
-  lua_getfield(L, -1, "is_closing");
+// Asks the handle on top, which stays, by the method.
+static bool ask_handle(lua_State *L, const char *method) {
+  lua_getfield(L, -1, method);
   lua_pushvalue(L, -2);
   lua_call(L, 1, 1);
-  bool is_closing = lua_toboolean(L, -1);
+  bool answer = lua_toboolean(L, -1);
   lua_pop(L, 1);
+  return answer;
+}
+
+// Closes the handle on top, which it takes, unless that is being done.
+static void close_handle(lua_State *L) {
+  bool is_closing = ask_handle(L, "is_closing");
   lua_getfield(L, -1, "close");
   lua_insert(L, -2);
   if (is_closing)
@@ -229,6 +241,27 @@ void uvloop_end_scope(struct runtime *rt, unsigned scope) {
   if (lua_pcall(rt->L, 1, 0, 0) == LUA_OK) return;
   log_error("closing luv's handles: %s", lua_tostring(rt->L, -1));
   lua_pop(rt->L, 1);
+}
+
+void uvloop_list(struct runtime *rt, unsigned scope, lua_State *L) {
+  if (!rt->has_loop) return;
+  int found = lua_gettop(L);
+  lua_Integer count = collect_handles(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &SCOPES_KEY);
+  for (lua_Integer i = 1; i <= count; i++) {
+    lua_rawgeti(L, found + 1, i);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, found + 2);
+    bool is_in = lua_tointeger(L, -1) == scope; // SCOPE_NONE: nil
+    lua_pop(L, 1);
+    if (is_in && ask_handle(L, "is_active") && !ask_handle(L, "is_closing")) {
+      luaL_getmetafield(L, -1, "__name");
+      lua_pushvalue(L, found);
+      trial_add(L, lua_tostring(L, -2), NULL, NULL);
+    }
+    lua_settop(L, found + 2);
+  }
+  lua_settop(L, found);
 }
 
 // One of luv's functions that makes a handle, its first result.

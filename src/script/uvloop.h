@@ -26,6 +26,12 @@ bool uvloop_is_idle(const struct runtime *rt);
 // have. Their callbacks are called no more, but those of requests under way are.
 void uvloop_end_scope(struct runtime *rt, unsigned scope);
 
+// How many handles are on the loop besides luaws's own, whether active or not.
+unsigned uvloop_count_handles(const struct runtime *rt);
+
+// trial_add for those of a scope that are active, to the array on top of L.
+void uvloop_list(struct runtime *rt, unsigned scope, lua_State *L);
+
 // Closes all handles and runs the loop dry, calling no script any more. Before the Lua state goes.
 void uvloop_close(struct runtime *rt);
 

@@ -17,6 +17,7 @@
 #include "script/json.h"
 #include "script/lib.h"
 #include "script/request.h"
+#include "script/trial.h"
 #include "script/uvloop.h"
 
 // The chunk names of embedded modules: "=luaws/calls.lua".
@@ -76,6 +77,7 @@ void vm_open(struct runtime *rt) {
   open_calls(rt);
   open_message_events(rt);
   uvloop_preload(L);
+  trial_preload(L);
   excerpt_preload(L);
 #ifdef LUAWS_TINY
   lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
@@ -89,6 +91,7 @@ void vm_close(struct runtime *rt) {
   buf_deinit(&rt->warning);
   alloc_deinit(&rt->alloc);
   mem_free(rt->folder);
+  mem_free(rt->trial);
 }
 
 bool vm_load(struct runtime *rt, lua_State *co) {

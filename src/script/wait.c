@@ -18,6 +18,9 @@ struct waiter {
 // The longest wait: a hundred years of milliseconds.
 #define SECONDS_MAX 3.2e9
 
+// Its address is the registry's key of why a task's wait is called off.
+static const char REASON_KEY;
+
 static int go_on_after_sleep(lua_State *L, int status, lua_KContext context);
 static int go_on_after_call(lua_State *L, int status, lua_KContext context);
 static int go_on_after_await(lua_State *L, int status, lua_KContext context);
@@ -110,8 +113,19 @@ struct task *wait_check(lua_State *L, const char *what) {
   return t;
 }
 
+void wait_call_off(lua_State *L, struct task *t) {
+  struct runtime *rt = runtime_of(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &REASON_KEY);
+  t->is_called_off = true;
+  if (task_is_waiting(t)) task_wake(rt, t);
+}
+
 void wait_check_cancelled(lua_State *L, struct task *t) {
   if (t->is_cancelled) args_error(L, "cancelled: the connection has ended");
+  if (!t->is_called_off) return;
+  t->is_called_off = false;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &REASON_KEY);
+  args_error(L, "%s", lua_tostring(L, -1));
 }
 
 static int go_on_after_sleep(lua_State *L, int status, lua_KContext context) {

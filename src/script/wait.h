@@ -19,7 +19,11 @@ void wait_forget(struct waiter *w);
 // The running task; raises, with the reason, where it can't wait. `what` names the function.
 struct task *wait_check(lua_State *L, const char *what);
 
-// Raises when the task has been cancelled: first thing after each wait.
+// Ends a task's wait, or its next one, with an error whose text is at the top of L, which this
+// pops. Later ones go on.
+void wait_call_off(lua_State *L, struct task *t);
+
+// Raises when the task has been cancelled or its wait called off: first thing after each wait.
 void wait_check_cancelled(lua_State *L, struct task *t);
 
 // The number of seconds at `index`, at least 0, as milliseconds, rounded up.

@@ -379,11 +379,15 @@ static struct web_config *copy_config(const struct web_config *from) {
   return c;
 }
 
+static const char *find_folder(const struct runtime *rt, const struct webserver *web) {
+  return web->folder ? web->folder : rt->folder;
+}
+
 // The root in effect, absolute, or NULL.
 static char *find_root(const struct runtime *rt, const struct webserver *web) {
   if (web->is_default && rt->options->root)
     return path_resolve(rt->options->working, rt->options->root);
-  return web->settings->root ? path_resolve(rt->folder, web->settings->root) : NULL;
+  return web->settings->root ? path_resolve(find_folder(rt, web), web->settings->root) : NULL;
 }
 
 // The certificates in effect, with absolute paths.
@@ -395,7 +399,7 @@ static void set_tls(const struct runtime *rt, const struct webserver *web, struc
     tls_option_resolve(c->tls, rt->options->working);
   } else {
     for (size_t i = 0; i < c->tls_count; i++)
-      tls_option_resolve(&c->tls[i], rt->folder);
+      tls_option_resolve(&c->tls[i], find_folder(rt, web));
   }
 }
 

@@ -24,6 +24,7 @@ struct webserver {
   struct web_group *group;     // while it runs: what it has in common with other workers'
   uint16_t port;               // the real one, while it runs
   bool is_running;
+  char *folder;    // where its relative paths start; NULL: the script's
   bool is_default; // luaws.webServer: the command line overrides its settings
   int ref;         // keeps the userdata alive while it runs
 };

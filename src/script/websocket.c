@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "script/task.h"
+#include "script/trial.h"
 #include "ws/close.h"
 
 // What begins each postponed message; its bytes follow.
@@ -46,8 +47,9 @@ void websocket_deinit(struct websocket *c) {
   mem_free(c->shown_url);
   mem_free(c->protocol);
   mem_free(c->failure);
+  mem_free(c->place);
   c->config = NULL;
-  c->shown_url = c->protocol = c->failure = NULL;
+  c->shown_url = c->protocol = c->failure = c->place = NULL;
 }
 
 // All attempts are one reactor's: the handle says whose, before there is one, too.
@@ -59,6 +61,7 @@ void websocket_start(lua_State *L, struct websocket *c, int index) {
   c->config->id = c->link.id;
   c->config->owner = rt->mailbox;
   c->scope = task_scope(rt);
+  c->place = trial_note_place(rt, L);
   lua_pushvalue(L, index);
   c->link.ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_push(&rt->clients, &c->node);
@@ -239,6 +242,13 @@ void websocket_end_all(struct runtime *rt) {
 
 void websocket_end_scope(struct runtime *rt, unsigned scope) {
   end_some(rt, false, scope);
+}
+
+void websocket_list(struct runtime *rt, unsigned scope, lua_State *L) {
+  for (struct list *i = rt->clients.next; i != &rt->clients; i = i->next) {
+    const struct websocket *c = LIST_ENTRY(i, struct websocket, node);
+    if (c->scope == scope) trial_add(L, "client", c->place, NULL);
+  }
 }
 
 // Messages for the next open ----------------------------------------------------------------------

@@ -30,6 +30,7 @@ struct websocket {
   struct list node;    // on runtime.clients until its end
   struct list dialing; // on runtime.dialing from COMMAND_DIAL to EVENT_DIALED
   unsigned scope;      // its callbacks' too
+  char *place;         // where it was started (trial.h), or NULL
   struct client_config *config;
   struct websocket_reconnect reconnect;
   char *shown_url; // for the log: without user info and query
@@ -91,6 +92,9 @@ static inline lua_Integer websocket_count(const struct websocket *c) {
 // Ends all of them with 1001, or those of a scope.
 void websocket_end_all(struct runtime *rt);
 void websocket_end_scope(struct runtime *rt, unsigned scope);
+
+// trial_add for those of a scope, to the array on top of L.
+void websocket_list(struct runtime *rt, unsigned scope, lua_State *L);
 
 // Frees what it holds; for its finalizer.
 void websocket_deinit(struct websocket *c);

@@ -158,7 +158,7 @@ static int go_on_receiving(lua_State *L, int status, lua_KContext context) {
   struct task *t = (struct task *)context;
   struct websocket *c = client_at_1(L);
   if (task_was_served(t)) {
-    if (t->is_cancelled) pass_on(runtime_of(L), c);
+    if (t->is_cancelled || t->is_called_off) pass_on(runtime_of(L), c);
     wait_check_cancelled(L, t);
     c->promised--;
     if (take(L, c)) return 2;

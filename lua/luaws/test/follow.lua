@@ -16,14 +16,23 @@ local function followCore(newCore, bench)
   local safe = core.safe
   bench.follow(core)
 
+  local function runOwn(descriptor, run, element, onOver)
+    local results = table.pack(safe(descriptor, function()
+      bench.run(run)
+      bench.rest()
+      if onOver then onOver() end
+    end, element))
+    bench.rest()
+    return table.unpack(results, 1, results.n)
+  end
+
   local function runTest(descriptor, run, element)
     local isOver = false
-    local results = table.pack(safe(descriptor, function(...)
-      bench.limit(run, ...)
+    local results = table.pack(runOwn(descriptor, run, element, function()
       isOver = true
-      bench.endTest()
-    end, element))
-    if not isOver then pcall(bench.endTest) end -- what comes on top of its failure
+      bench.endTest(element, true)
+    end))
+    if not isOver then bench.endTest(element, false) end
     return table.unpack(results, 1, results.n)
   end
 
@@ -31,14 +40,19 @@ local function followCore(newCore, bench)
   function core.safe(descriptor, run, element)
     local isOwn = run == element.run
     if descriptor == "it" and isOwn then return runTest(descriptor, run, element) end
-    if isOwn or descriptor == "finally" then
-      return safe(descriptor, function(...) return bench.limit(run, ...) end, element)
-    end
+    if isOwn or descriptor == "finally" then return runOwn(descriptor, run, element) end
     if descriptor ~= "it" then return safe(descriptor, run, element) end
-    return safe(descriptor, function(...)
-      run(...)
-      bench.endTest() -- of what hooks have opened
+    return safe(descriptor, function()
+      run()
+      bench.endTest(element, true) -- what hooks have opened
     end, element)
+  end
+
+  local rewrite = core.rewriteMessage
+  function core.rewriteMessage(element, message, trace)
+    local kind = (debug.getmetatable(message) or {}).__type
+    local text = rewrite(element, message, trace)
+    return kind == "pending" and text or text .. bench.describeLog()
   end
 
   for _, descriptor in ipairs { "describe", "file" } do
@@ -52,7 +66,7 @@ end
 
 -- Where `require` of a spec looks first, besides the working directory: in the folder above that of
 -- the specs. A file's own folder counts as well.
-local function addFolders(roots)
+local function findFolders(roots)
   local folders = {}
   for _, root in ipairs(roots) do
     local folder = root:match("^(.-)/*$")
@@ -73,7 +87,8 @@ local function parseWith(cli, bench, args)
     return nil, "luaws test: --timeout wants seconds, got '" .. tostring(parsed.timeout) .. "'"
   end
   bench.timeout = seconds
-  bench.addFolders(addFolders(parsed.ROOT))
+  bench.addFolders(findFolders(parsed.ROOT))
+  bench.begin(parsed.verbose)
   return parsed
 end
 

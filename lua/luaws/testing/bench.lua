@@ -1,26 +1,50 @@
--- The place where tests take place: which element of busted runs, and what is to be done at its
--- end. luaws.test makes it ready; without that, no test is running.
+-- The place where tests take place: which element of busted runs, for how long it may, and what is
+-- to be done at its end. luaws.test makes it ready; without that, no test is running.
 --
--- What is opened in a test, or in a before_each, is closed when the test is over; what is opened in
--- a setup, or in the body of a describe or file, when that is.
+-- Each test has a scope, and so has each describe and file for its body and setup. What is opened
+-- in a scope is closed at its end, and nothing that was started in it may run on then. What
+-- callbacks of handlers have started belongs to no scope; it is looked for when the last server has
+-- ended.
+
+local luaws = require "luaws"
+
+local OWN_SCOPE, NO_SCOPE = 1, 0 -- the runner's; what callbacks have started
+local GRACE = { 0, 0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05 } -- s: for what is about to end
 
 local bench = {
   timeout = 30,      -- s: how long a test or hook may take
   folders = { "." }, -- of the project
+  servers = 0,       -- that run: testing.server
 }
 
-local core           -- busted's
-local deferred = {}  -- "test", or an element of busted -> functions, in their order
-local onEnd = {}     -- what is done at the end of each test, after all that was deferred
+local native       -- luaws.testing.native
+local core         -- busted's
+local clock        -- the timer of what runs
+local isInterrupted
+local scopes = {}  -- "test", or an element of busted -> { number =, deferred = {} }
+local checks = {}  -- called at the end of each test, after all that was deferred
 
 -- For luaws.test: busted's core.
 function bench.follow(bustedCore)
   core = bustedCore
+  native = require "luaws.testing.native"
 end
 
--- Calls a function of a spec.
-function bench.limit(f, ...)
-  return f(...)
+-- The command line has been read: `isVerbose` has the log written as it comes.
+function bench.begin(isVerbose)
+  native.begin(not isVerbose)
+end
+
+-- The last test is over.
+function bench.over()
+  if native then native.over() end
+end
+
+-- Raises at the line that uses the caller where no specs run.
+function bench.check(what)
+  if not core then
+    error(("%s works in specs alone, which 'luaws test' runs"):format(what), 3)
+  end
 end
 
 -- Adds the folders to those of the project, where modules are looked for first, and scripts.
@@ -33,15 +57,10 @@ function bench.addFolders(folders)
   package.path = table.concat(templates) .. package.path
 end
 
--- Raises at the line that uses the caller where no specs run.
-function bench.check(what)
-  if not core then
-    error(("%s works in specs alone, which 'luaws test' runs"):format(what), 3)
-  end
-end
+-- Scopes
 
 -- The describe or file whose body or hook runs; "test" in a test and its hooks.
-local function currentScope()
+local function currentKey()
   local element = core.context.get()
   local descriptor = element.descriptor
   while descriptor:find("setup$") or descriptor:find("teardown$") do
@@ -52,46 +71,149 @@ local function currentScope()
   return isTest and "test" or element
 end
 
+local function currentScope()
+  local key = currentKey()
+  local scope = scopes[key]
+  if not scope then
+    scope = { number = native.newScope(), deferred = {} }
+    scopes[key] = scope
+  end
+  return scope
+end
+
 -- Calls f(...) when the running test, describe or file is over: what came last is done first.
 function bench.defer(f, ...)
-  local scope = currentScope()
-  deferred[scope] = deferred[scope] or {}
-  table.insert(deferred[scope], table.pack(f, ...))
+  table.insert(currentScope().deferred, table.pack(f, ...))
 end
 
 -- Calls f() at the end of each test: it raises what the test has done wrong.
 function bench.atEnd(f)
-  table.insert(onEnd, f)
+  table.insert(checks, f)
 end
 
+-- Runs one of busted's functions that a spec has given it.
+function bench.run(f, ...)
+  local descriptor = core.context.get().descriptor
+  local what = descriptor == "it" and "the test" or descriptor:gsub("^strict_", "")
+  native.enter(OWN_SCOPE)
+  native.callOff(nil)
+  clock = luaws.after(bench.timeout, function()
+    native.callOff(("%s has taken %g s and still waits here (see --timeout)")
+      :format(what, bench.timeout))
+  end)
+  native.enter(currentScope().number)
+  f(...)
+end
+
+-- What bench.run has run is over, or has raised.
+function bench.rest()
+  if clock then clock:cancel() end
+  clock = nil
+  native.enter(OWN_SCOPE)
+  if isInterrupted then core.skipAll = true end -- busted forgets it at each error
+end
+
+-- No further test is run, and what the present one waits for raises.
+function bench.interrupt()
+  isInterrupted = true
+  native.callOff("interrupted")
+end
+
+-- What was left running
+
+local function describe(thing)
+  local started = thing.place and " started at " .. thing.place or ""
+  local waits = thing.at and thing.at ~= thing.place and ", which waits at " .. thing.at or ""
+  return "  " .. thing.what .. started .. waits
+end
+
+local function describeAll(things)
+  local lines = {}
+  for i, thing in ipairs(things) do lines[i] = describe(thing) end
+  return table.concat(lines, "\n")
+end
+
+-- Ends the callbacks of handlers that still wait, and raises which these are.
+function bench.endCallbacks()
+  local callbacks = native.cancelCallbacks()
+  if #callbacks > 0 then
+    error("these callbacks have not returned:\n" .. describeAll(callbacks), 0)
+  end
+end
+
+local function listRunning(scope)
+  local all = native.running(scope.number)
+  local others = bench.servers == 0 and native.running(NO_SCOPE) or {}
+  return table.move(others, 1, #others, #all + 1, all)
+end
+
+local function checkLeaks(scope)
+  local running = listRunning(scope)
+  for _, seconds in ipairs(GRACE) do
+    if #running == 0 then return end
+    luaws.sleep(seconds)
+    running = listRunning(scope)
+  end
+  if #running == 0 then return end
+  error("this is still running at the end:\n" .. describeAll(running), 0)
+end
+
+local function endAll(scope)
+  native.finish(scope.number)
+  if bench.servers == 0 then native.finish(NO_SCOPE) end
+end
+
+-- The first error of several calls, in a table.
 local function keepFirst(first, ok, err)
   if ok or first then return first end
   return { err = err }
 end
 
--- Does all that was deferred in a scope. Returns the first error in a table, or nil.
-local function close(scope)
-  local calls = deferred[scope] or {}
-  deferred[scope] = nil
+-- Ends a scope. Returns the first error in a table, or nil.
+local function close(key, isGood)
+  local scope = scopes[key]
+  if not scope then return nil end
+  native.enter(OWN_SCOPE)
   local first
-  for i = #calls, 1, -1 do
-    local call = calls[i]
+  for i = #scope.deferred, 1, -1 do
+    local call = scope.deferred[i]
     first = keepFirst(first, pcall(call[1], table.unpack(call, 2, call.n)))
   end
+  scopes[key] = nil
+  if isGood then first = keepFirst(first, pcall(checkLeaks, scope)) end
+  endAll(scope)
   return first
+end
+
+-- An error as the element's own: with its place.
+local function raise(element, err)
+  if type(err) == "string" and element.trace and not err:find("^[^\n]-:%d+: ") then
+    err = ("%s:%d: %s"):format(element.trace.short_src, element.trace.currentline, err)
+  end
+  error(err, 0)
 end
 
 -- Ends a describe or a file; raises what goes wrong in that.
 function bench.endScope(element)
-  local first = close(element)
-  if first then error(first.err, 0) end
+  local first = close(element, true)
+  if first then raise(element, first.err) end
 end
 
--- Ends a test; raises what goes wrong in that, or what was found out about the test.
-function bench.endTest()
-  local first = close("test")
-  for _, f in ipairs(onEnd) do first = keepFirst(first, pcall(f)) end
-  if first then error(first.err, 0) end
+-- Ends a test; raises what goes wrong in that, or what was found out about the test. `isGood`: it
+-- has not failed yet.
+function bench.endTest(element, isGood)
+  luaws.sleep(0) -- signals are heard, and what has come to nobody's wait
+  local first = close("test", isGood)
+  for _, f in ipairs(checks) do first = keepFirst(first, pcall(f)) end
+  if isGood and first then raise(element, first.err) end
+  if isGood then native.log() end
+end
+
+-- What the log has got, for the message of a failure; "" for nothing.
+function bench.describeLog()
+  local text = native.log()
+  if text == "" then return "" end
+  return "\nThe log:\n" .. text:gsub("\n$", ""):gsub("[^\n]+", "  %0")
 end
 
 return bench

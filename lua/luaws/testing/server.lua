@@ -1,6 +1,7 @@
 -- testing.server: a real server on a free port, and clients for it.
 
 local luaws = require "luaws"
+local uv = require "luv"
 local bench = require "luaws.testing.bench"
 local connect = require "luaws.testing.client"
 
@@ -30,19 +31,40 @@ function Server:refused(path, options)
   error("refused: the client was accepted", 2)
 end
 
+local function isOver(self)
+  for _, wss in ipairs(self.servers) do
+    if not wss.terminated then return false end
+  end
+  return true
+end
+
+-- Waits for the ends of all its servers. False when that takes longer.
+function Server:awaitEnd(seconds)
+  local last = uv.hrtime() + seconds * 1e9
+  while not isOver(self) do
+    if uv.hrtime() > last then return false end
+    luaws.sleep(MOMENT)
+  end
+  return true
+end
+
 -- Closes everything, and waits for that.
 function Server:stop()
   if self.isStopped then return end
   self.isStopped = true
+  bench.servers = bench.servers - 1
   for _, client in ipairs(self.clients) do client.ws:terminate() end
   for _, wss in ipairs(self.servers) do wss:terminate(CLOSE) end
-  for _, wss in ipairs(self.servers) do
-    while not wss.terminated do luaws.sleep(MOMENT) end
+  local ok, stuck = true, nil
+  if not self:awaitEnd(2 * CLOSE) then
+    ok, stuck = pcall(bench.endCallbacks)
+    self:awaitEnd(CLOSE)
   end
   for _, web in ipairs(self.webs) do web:stop(0) end
   for _, client in ipairs(self.clients) do
     while not client.closed do client:awaitNews() end
   end
+  if not ok then error(stuck, 0) end
 end
 
 -- A connection's handler alone serves everybody.
@@ -61,6 +83,7 @@ end
 
 return function(target, options)
   local self = setmetatable({ clients = {}, servers = {}, webs = {} }, Server)
+  bench.servers = bench.servers + 1
   bench.defer(self.stop, self)
   serve(self, target, options)
   self.wss = self.servers[1]

@@ -1,0 +1,174 @@
+// What luaws test is told by the runtime. Runs in the Lua thread.
+
+#include "script/trial.h"
+
+#include <fcntl.h>
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include "base/log.h"
+#include "base/mem.h"
+#include "script/failure.h"
+#include "script/lib.h"
+#include "script/scope.h"
+#include "script/task.h"
+#include "script/uvloop.h"
+#include "script/wait.h"
+#include "script/webserver.h"
+#include "script/websocket.h"
+
+enum { LOG_SHOWN = 64 * 1024 }; // bytes of what a test has brought into the log
+
+struct trial {
+  struct task *runner; // in which the specs run
+  unsigned last_scope;
+  unsigned handles; // on luv's loop, before the first test
+  int log;          // a file that gets the log; -1: stderr gets it
+};
+
+static struct trial *trial_of(lua_State *L) {
+  return runtime_of(L)->trial;
+}
+
+// newScope() -> a scope that nothing has yet
+static int new_scope(lua_State *L) {
+  lua_pushinteger(L, ++trial_of(L)->last_scope);
+  return 1;
+}
+
+// enter(scope) -> the one before: what the running task starts from now on has this one
+static int enter(lua_State *L) {
+  struct task *t = runtime_of(L)->current;
+  lua_pushinteger(L, t->scope);
+  t->scope = (unsigned)luaL_checkinteger(L, 1);
+  return 1;
+}
+
+void trial_add(lua_State *L, const char *what, const char *place, lua_State *co) {
+  lua_createtable(L, 0, 3);
+  lua_pushstring(L, what);
+  lua_setfield(L, -2, "what");
+  lua_pushstring(L, place);
+  lua_setfield(L, -2, "place");
+  char *at = co ? args_copy_place(co) : NULL;
+  lua_pushstring(L, at);
+  lua_setfield(L, -2, "at");
+  mem_free(at);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
+// running(scope) -> array of what runs that has it: trial_add
+static int list_running(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  unsigned scope = (unsigned)luaL_checkinteger(L, 1);
+  lua_newtable(L);
+  lib_timer_list(rt, scope, L);
+  task_list(rt, scope, L);
+  websocket_list(rt, scope, L);
+  if (uvloop_count_handles(rt) > rt->trial->handles) uvloop_list(rt, scope, L);
+  return 1;
+}
+
+// finish(scope): ends it
+static int finish(lua_State *L) {
+  scope_end(runtime_of(L), (unsigned)luaL_checkinteger(L, 1));
+  return 0;
+}
+
+// cancelCallbacks() -> array of the handlers' callbacks that wait, which are cancelled: trial_add
+static int cancel_callbacks(lua_State *L) {
+  lua_newtable(L);
+  task_cancel_callbacks(runtime_of(L), L);
+  return 1;
+}
+
+// callOff(reason): what the specs wait for now, or next, raises that; nil: nothing does any more
+static int call_off(lua_State *L) {
+  struct task *runner = trial_of(L)->runner;
+  lua_settop(L, 1);
+  if (lua_isnil(L, 1))
+    runner->is_called_off = false;
+  else
+    wait_call_off(L, runner);
+  return 0;
+}
+
+// newWebServer(folder) -> a WebServer whose relative paths start there, not running
+static int new_web_server(lua_State *L) {
+  const char *folder = luaL_checkstring(L, 1);
+  struct webserver *web = webserver_new(L);
+  char *absolute = realpath(folder, NULL);
+  web->folder = mem_dup_string(absolute ? absolute : folder);
+  free(absolute);
+  return 1;
+}
+
+// A file without a name. Several threads write to it, each line behind the last one. Or -1.
+static int open_log(void) {
+  FILE *file = tmpfile();
+  if (!file) return -1;
+  int fd = dup(fileno(file));
+  fclose(file);
+  if (fd >= 0) fcntl(fd, F_SETFL, O_APPEND);
+  return fd;
+}
+
+// begin(keepsLog): luaws.test is ready, the tests begin; keepsLog: what the log gets is kept for
+// them
+static int begin(lua_State *L) {
+  struct trial *trial = trial_of(L);
+  trial->handles = uvloop_count_handles(runtime_of(L));
+  if (lua_toboolean(L, 1)) trial->log = open_log();
+  if (trial->log >= 0) log_set_output(trial->log);
+  return 0;
+}
+
+// The tests are over. The file stays open: threads may be about to write to it.
+static int end(lua_State *L) {
+  trial_of(L)->log = -1;
+  log_set_output(STDERR_FILENO);
+  return 0;
+}
+
+// log() -> what the log has got since the last call
+static int take_log(lua_State *L) {
+  int log = trial_of(L)->log;
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  off_t size = log >= 0 ? lseek(log, 0, SEEK_END) : 0;
+  if (size > LOG_SHOWN) size = LOG_SHOWN;
+  if (size > 0) {
+    ssize_t got = pread(log, luaL_prepbuffsize(&text, (size_t)size), (size_t)size, 0);
+    if (got > 0) luaL_addsize(&text, (size_t)got);
+    if (ftruncate(log, 0) != 0) log_warn("the log that tests keep can't be emptied");
+  }
+  luaL_pushresult(&text);
+  return 1;
+}
+
+static int open_module(lua_State *L) {
+  static const luaL_Reg FUNCTIONS[] = {{"begin", begin},
+                                       {"over", end},
+                                       {"newScope", new_scope},
+                                       {"enter", enter},
+                                       {"running", list_running},
+                                       {"finish", finish},
+                                       {"cancelCallbacks", cancel_callbacks},
+                                       {"callOff", call_off},
+                                       {"log", take_log},
+                                       {"newWebServer", new_web_server},
+                                       {NULL, NULL}};
+  struct runtime *rt = runtime_of(L);
+  if (!rt->trial) rt->trial = mem_alloc(sizeof *rt->trial);
+  *rt->trial = (struct trial){.runner = rt->current, .last_scope = rt->generation, .log = -1};
+  luaL_newlib(L, FUNCTIONS);
+  return 1;
+}
+
+void trial_preload(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open_module);
+  lua_setfield(L, -2, "luaws.testing.native");
+  lua_pop(L, 1);
+}
