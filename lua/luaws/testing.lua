@@ -1,7 +1,11 @@
 -- `require "luaws.testing"`: what specs of handlers need, which `luaws test` runs.
 
+local luaws = require "luaws"
+local uv = require "luv"
 local bench = require "luaws.testing.bench"
 local newServer = require "luaws.testing.server"
+
+local MOMENT, PATIENCE = 0.001, 1 -- s
 
 local testing = {}
 
@@ -17,5 +21,25 @@ function testing.connection(handler, options)
   return require "luaws.testing.connection"(handler, options)
 end
 
+
+-- What callbacks, timers and tasks have raised since the test began: an array, oldest first, of
+-- luaws's errors with a field `callback` more. A test that ends with errors it has not asked for
+-- fails.
+function testing.errors()
+  bench.check("testing.errors")
+  return bench.errors(true)
+end
+
+-- The next of these errors that the test has not been given yet; waits for it, up to `timeout`
+-- seconds (1). nil: there is none.
+function testing.nextError(timeout)
+  bench.check("testing.nextError")
+  local last = uv.hrtime() + (timeout or PATIENCE) * 1e9
+  while true do
+    local err = bench.takeError()
+    if err or uv.hrtime() >= last then return err end
+    luaws.sleep(MOMENT)
+  end
+end
 
 return testing

@@ -9,6 +9,7 @@
 #include "script/websocket.h"
 #include "script/connection.h"
 #include "script/task.h"
+#include "script/trial.h"
 #include "script/vm.h"
 #include "script/wss.h"
 
@@ -40,6 +41,7 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
   else if (!t->is_main)
     write_log(LOG_ERROR, L, t->what, t->link, t->wss);
   push_event(L, code ? code : 1, code ? ERR_LUAW : ERR_LUA_);
+  if (rt->trial) trial_keep_error(L, t->what);
 }
 
 void failure_push(lua_State *L, const struct err *e, enum log_level level, const struct link *link,

@@ -11,12 +11,16 @@
 #include "base/mem.h"
 #include "script/failure.h"
 #include "script/lib.h"
+#include "script/object.h"
 #include "script/scope.h"
 #include "script/task.h"
 #include "script/uvloop.h"
 #include "script/wait.h"
 #include "script/webserver.h"
 #include "script/websocket.h"
+
+// Its address is the registry's key of an array: see trial_keep_error.
+static const char ERRORS_KEY;
 
 enum { LOG_SHOWN = 64 * 1024 }; // bytes of what a test has brought into the log
 
@@ -94,14 +98,14 @@ static int call_off(lua_State *L) {
   return 0;
 }
 
-// newWebServer(folder) -> a WebServer whose relative paths start there, not running
-static int new_web_server(lua_State *L) {
-  const char *folder = luaL_checkstring(L, 1);
-  struct webserver *web = webserver_new(L);
+// setFolder(web, folder): where a new WebServer's relative paths start
+static int set_folder(lua_State *L) {
+  struct webserver *web = object_self(L, &WEBSERVER_CLASS, "setFolder");
+  const char *folder = luaL_checkstring(L, 2);
   char *absolute = realpath(folder, NULL);
   web->folder = mem_dup_string(absolute ? absolute : folder);
   free(absolute);
-  return 1;
+  return 0;
 }
 
 // A file without a name. Several threads write to it, each line behind the last one. Or -1.
@@ -131,6 +135,32 @@ static int end(lua_State *L) {
   return 0;
 }
 
+void trial_keep_error(lua_State *L, const char *what) {
+  lua_getfield(L, -1, "errors");
+  lua_newtable(L);
+  lua_rawgeti(L, -2, 1);
+  for (lua_pushnil(L); lua_next(L, -2);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -5);
+  }
+  lua_pop(L, 1);
+  lua_pushstring(L, what);
+  lua_setfield(L, -2, "callback");
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &ERRORS_KEY);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 2);
+}
+
+// errors() -> array of what callbacks, timers and tasks have raised since the last call
+static int take_errors(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &ERRORS_KEY);
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ERRORS_KEY);
+  return 1;
+}
+
 // log() -> what the log has got since the last call
 static int take_log(lua_State *L) {
   int log = trial_of(L)->log;
@@ -156,12 +186,15 @@ static int open_module(lua_State *L) {
                                        {"finish", finish},
                                        {"cancelCallbacks", cancel_callbacks},
                                        {"callOff", call_off},
+                                       {"errors", take_errors},
                                        {"log", take_log},
-                                       {"newWebServer", new_web_server},
+                                       {"setFolder", set_folder},
                                        {NULL, NULL}};
   struct runtime *rt = runtime_of(L);
   if (!rt->trial) rt->trial = mem_alloc(sizeof *rt->trial);
   *rt->trial = (struct trial){.runner = rt->current, .last_scope = rt->generation, .log = -1};
+  lua_newtable(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ERRORS_KEY);
   luaL_newlib(L, FUNCTIONS);
   return 1;
 }

@@ -18,6 +18,10 @@ static inline char *trial_note_place(const struct runtime *rt, lua_State *L) {
   return rt->trial && L ? args_copy_place(L) : NULL;
 }
 
+// Keeps the error of the event on top of L, which stays, for native.errors(): with what was running
+// in its field `callback`.
+void trial_keep_error(lua_State *L, const char *what);
+
 // Adds { what =, place =, at = } to the array on top of L: what runs, where it was started (may be
 // NULL), and where its coroutine waits (may be NULL: it has none).
 void trial_add(lua_State *L, const char *what, const char *place, lua_State *co);

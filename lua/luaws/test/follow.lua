@@ -52,7 +52,7 @@ local function followCore(newCore, bench)
   function core.rewriteMessage(element, message, trace)
     local kind = (debug.getmetatable(message) or {}).__type
     local text = rewrite(element, message, trace)
-    return kind == "pending" and text or text .. bench.describeLog()
+    return kind == "pending" and text or text .. bench.describeOutput()
   end
 
   for _, descriptor in ipairs { "describe", "file" } do

@@ -8,6 +8,7 @@
 --                    seconds
 
 local json = require("luaws").json
+local bench = require "luaws.testing.bench"
 
 local PATIENCE = 1 -- s: how long real sockets may take
 
@@ -96,8 +97,24 @@ local function define(name, callback, positive, negative)
   require("luassert"):register("assertion", name, callback, key .. ".positive", key .. ".negative")
 end
 
+-- assert.no_errors(): nothing that a test causes has raised an error. With a function it is
+-- luassert's own: the function raises none.
+local function noErrors(_, arguments)
+  if arguments.n > 0 then
+    local ok, err = pcall(table.unpack(arguments, 1, arguments.n))
+    explain(arguments, ok and "" or show(err))
+    return ok
+  end
+  local lines = {}
+  for _, err in ipairs(bench.errors(true)) do lines[#lines + 1] = bench.describeError(err) end
+  explain(arguments, table.concat(lines, "\n"))
+  return #lines == 0
+end
+
 -- Once, when busted is there.
 function assertions.register()
+  define("no_errors", noErrors, "Expected no errors, but there are:\n%s", "Expected errors")
+  define("no_error", noErrors, "Expected no error, but there is:\n%s", "Expected an error")
   define("sent", sent, "Expected to be sent:\n%s", "Expected not to be sent:\n%s")
   define("closed", closed, "Expected to be closed%s", "Expected not to be closed%s")
 end

@@ -20,9 +20,11 @@ local bench = {
 local native       -- luaws.testing.native
 local core         -- busted's
 local clock        -- the timer of what runs
+local errors, seen = {}, 0 -- of callbacks, since the test began; how many of them it has seen
 local isInterrupted
+local isVerbose    -- what is printed and logged is seen at once
+local printed = {} -- by scripts, since the test began
 local scopes = {}  -- "test", or an element of busted -> { number =, deferred = {} }
-local checks = {}  -- called at the end of each test, after all that was deferred
 
 -- For luaws.test: busted's core.
 function bench.follow(bustedCore)
@@ -30,9 +32,10 @@ function bench.follow(bustedCore)
   native = require "luaws.testing.native"
 end
 
--- The command line has been read: `isVerbose` has the log written as it comes.
-function bench.begin(isVerbose)
-  native.begin(not isVerbose)
+-- The command line has been read: `verbose` has the log written as it comes.
+function bench.begin(verbose)
+  isVerbose = verbose
+  native.begin(not verbose)
 end
 
 -- The last test is over.
@@ -52,7 +55,7 @@ function bench.addFolders(folders)
   local templates = {}
   for i, folder in ipairs(folders) do
     templates[i] = ("%s/?.lua;%s/?/init.lua;"):format(folder, folder)
-    table.insert(bench.folders, folder)
+    if folder ~= "." then table.insert(bench.folders, folder) end
   end
   package.path = table.concat(templates) .. package.path
 end
@@ -86,11 +89,6 @@ function bench.defer(f, ...)
   table.insert(currentScope().deferred, table.pack(f, ...))
 end
 
--- Calls f() at the end of each test: it raises what the test has done wrong.
-function bench.atEnd(f)
-  table.insert(checks, f)
-end
-
 -- Runs one of busted's functions that a spec has given it.
 function bench.run(f, ...)
   local descriptor = core.context.get().descriptor
@@ -117,6 +115,38 @@ end
 function bench.interrupt()
   isInterrupted = true
   native.callOff("interrupted")
+end
+
+-- Errors of callbacks, timers and tasks
+
+-- All that have been raised since the test began. `isSeen`: the test knows of them now.
+function bench.errors(isSeen)
+  local new = native.errors()
+  table.move(new, 1, #new, #errors + 1, errors)
+  if isSeen then seen = #errors end
+  return table.move(errors, 1, #errors, 1, {})
+end
+
+-- The next one that the test has not seen, or nil.
+function bench.takeError()
+  bench.errors(false)
+  if seen == #errors then return nil end
+  seen = seen + 1
+  return errors[seen]
+end
+
+function bench.describeError(err)
+  return ("%s: %s"):format(err.callback, err.message)
+end
+
+local function checkErrors()
+  bench.errors(false)
+  local lines = {}
+  for i = seen + 1, #errors do lines[#lines + 1] = "  " .. bench.describeError(errors[i]) end
+  errors, seen = {}, 0
+  if #lines == 0 then return end
+  local text = "errors that the test has not looked at (testing.errors):\n"
+  error(text .. table.concat(lines, "\n"), 0)
 end
 
 -- What was left running
@@ -180,6 +210,7 @@ local function close(key, isGood)
     first = keepFirst(first, pcall(call[1], table.unpack(call, 2, call.n)))
   end
   scopes[key] = nil
+  first = keepFirst(first, pcall(checkErrors))
   if isGood then first = keepFirst(first, pcall(checkLeaks, scope)) end
   endAll(scope)
   return first
@@ -204,16 +235,35 @@ end
 function bench.endTest(element, isGood)
   luaws.sleep(0) -- signals are heard, and what has come to nobody's wait
   local first = close("test", isGood)
-  for _, f in ipairs(checks) do first = keepFirst(first, pcall(f)) end
   if isGood and first then raise(element, first.err) end
-  if isGood then native.log() end
+  if not isGood then return end
+  native.log()
+  printed = {}
 end
 
--- What the log has got, for the message of a failure; "" for nothing.
-function bench.describeLog()
-  local text = native.log()
+-- A print for a script: its lines go to an array and are shown when the test fails; or at once, if
+-- everything shall be seen.
+function bench.printer(lines)
+  return function(...)
+    local words = table.pack(...)
+    for i = 1, words.n do words[i] = tostring(words[i]) end
+    local line = table.concat(words, "\t")
+    table.insert(lines, line)
+    table.insert(printed, line)
+    if isVerbose then print(line) end
+  end
+end
+
+local function indent(title, text)
   if text == "" then return "" end
-  return "\nThe log:\n" .. text:gsub("\n$", ""):gsub("[^\n]+", "  %0")
+  return ("\n%s:\n%s"):format(title, text:gsub("\n$", ""):gsub("[^\n]+", "  %0"))
+end
+
+-- What has been printed and logged, for the message of a failure; "" for nothing.
+function bench.describeOutput()
+  local text = isVerbose and "" or indent("Printed", table.concat(printed, "\n"))
+  printed = {}
+  return text .. indent("Logged", native.log())
 end
 
 return bench

@@ -69,18 +69,21 @@ function Client:ping(data)
   return self.ws:ping(data)
 end
 
+-- Waits until the connection has ended.
+function Client:awaitEnd()
+  while not self.closed do self:awaitNews() end
+end
+
 -- Closes with 1000, or with this code, and waits for the end.
 function Client:close(code, reason)
-  if self.closed then return end
   self.ws:terminate(code, reason)
-  while not self.closed do self:awaitNews() end
+  self:awaitEnd()
 end
 
 -- Is gone without a word.
 function Client:lose()
-  if self.closed then return end
   self.ws:destroy()
-  while not self.closed do self:awaitNews() end
+  self:awaitEnd()
 end
 
 -- Dials. The client, or nil and luaws's error.

@@ -1,69 +1,103 @@
--- testing.server: a real server on a free port, and clients for it.
+-- testing.server: a real server on a free port, for a handler or a script, and clients for it.
 
 local luaws = require "luaws"
 local uv = require "luv"
 local bench = require "luaws.testing.bench"
 local connect = require "luaws.testing.client"
+local get = require "luaws.testing.http"
+local runScript = require "luaws.testing.script"
 
+local TURNS = 100    -- of the loop without a pause: what is local takes less than a millisecond
 local MOMENT = 0.001 -- s
 local CLOSE = 1      -- s: how long the ends of connections may take
 
 local Server = {}
 Server.__index = Server
 
-function Server:urlOf(path)
-  return ("ws://127.0.0.1:%d%s"):format(self.port, path or "/")
+-- The port of the server with this path, or of the first one.
+local function portOf(self, path)
+  local found = self.servers[1]
+  for _, server in ipairs(self.servers) do
+    if server.wss.path == path then found = server end
+  end
+  local web = found and found.web or self.webs[1]
+  if not web or not web.isRunning then
+    error(self.name .. " serves nothing", 3)
+  end
+  return web.port
+end
+
+local function dial(self, path, options)
+  local url = ("ws://127.0.0.1:%d%s"):format(portOf(self, path:match("^[^?]*")), path)
+  local client, failure = connect(url, options)
+  if client then table.insert(self.clients, client) end
+  return client, failure
 end
 
 -- A client that is open. Raises why when it is refused.
 function Server:connect(path, options)
-  local client, failure = connect(self:urlOf(path), options)
+  local client, failure = dial(self, path or "/", options)
   if not client then error("connect: " .. failure.message, 2) end
-  table.insert(self.clients, client)
   return client
 end
 
 -- The status with which a client is refused, and the message about that. Raises when it isn't.
 function Server:refused(path, options)
-  local client, failure = connect(self:urlOf(path), options)
-  if not client then return failure.errCode, failure.message end
-  table.insert(self.clients, client)
-  error("refused: the client was accepted", 2)
+  local client, failure = dial(self, path or "/", options)
+  if client then error("refused: the client was accepted", 2) end
+  return failure.errCode, failure.message
 end
 
-local function isOver(self)
-  for _, wss in ipairs(self.servers) do
-    if not wss.terminated then return false end
+-- The answer to a GET: { status =, headers =, body = }.
+function Server:get(path, headers)
+  local answer, err = get(portOf(self), path, headers)
+  if not answer then error("get: " .. err, 2) end
+  return answer
+end
+
+local function areClosed(clients)
+  for _, client in ipairs(clients) do
+    if not client.closed then return false end
   end
   return true
 end
 
--- Waits for the ends of all its servers. False when that takes longer.
-function Server:awaitEnd(seconds)
+local function areTerminated(servers)
+  for _, server in ipairs(servers) do
+    if not server.wss.terminated then return false end
+  end
+  return true
+end
+
+-- Waits until it is so, which takes some turns of the loops. False when it takes longer than that.
+local function await(seconds, isSo)
   local last = uv.hrtime() + seconds * 1e9
-  while not isOver(self) do
+  local turns = 0
+  while not isSo() do
     if uv.hrtime() > last then return false end
-    luaws.sleep(MOMENT)
+    turns = turns + 1
+    luaws.sleep(turns < TURNS and 0 or MOMENT)
   end
   return true
 end
 
--- Closes everything, and waits for that.
+-- Ends all of its connections and servers, and waits for that: the clients first, so that what they
+-- have sent is dealt with. Comes by itself when the test is over.
 function Server:stop()
   if self.isStopped then return end
   self.isStopped = true
-  bench.servers = bench.servers - 1
   for _, client in ipairs(self.clients) do client.ws:terminate() end
-  for _, wss in ipairs(self.servers) do wss:terminate(CLOSE) end
+  await(CLOSE, function() return areClosed(self.clients) end)
+  for _, server in ipairs(self.servers) do server.wss:terminate(CLOSE) end
   local ok, stuck = true, nil
-  if not self:awaitEnd(2 * CLOSE) then
+  if not await(2 * CLOSE, function() return areTerminated(self.servers) end) then
     ok, stuck = pcall(bench.endCallbacks)
-    self:awaitEnd(CLOSE)
+    await(CLOSE, function() return areTerminated(self.servers) end)
   end
   for _, web in ipairs(self.webs) do web:stop(0) end
-  for _, client in ipairs(self.clients) do
-    while not client.closed do client:awaitNews() end
-  end
+  for _, client in ipairs(self.clients) do client:awaitEnd() end
+  if self.script then self.script:finish() end
+  bench.servers = bench.servers - 1
   if not ok then error(stuck, 0) end
 end
 
@@ -74,19 +108,63 @@ local function completed(handler)
 end
 
 local function serve(self, handler, options)
-  local settings = { web = luaws.WebServer.new { port = 0 } }
+  local settings = { web = luaws.WebServer.new() }
   for name, value in pairs(options or {}) do settings[name] = value end
+  local wss = luaws.WebSocketServer.new(completed(handler), settings)
+  self.name = "the handler"
   self.webs[1] = settings.web
-  self.servers[1] = luaws.WebSocketServer.new(completed(handler), settings)
-  self.port = settings.web.port
+  self.servers[1] = { wss = wss, web = settings.web }
 end
 
-return function(target, options)
+-- In the working directory, or in one of the project's folders.
+local function findScript(path)
+  for _, folder in ipairs(bench.folders) do
+    local found = folder == "." and path or folder .. "/" .. path
+    if uv.fs_stat(found) then return found end
+  end
+  error(("testing.server: there is no script %s (looked for in %s)")
+    :format(path, table.concat(bench.folders, ", ")), 3)
+end
+
+local function readOptions(options)
+  for name in pairs(options or {}) do
+    if name ~= "args" then
+      error(("testing.server: unknown option '%s' (a script takes args alone)")
+        :format(tostring(name)), 3)
+    end
+  end
+  return options and options.args or {}
+end
+
+local function start(self, path, args)
+  self.name = path
+  runScript(path, args, function(script)
+    self.script, self.servers, self.webs = script, script.servers, script.webs
+    self.output = script.output
+  end)
+end
+
+local function newServer(target, options)
   local self = setmetatable({ clients = {}, servers = {}, webs = {} }, Server)
-  bench.servers = bench.servers + 1
-  bench.defer(self.stop, self)
-  serve(self, target, options)
-  self.wss = self.servers[1]
-  self.url = self:urlOf ""
+  if type(target) == "string" then
+    local path, args = findScript(target), readOptions(options)
+    bench.servers = bench.servers + 1
+    bench.defer(self.stop, self)
+    start(self, path, args)
+  elseif type(target) == "table" then
+    bench.servers = bench.servers + 1
+    bench.defer(self.stop, self)
+    serve(self, target, options)
+  else
+    error(("testing.server: expected a handler (a table) or a script's path, got %s")
+      :format(type(target)), 2)
+  end
+  local first = self.servers[1]
+  if first then
+    self.wss, self.port = first.wss, first.web.port
+    self.url = ("ws://127.0.0.1:%d"):format(self.port)
+  end
   return self
 end
+
+return newServer
