@@ -214,6 +214,7 @@ int probe_open_ballot(lua_State *L) {
   lua_setfield(L, -2, "__gc");
   luaL_newlib(L, METHODS);
   lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
   lua_newtable(L);
   lua_pushcfunction(L, new_ballot);
   lua_setfield(L, -2, "new");
