@@ -2,7 +2,6 @@
 
 #include "script/args.h"
 
-#include <ctype.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdarg.h>
@@ -10,12 +9,12 @@
 #include <string.h>
 #include "base/mem.h"
 #include "mailbox/config.h"
+#include "script/suggest.h"
 #include "ws/utf8.h"
 
 enum {
   MESSAGE_MAX = 512,
-  SHOWN_MAX = 24,    // bytes of a string that a message shows
-  NAME_MAX_LIKE = 32 // longer names are nothing like an option
+  SHOWN_MAX = 24, // bytes of a string that a message shows
 };
 
 // More seconds than that (317 years) are as good as this many, and their milliseconds fit.
@@ -27,7 +26,6 @@ static void check_names(lua_State *L, int index, const struct args_option *optio
                         const char *what);
 static void read_option(lua_State *L, const struct args_option *option, void *target,
                         const char *label);
-static unsigned edit_distance(const char *a, const char *b);
 
 int args_error(lua_State *L, const char *format, ...) {
   char text[MESSAGE_MAX];
@@ -92,16 +90,11 @@ lua_Integer args_integer(lua_State *L, const char *label, lua_Integer least, lua
 }
 
 const char *args_nearest(const char *name, const struct args_option *options) {
-  const char *best = NULL;
-  unsigned least = 3;
-  for (const struct args_option *option = options; option->name; option++) {
-    unsigned distance = edit_distance(name, option->name);
-    // Two changes in a name of three letters leave nothing of it.
-    if (distance >= least || distance * 2 > strlen(option->name)) continue;
-    least = distance;
-    best = option->name;
-  }
-  return best;
+  struct suggest suggestion;
+  suggest_init(&suggestion, name);
+  for (; options->name; options++)
+    suggest_try(&suggestion, options->name);
+  return suggestion.best;
 }
 
 unsigned args_close_code(lua_State *L, int index) {
@@ -299,29 +292,4 @@ static void read_option(lua_State *L, const struct args_option *option, void *ta
   case ARGS_VALUE: break;
   }
   if (option->check) option->check(L, label, target);
-}
-
-static unsigned least_of(unsigned a, unsigned b, unsigned c) {
-  unsigned least = a < b ? a : b;
-  return least < c ? least : c;
-}
-
-// Levenshtein's distance, case aside; a great number for names that are far too long.
-static unsigned edit_distance(const char *a, const char *b) {
-  size_t columns = strlen(b);
-  if (strlen(a) > NAME_MAX_LIKE || columns > NAME_MAX_LIKE) return NAME_MAX_LIKE;
-  unsigned row[NAME_MAX_LIKE + 1];
-  for (unsigned j = 0; j <= columns; j++)
-    row[j] = j;
-  for (unsigned i = 1; a[i - 1]; i++) {
-    unsigned diagonal = row[0];
-    row[0] = i;
-    for (unsigned j = 1; j <= columns; j++) {
-      bool differ = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
-      unsigned here = least_of(row[j] + 1, row[j - 1] + 1, diagonal + differ);
-      diagonal = row[j];
-      row[j] = here;
-    }
-  }
-  return row[columns];
 }

@@ -1,10 +1,28 @@
-// Looks up the Lua modules that the build has put into the binary. Any thread.
+// Looks up what the build has put into the binary. Any thread, but for what takes a Lua state.
 
-#include <string.h>
 #include "script/embed.h"
+
+#include <lauxlib.h>
+#include <string.h>
 
 const struct embed_module *embed_find(const char *name) {
   for (const struct embed_module *module = embed_modules; module->name; module++)
     if (strcmp(module->name, name) == 0) return module;
   return NULL;
+}
+
+static int open_texts(lua_State *L) {
+  lua_newtable(L);
+  for (const struct embed_module *text = embed_texts; text->name; text++) {
+    lua_pushlstring(L, (const char *)text->data, text->size);
+    lua_setfield(L, -2, text->name);
+  }
+  return 1;
+}
+
+void embed_preload(lua_State *L) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open_texts);
+  lua_setfield(L, -2, "luaws.texts");
+  lua_pop(L, 1);
 }

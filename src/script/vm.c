@@ -17,6 +17,7 @@
 #include "script/json.h"
 #include "script/lib.h"
 #include "script/request.h"
+#include "script/suggest.h"
 #include "script/trial.h"
 #include "script/uvloop.h"
 
@@ -79,6 +80,8 @@ void vm_open(struct runtime *rt) {
   uvloop_preload(L);
   trial_preload(L);
   excerpt_preload(L);
+  suggest_preload(L);
+  embed_preload(L);
 #ifdef LUAWS_TINY
   lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
 #else
