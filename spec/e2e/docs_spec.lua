@@ -13,8 +13,8 @@
 --   <!-- compile -->                  a piece that is only compiled
 --   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
 --   <!-- with: NAME, ... -->          the program finds these files beside it: a page, or a certificate and its key
---   <!-- shell: NAME -->              commands for the shell, while the program of that file serves ("none": without
---                                     one): its port stands in for 8080
+--   <!-- shell: NAME -->              commands for the shell, among the files kept so far, while the program of that
+--                                     file serves ("none": without one): its port stands in for 8080
 --   <!-- terminal: NAME; LINE; ... -->  the block is what a terminal shows on which "luaws connect" is given these
 --                                     lines, while the program of that file serves
 --   <!-- output -->                   the block is what the program above has printed; with "... with * for anything"
@@ -306,7 +306,7 @@ local function runShell(block, kept)
   local s = serve(noteOf(block, "shell"), kept)
   local text = s and block.text:gsub(":8080", ":" .. s.port) or block.text
   local path = BIN:match("^(.*)/") .. ":" .. os.getenv("PATH")
-  local child = process.run("/usr/bin/env", { "-C", server.folder(), "PATH=" .. path, "/bin/sh", "-ec", text })
+  local child = process.run("/usr/bin/env", { "-C", server.folder(kept), "PATH=" .. path, "/bin/sh", "-ec", text })
   assert.equal(0, child.code, child.stderr)
   assert.equal("", child.stderr)
   stopServing(s)

@@ -1,0 +1,106 @@
+-- Rules on what is passed where the annotations say what is wanted: names in tables of options and
+-- answers, and strings of which only a few are possible.
+
+local names = require "luaws.check.names"
+local suggest = require "luaws.suggest"
+local words = require "luaws.check.words"
+
+local Values = {}
+
+function Values:checkString(node, type, label)
+  local literals, known = {}, {}
+  for _, part in ipairs(names.alternatives(self.all, type)) do
+    if part == "string" or part == "any" then return end
+    local text = part:match('^"(.*)"$')
+    if text == node.text then return end
+    if text then
+      literals[#literals + 1] = part
+      known[text] = true
+    end
+  end
+  if #literals > 0 then
+    local like = words.hint(node.text and suggest(node.text, words.keysOf(known)))
+    self.report(node.at, ("%s must be %s%s"):format(label, words.either(literals), like))
+  else
+    local wanted = type:gsub("|", " or ")
+    self.report(node.at, ("%s must be %s, not a string"):format(label, wanted))
+  end
+end
+
+function Values:checkMissing(node, class, given)
+  if node.isOpen then return end
+  for _, name in ipairs(words.keysOf(class.members)) do
+    if not class.members[name].isOptional and not given[name] then
+      local message = "'%s' is missing: it is a required %s"
+      self.report(node.at, message:format(name, words.whose(class)))
+    end
+  end
+end
+
+-- A table that is written down where one of that class is wanted.
+function Values:checkItems(node, class)
+  local given = {}
+  for _, item in ipairs(node.items) do
+    given[item.name] = true
+    local member = class.members[item.name]
+    if member then
+      self:checkValue(item.value, member.type, ("'%s'"):format(item.name))
+    elseif not class.isOpen then
+      local like = words.hint(words.meant(item.name, class.members))
+      self.report(item.at, ("unknown %s: '%s'%s"):format(words.whose(class), item.name, like))
+    end
+  end
+  self:checkMissing(node, class, given)
+end
+
+-- Of a table of tables, by names that are the script's own, the class of these: "table<string,
+-- luaws.TLSSettings>".
+local function classOfEntries(alternatives)
+  for _, part in ipairs(alternatives) do
+    local inner = part:match("^table<string, (luaws%.[%w_]+)>$")
+    if inner then return inner end
+  end
+end
+
+local function hasTablesAlone(node)
+  for _, item in ipairs(node.items) do
+    if item.value.kind ~= "table" then return false end
+  end
+  return #node.items > 0
+end
+
+function Values:checkTable(node, type)
+  local alternatives = names.alternatives(self.all, type)
+  local inner = classOfEntries(alternatives)
+  if inner and hasTablesAlone(node) then
+    for _, item in ipairs(node.items) do self:checkValue(item.value, inner, "") end
+    return
+  end
+  for _, part in ipairs(alternatives) do
+    if part == "any" or part == "table" then return end
+  end
+  local classes = names.classes(self.all, type)
+  if #classes == 1 and not names.isHandler(classes[1]) then self:checkItems(node, classes[1]) end
+end
+
+-- A node that stands where something of the type is wanted. `label` is what messages call it.
+function Values:checkValue(node, type, label)
+  if node.kind == "string" then return self:checkString(node, type, label) end
+  if node.kind == "table" then return self:checkTable(node, type) end
+end
+
+-- The arguments of a call.
+function Values:checkArguments(node)
+  local members, before = self.types:callee(node)
+  if not members[1] or not members[1].call then return end
+  for i, arg in ipairs(node.args) do
+    local parts = {}
+    for _, member in ipairs(members) do
+      parts[#parts + 1] = member.call and member.call.params[i + before] or "any"
+    end
+    local label = ("argument %d of %s"):format(i, members[1].name)
+    self:checkValue(arg, table.concat(parts, "|"), label)
+  end
+end
+
+return Values
