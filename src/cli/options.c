@@ -238,7 +238,11 @@ static int take_option(struct options *o, char ***at, struct err *err) {
 // connect and attach have defects alone in their log, because they tell the rest themselves.
 static const struct options_command COMMANDS[] = {
     {.name = "connect", .farewell = "/quit\n", .log_level = LOG_ERROR},
-    {.name = "test", .log_level = LOG_WARN, .on_free_ports = true, .sees_signals = true},
+    {.name = "test",
+     .log_level = LOG_WARN,
+     .on_free_ports = true,
+     .is_self_signed = true,
+     .sees_signals = true},
     {.name = "check", .log_level = LOG_INFO},
     {.name = "new", .log_level = LOG_INFO},
     {.name = "repl", .farewell = "\4\n", .log_level = LOG_INFO},
@@ -258,6 +262,7 @@ static void parse_command(struct options *o, const struct options_command *comma
   o->command = command;
   o->args = args;
   o->log_level = command->log_level;
+  o->tls_self_signed = command->is_self_signed;
 }
 
 // What fits together.

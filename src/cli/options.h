@@ -16,6 +16,7 @@ struct options_command {
   const char *farewell; // what it reads at the end of what is typed; NULL: it needs no line editor
   enum log_level log_level; // unless it says otherwise itself
   bool on_free_ports;       // worker_options.on_free_ports
+  bool is_self_signed;      // has the certificate of --tls-self-signed at hand
   bool sees_signals;        // the first SIGINT, SIGTERM or SIGHUP is its own affair
 };
 

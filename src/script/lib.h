@@ -32,7 +32,7 @@ int lib_topic_count(lua_State *L);
 void lib_timer_end_all(struct runtime *rt);
 void lib_timer_end_scope(struct runtime *rt, unsigned scope);
 
-// trial_add for those of a scope, to the array on top of L.
+// trial_add for the repeated ones of a scope, to the array on top of L.
 void lib_timer_list(struct runtime *rt, unsigned scope, lua_State *L);
 
 #endif

@@ -114,7 +114,7 @@ static int cancel(lua_State *L) {
 void lib_timer_list(struct runtime *rt, unsigned scope, lua_State *L) {
   for (struct list *i = rt->timers.next; i != &rt->timers; i = i->next) {
     const struct timer *timer = LIST_ENTRY(i, struct timer, node);
-    if (timer->scope == scope) trial_add(L, "timer", timer->place, NULL);
+    if (timer->scope == scope && timer->period > 0) trial_add(L, "timer", timer->place, NULL);
   }
 }
 

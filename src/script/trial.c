@@ -98,9 +98,11 @@ static int call_off(lua_State *L) {
   return 0;
 }
 
-// setFolder(web, folder): where a new WebServer's relative paths start
-static int set_folder(lua_State *L) {
-  struct webserver *web = object_self(L, &WEBSERVER_CLASS, "setFolder");
+// prepareWeb(web, folder, isSecure): where a new WebServer's relative paths start, and whether it
+// speaks TLS, whatever the script says
+static int prepare_web(lua_State *L) {
+  struct webserver *web = object_self(L, &WEBSERVER_CLASS, "prepareWeb");
+  web->is_trial = lua_toboolean(L, 3);
   const char *folder = luaL_checkstring(L, 2);
   char *absolute = realpath(folder, NULL);
   web->folder = mem_dup_string(absolute ? absolute : folder);
@@ -188,7 +190,7 @@ static int open_module(lua_State *L) {
                                        {"callOff", call_off},
                                        {"errors", take_errors},
                                        {"log", take_log},
-                                       {"setFolder", set_folder},
+                                       {"prepareWeb", prepare_web},
                                        {NULL, NULL}};
   struct runtime *rt = runtime_of(L);
   if (!rt->trial) rt->trial = mem_alloc(sizeof *rt->trial);

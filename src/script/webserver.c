@@ -283,12 +283,12 @@ uint16_t webserver_port(const struct runtime *rt, const struct webserver *web) {
 
 // The command line's certificate counts.
 static bool is_tls_given(const struct runtime *rt, const struct webserver *web) {
-  return web->is_default && rt->options->tls;
+  return (web->is_default || web->is_trial) && rt->options->tls;
 }
 
-// The clients of --estimate speak no TLS.
+// The clients of --estimate speak no TLS, those of tests where they want it.
 bool webserver_is_secure(const struct runtime *rt, const struct webserver *web) {
-  if (rt->options->on_free_ports) return false;
+  if (rt->options->on_free_ports && !web->is_trial) return false;
   return is_tls_given(rt, web) || web->settings->tls_count > 0;
 }
 

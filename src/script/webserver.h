@@ -25,6 +25,7 @@ struct webserver {
   uint16_t port;               // the real one, while it runs
   bool is_running;
   char *folder;    // where its relative paths start; NULL: the script's
+  bool is_trial;   // of a script under test, whose TLS is by the command line's certificate
   bool is_default; // luaws.webServer: the command line overrides its settings
   int ref;         // keeps the userdata alive while it runs
 };

@@ -86,12 +86,20 @@ function Client:lose()
   self:awaitEnd()
 end
 
+-- No test knows who has signed a certificate that was made for it.
+local function completed(options)
+  if options and options.tls ~= nil then return options end
+  local settings = { tls = { insecure = true } }
+  for name, value in pairs(options or {}) do settings[name] = value end
+  return settings
+end
+
 -- Dials. The client, or nil and luaws's error.
 return function(url, options)
   local self = setmetatable({
     sent = {}, isBinary = {}, received = 0, waiters = {}, closed = false,
   }, Client)
-  local ws, err = luaws.WebSocket.new(url, makeHandler(self), options)
+  local ws, err = luaws.WebSocket.new(url, makeHandler(self), completed(options))
   if not ws then return nil, { message = err } end
   self.ws = ws
   local isOpen, why = ws:opened()

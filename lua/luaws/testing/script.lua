@@ -87,7 +87,7 @@ end
 
 local function newWebServer(self, settings)
   local web = luaws.WebServer.new(settings)
-  self.native.setFolder(web, self.folder)
+  self.native.prepareWeb(web, self.folder, self.isSecure)
   table.insert(self.webs, web)
   return web
 end
@@ -106,7 +106,7 @@ local function derive(class, new)
 end
 
 local function exit(self, code)
-  self.exitCode = code or 0
+  self.onExit(code or 0)
   for _, server in ipairs(self.servers) do server.wss:terminate() end
 end
 
@@ -213,17 +213,20 @@ function Script:finish()
   if self.module.onError then luaws.onError = nil end
 end
 
--- Runs the script. Raises what its main chunk raises. A script: `servers`, an array of { wss =,
--- web = }, grows when it makes one; `webs`, its web servers; `output`, what it prints, in lines;
--- `exitCode`, when it has called luaws.exit. `onMade` gets it before it runs.
-return function(path, args, onMade)
+-- Runs the script; `options` has args, an array, and tls: true. Raises what its main chunk raises.
+-- A script: `servers`, an array of { wss =, web = }, grows when it makes one; `webs`, its web
+-- servers; `output`, what it prints, in lines. `onMade` gets it before it runs, and gives it a
+-- function onExit(code), for luaws.exit.
+return function(path, options, onMade)
   local native = require "luaws.testing.native"
   local chunk, err = loadfile(path)
   if not chunk then error(describeError(err), 0) end
   local self = setmetatable({
-    native = native, path = path, folder = path:match("^(.*)/[^/]*$") or ".",
-    scope = native.newScope(), servers = {}, webs = {}, loaded = {}, output = {}, persisted = {},
+    native = native, scope = native.newScope(), isSecure = options.tls,
+    path = path, folder = path:match("^(.*)/[^/]*$") or ".",
+    servers = {}, webs = {}, loaded = {}, output = {}, persisted = {},
   }, Script)
+  local args = options.args or {}
   makeEnvironment(self, args)
   self.module = makeModule(self)
   self.loaded.luaws = self.module

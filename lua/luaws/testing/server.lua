@@ -10,12 +10,13 @@ local runScript = require "luaws.testing.script"
 local TURNS = 100    -- of the loop without a pause: what is local takes less than a millisecond
 local MOMENT = 0.001 -- s
 local CLOSE = 1      -- s: how long the ends of connections may take
+local PATIENCE = 1   -- s: for a line of output
 
 local Server = {}
 Server.__index = Server
 
--- The port of the server with this path, or of the first one.
-local function portOf(self, path)
+-- The web server of the server with this path, or of the first one.
+local function webOf(self, path)
   local found = self.servers[1]
   for _, server in ipairs(self.servers) do
     if server.wss.path == path then found = server end
@@ -24,12 +25,17 @@ local function portOf(self, path)
   if not web or not web.isRunning then
     error(self.name .. " serves nothing", 3)
   end
-  return web.port
+  return web
+end
+
+local function addressOf(web)
+  local scheme = web.url:match("^https:") and "wss" or "ws"
+  return ("%s://127.0.0.1:%d"):format(scheme, web.port)
 end
 
 local function dial(self, path, options)
-  local url = ("ws://127.0.0.1:%d%s"):format(portOf(self, path:match("^[^?]*")), path)
-  local client, failure = connect(url, options)
+  local base = addressOf(webOf(self, path:match("^[^?]*")))
+  local client, failure = connect(base .. path, options)
   if client then table.insert(self.clients, client) end
   return client, failure
 end
@@ -50,9 +56,37 @@ end
 
 -- The answer to a GET: { status =, headers =, body = }.
 function Server:get(path, headers)
-  local answer, err = get(portOf(self), path, headers)
+  local web = webOf(self)
+  if web.url:match("^https:") then error("get: it speaks no TLS", 2) end
+  local answer, err = get(web.port, path, headers)
   if not answer then error("get: " .. err, 2) end
   return answer
+end
+
+-- Waits until it is so, which takes some turns of the loops. False when it takes longer than that.
+local function await(seconds, isSo)
+  local last = uv.hrtime() + seconds * 1e9
+  local turns = 0
+  while not isSo() do
+    if uv.hrtime() > last then return false end
+    turns = turns + 1
+    luaws.sleep(turns < TURNS and 0 or MOMENT)
+  end
+  return true
+end
+
+local function findLine(lines, pattern)
+  for _, line in ipairs(lines) do
+    if line:find(pattern) then return line end
+  end
+end
+
+-- The first line that the script prints which matches a pattern; waits for it, up to `timeout`
+-- seconds (1). nil: none does.
+function Server:awaitOutput(pattern, timeout)
+  local function isThere() return findLine(self.output, pattern) end
+  await(timeout or PATIENCE, isThere)
+  return isThere()
 end
 
 local function areClosed(clients)
@@ -65,18 +99,6 @@ end
 local function areTerminated(servers)
   for _, server in ipairs(servers) do
     if not server.wss.terminated then return false end
-  end
-  return true
-end
-
--- Waits until it is so, which takes some turns of the loops. False when it takes longer than that.
-local function await(seconds, isSo)
-  local last = uv.hrtime() + seconds * 1e9
-  local turns = 0
-  while not isSo() do
-    if uv.hrtime() > last then return false end
-    turns = turns + 1
-    luaws.sleep(turns < TURNS and 0 or MOMENT)
   end
   return true
 end
@@ -126,31 +148,32 @@ local function findScript(path)
     :format(path, table.concat(bench.folders, ", ")), 3)
 end
 
-local function readOptions(options)
-  for name in pairs(options or {}) do
-    if name ~= "args" then
-      error(("testing.server: unknown option '%s' (a script takes args alone)")
+local function checkOptions(options)
+  for name in pairs(options) do
+    if name ~= "args" and name ~= "tls" then
+      error(("testing.server: unknown option '%s' (a script takes args and tls)")
         :format(tostring(name)), 3)
     end
   end
-  return options and options.args or {}
+  return options
 end
 
-local function start(self, path, args)
+local function start(self, path, options)
   self.name = path
-  runScript(path, args, function(script)
+  runScript(path, options, function(script)
     self.script, self.servers, self.webs = script, script.servers, script.webs
     self.output = script.output
+    function script.onExit(code) self.exitCode = code end
   end)
 end
 
 local function newServer(target, options)
   local self = setmetatable({ clients = {}, servers = {}, webs = {} }, Server)
   if type(target) == "string" then
-    local path, args = findScript(target), readOptions(options)
+    local path, settings = findScript(target), checkOptions(options or {})
     bench.servers = bench.servers + 1
     bench.defer(self.stop, self)
-    start(self, path, args)
+    start(self, path, settings)
   elseif type(target) == "table" then
     bench.servers = bench.servers + 1
     bench.defer(self.stop, self)
@@ -161,8 +184,7 @@ local function newServer(target, options)
   end
   local first = self.servers[1]
   if first then
-    self.wss, self.port = first.wss, first.web.port
-    self.url = ("ws://127.0.0.1:%d"):format(self.port)
+    self.wss, self.port, self.url = first.wss, first.web.port, addressOf(first.web)
   end
   return self
 end

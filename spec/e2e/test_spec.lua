@@ -1,0 +1,293 @@
+-- `luaws test`: busted in a worker, its options, its end, and what it makes of specs that misbehave. What specs find
+-- in luaws.testing is in testing_spec.lua.
+
+local uv = require "luv"
+local server = require "spec.support.server"
+local readFile = require("spec.support.files").read
+
+local HEAD = 'local luaws = require "luaws"\nlocal testing = require "luaws.testing"\n'
+
+local folder
+
+-- Runs the specs in `files` with the words; "spec" alone is the text of spec/a_spec.lua.
+local function test(files, words, options)
+  if type(files) == "string" then files = { ["spec/a_spec.lua"] = HEAD .. files } end
+  folder = server.folder(files)
+  local settings = { program = { "test", table.unpack(words or {}) }, cwd = folder }
+  for name, value in pairs(options or {}) do settings[name] = value end
+  return server.run(nil, settings)
+end
+
+local function assertFound(text, run)
+  assert.truthy(run.stdout:find(text, 1, true), ("no %q in:\n%s%s"):format(text, run.stdout, run.stderr))
+end
+
+local function assertCounts(successes, failures, errors, run)
+  local function count(n, one, many) return ("%d %s"):format(n, n == 1 and one or many) end
+  assertFound(("%s / %s / %s"):format(count(successes, "success", "successes"), count(failures, "failure", "failures"),
+    count(errors, "error", "errors")), run)
+end
+
+describe("luaws test", function()
+  it("runs what is in spec, with exit code 0 when all is well", function()
+    local run = test [[ it("is", function() assert.equal(1, 1) end) ]]
+    assertCounts(1, 0, 0, run)
+    assert.equal(0, run.code)
+    assert.equal("", run.stderr)
+  end)
+
+  it("has exit code 1 when a test fails", function()
+    local run = test [[
+      it("is", function() end)
+      it("is not", function() assert.equal("this", "that") end)
+    ]]
+    assertCounts(1, 1, 0, run)
+    assertFound("spec/a_spec.lua:4: Expected objects to be equal", run)
+    assert.equal(1, run.code)
+  end)
+
+  it("lets tests, hooks and all that they call wait", function()
+    local run = test [[
+      local waited = {}
+      local function wait(name) luaws.sleep(0.001) table.insert(waited, name) end
+      wait "file"
+      describe("a", function()
+        wait "describe"
+        setup(function() wait "setup" end)
+        teardown(function() wait "teardown" end)
+        lazy_setup(function() wait "lazy setup" end)
+        before_each(function() wait "before" end)
+        after_each(function() wait "after" end)
+        it("waits", function()
+          finally(function() wait "finally" end)
+          assert.has_error(function() wait "has_error" error "x" end)
+          local s = spy.new(function() wait "spy" end)
+          s()
+          pcall(wait, "pcall")
+          wait "test"
+          assert.spy(s).was.called()
+        end)
+      end)
+      it("comes last", function()
+        assert.same({ "file", "describe", "setup", "lazy setup", "before", "has_error", "spy", "pcall", "test",
+          "finally", "after", "teardown" }, waited)
+      end)
+    ]]
+    assertCounts(2, 0, 0, run)
+  end)
+
+  it("finds modules of the project: in the working directory and above the specs", function()
+    local run = test {
+      ["here.lua"] = "return 'here'",
+      ["deep/own.lua"] = "return 'own'",
+      ["deep/spec/beside.lua"] = "return 'beside'",
+      ["deep/spec/a_spec.lua"] = [[
+        it("finds", function() assert.equal("here own", require "here" .. " " .. require "own") end)
+        it("finds none beside itself", function() assert.has_error(function() require "beside" end) end)
+      ]],
+    }
+    assert.equal(1, run.code) -- there is no folder spec
+    run = server.run(nil, { program = { "test", "deep/spec" }, cwd = folder })
+    assertCounts(2, 0, 0, run)
+    run = server.run(nil, { program = { "test", "deep/spec/a_spec.lua" }, cwd = folder })
+    assertCounts(1, 1, 0, run) -- a file that is named finds what is beside it
+  end)
+
+  it("goes on behind a spec file with a syntax error, and tells where that is", function()
+    local run = test {
+      ["spec/a_spec.lua"] = "it('is', function() end)",
+      ["spec/b_spec.lua"] = "it('is', function()\nlocal = 1\nend)",
+      ["spec/c_spec.lua"] = "it('is', function() end)",
+    }
+    assertCounts(2, 0, 1, run)
+    assertFound("spec/b_spec.lua:2: <name> expected near '='", run)
+    assert.equal(1, run.code)
+  end)
+
+  it("goes on behind a spec file that raises", function()
+    local run = test {
+      ["spec/a_spec.lua"] = "error 'at once'",
+      ["spec/b_spec.lua"] = "it('is', function() end)",
+    }
+    assertCounts(1, 0, 1, run)
+    assertFound("spec/a_spec.lua:1: at once", run)
+  end)
+
+  it("ends a test that waits for ever, tells where it waits, and goes on", function()
+    local run = test([[
+      it("waits", function()
+        luaws.await(function() end)
+      end)
+      it("receives", function()
+        testing.server({ onMessage = function() end }):connect():receive()
+      end)
+      describe("hooks", function()
+        before_each(function() luaws.sleep(100) end)
+        it("isn't run", function() print "RUN" end)
+      end)
+      it("goes on", function() luaws.sleep(0.01) end)
+    ]], { "--timeout", "0.3" })
+    assertCounts(1, 0, 3, run)
+    assertFound("spec/a_spec.lua:4: the test has taken 0.3 s and still waits here (see --timeout)", run)
+    assertFound("spec/a_spec.lua:7: the test has taken 0.3 s", run)
+    assertFound("spec/a_spec.lua:10: before_each has taken 0.3 s", run)
+    assert.falsy(run.stdout:find("RUN", 1, true))
+    assert.equal(1, run.code)
+  end)
+
+  it("gives hooks and tests their time each, and leaves none for the next one", function()
+    local run = test([[
+      before_each(function() luaws.sleep(0.3) end)
+      after_each(function() luaws.sleep(0.3) end)
+      for i = 1, 2 do it("waits " .. i, function() luaws.sleep(0.3) end) end
+    ]], { "--timeout", "0.55" })
+    assertCounts(2, 0, 0, run)
+  end)
+
+  it("takes os.exit for an error of the test", function()
+    local run = test [[
+      it("exits", function() os.exit(0) end)
+      it("is", function() end)
+    ]]
+    assertCounts(1, 0, 1, run)
+    assertFound("os.exit(0) was called", run)
+    assert.equal(1, run.code)
+  end)
+
+  it("says how busted is installed where it isn't", function()
+    local run = test("", {}, { env = { LUA_PATH = "./?.lua", LUA_PATH_5_4 = false, HOME = "/nonexistent" } })
+    assert.equal(1, run.code)
+    assert.truthy(run.stderr:find("luaws test: busted is not installed", 1, true), run.stderr)
+    assert.truthy(run.stderr:find("apt-get install lua-busted", 1, true), run.stderr)
+    assert.truthy(run.stderr:find("luarocks --lua-version 5.4 install --local busted", 1, true), run.stderr)
+    assert.equal("", run.stdout)
+  end)
+
+  it("finds busted in ~/.luarocks", function()
+    local modules = package.searchpath("busted.runner", package.path):match("^(.*)/busted/runner.lua$")
+    local library = package.searchpath("lfs", package.cpath):match("^(.*)/lfs.so$")
+    local home = server.folder { [".luarocks/share/lua/x"] = "", [".luarocks/lib/lua/x"] = "" }
+    assert(uv.fs_symlink(modules, home .. "/.luarocks/share/lua/5.4"))
+    assert(uv.fs_symlink(library, home .. "/.luarocks/lib/lua/5.4"))
+    local run = test([[ it("is", function() end) ]], {}, {
+      env = { LUA_PATH = "./?.lua", LUA_CPATH = "./?.so", LUA_PATH_5_4 = false, LUA_CPATH_5_4 = false, HOME = home },
+    })
+    assertCounts(1, 0, 0, run)
+  end)
+
+  it("has the options of busted", function()
+    local specs = {
+      ["spec/a_spec.lua"] = "it('one #quick', function() end) it('two', function() error 'x' end)",
+      ["other/b_test.lua"] = "it('three', function() end)",
+      ["helper.lua"] = "print 'helped'",
+      ["spec/c_spec.lua"] = "it('waits', function() require('luaws').sleep(0.001) end)",
+    }
+    local function expect(words, successes, failures, errors, ...)
+      local run = test(specs, words)
+      if successes then assertCounts(successes, failures, errors, run) end
+      for _, text in ipairs { ... } do assertFound(text, run) end
+    end
+    expect({ "--filter", "one" }, 1, 0, 0)
+    expect({ "--filter-out=two" }, 2, 0, 0)
+    expect({ "-t", "quick" }, 1, 0, 0)
+    expect({ "--repeat", "3", "--filter=one" }, 1, 0, 0, "run 3 of 3")
+    expect({ "--shuffle", "--seed", "7" }, 2, 0, 1)
+    expect({ "-p", "_test", "other" }, 1, 0, 0)
+    expect({ "--helper", "helper.lua", "--filter", "one" }, 1, 0, 0, "helped")
+    expect({ "-C", "other", "-p", "_test", "." }, 1, 0, 0)
+    expect({ "--list" }, nil, nil, nil, "one #quick", "two")
+    expect({ "-o", "TAP" }, nil, nil, nil, "ok 1 - one #quick", "not ok 2 - two", "ok 3 - waits")
+    expect({ "-o", "json" }, nil, nil, nil, '"successes":[{')
+    expect({ "--no-keep-going", "--sort" }, 1, 0, 1)
+  end)
+
+  it("reads .busted", function()
+    local run = test {
+      [".busted"] = "return { _all = { timeout = 0.2, lua = 'none' }, "
+        .. "default = { ROOT = { 'checks' }, pattern = '%.lua' } }",
+      ["checks/a.lua"] = "it('waits', function() require('luaws').sleep(10) end)",
+    }
+    assertCounts(0, 0, 1, run)
+    assertFound("the test has taken 0.2 s", run)
+  end)
+
+  it("refuses options that there are none of, and tells which there are", function()
+    local run = test("", { "--nonsense" })
+    assert.equal(1, run.code)
+    assert.truthy(run.stderr:find("nonsense", 1, true), run.stderr)
+    run = test("", { "--timeout", "soon" })
+    assert.equal(1, run.code)
+    assert.truthy(run.stderr:find("luaws test: --timeout wants seconds, got 'soon'", 1, true), run.stderr)
+    run = test("", { "--help" })
+    for _, text in ipairs { "luaws test [", "--timeout=SECONDS", "--filter=PATTERN" } do
+      assert.truthy((run.stdout .. run.stderr):find(text, 1, true), run.stdout .. run.stderr)
+    end
+  end)
+
+  it("ends by SIGINT with busted's summary: the test that runs fails, hooks are run, the others aren't", function()
+    local files = { ["spec/a_spec.lua"] = HEAD .. [[
+      after_each(function() luaws.sleep(0.001) print "after" end)
+      it("is", function() end)
+      it("waits", function() print "waiting" io.stdout:flush() luaws.sleep(100) end)
+      it("isn't run", function() print "RUN" end)
+    ]] }
+    for signal, code in pairs { sigint = 130, sigterm = 143, sighup = 129 } do
+      local run = server.launch({ "test", "-o", "plainTerminal" }, { cwd = server.folder(files) })
+      repeat until run:line():find("waiting", 1, true)
+      run:signalProcess(signal)
+      assert.equal(code, (run:awaitExit()))
+      assertCounts(1, 0, 1, run)
+      assertFound("spec/a_spec.lua:5: interrupted", run)
+      assert.equal(2, select(2, run.stdout:gsub("after", "")))
+      assert.falsy(run.stdout:find("RUN", 1, true))
+    end
+  end)
+
+  it("keeps what luaws logs for the tests that fail, and shows it as it comes with -v", function()
+    local spec = [[
+      it("warns and passes", function() luaws.log.warn "unseen" end)
+      it("warns and fails", function() luaws.log.warn "seen" error "x" end)
+    ]]
+    local run = test(spec)
+    assert.equal("", run.stderr)
+    assert.falsy(run.stdout:find("unseen", 1, true))
+    assert.truthy(run.stdout:find("Logged:\n  [%d:.]+ warn  seen"), run.stdout)
+    run = test(spec, { "-v" })
+    assert.truthy(run.stderr:find("unseen", 1, true), run.stderr)
+  end)
+
+  it("runs luacov where it is installed", function()
+    local run = test("it('is', function() end)", { "--coverage" })
+    local isThere = run.code == 0
+    assert.truthy(isThere or (run.stdout .. run.stderr):find("LuaCov not found", 1, true), run.stdout .. run.stderr)
+  end)
+end)
+
+describe("luaws.testing", function()
+  it("works in specs alone", function()
+    for _, call in ipairs { "server({})", "connection({})", "errors()", "nextError()" } do
+      local run = server.run("require('luaws.testing')." .. call)
+      assert.equal(1, run.code)
+      assert.truthy(run.stderr:find("script.lua:1: testing.%l+%u?%l* works in specs alone, which 'luaws test' runs"),
+        run.stderr)
+    end
+  end)
+end)
+
+describe("the specs of the examples", function()
+  it("pass", function()
+    local run = server.run(nil, { program = { "test", "examples/spec" } })
+    assert.equal(0, run.code, run.stdout .. run.stderr)
+  end)
+
+  it("are there for each of them", function()
+    local scan = uv.fs_scandir("examples")
+    for name, kind in function() return uv.fs_scandir_next(scan) end do
+      local base = name:match("^(.*)%.lua$")
+      if base and kind == "file" then
+        local spec = readFile(("examples/spec/%s_spec.lua"):format(base))
+        assert.truthy(spec:find("examples/" .. name, 1, true), name)
+      end
+    end
+  end)
+end)
