@@ -341,15 +341,15 @@ local function assertOutput(block, printed)
 end
 
 -- nginx: run by trust_proxy_spec.
-local SILENT = { text = true, js = true, json = true, nginx = true }
+local SILENT = { text = true, js = true, json = true, html = true, nginx = true }
 
 for _, path in ipairs(TRIED) do
   describe(path, function()
     local files, printed = {}, nil
     for _, block in ipairs(markdown.read(path).blocks) do
       local name = ("block of line %d (%s)"):format(block.line, block.info)
+      if noteOf(block, "file") then files[noteOf(block, "file")] = block.text end
       if block.info == "lua" then
-        if noteOf(block, "file") then files[noteOf(block, "file")] = block.text end
         it(name .. " runs", function() printed = runLua(block, files) end)
       elseif noteOf(block, "shell") then
         it(name .. " runs", function() printed = runShell(block, files) end)
