@@ -24,6 +24,7 @@
 #include "mailbox/command.h"
 #include "mailbox/event.h"
 #include "reactor/reactor.h"
+#include "script/watchdog.h"
 #include "script/worker.h"
 
 enum {
@@ -55,7 +56,8 @@ struct threads {
   uv_loop_t loop;
   uv_signal_t interrupt, terminate, hangup;
   uv_async_t news; // sent by workers, after they have changed what is below
-  uv_timer_t patience, tidy;
+  uv_timer_t patience, tidy, look;
+  struct watchdog *watchdog;
   bool is_stopping;
   bool is_signalled;
   bool leaves_signals;  // the first one is the script's affair
@@ -122,6 +124,11 @@ static void on_tidy(uv_timer_t *timer) {
   mem_give_back();
 }
 
+static void on_look(uv_timer_t *timer) {
+  struct threads *t = timer->loop->data;
+  uv_timer_start(timer, on_look, watchdog_look(t->watchdog, clock_ms()), 0);
+}
+
 static void on_news(uv_async_t *handle) {
   struct threads *t = handle->loop->data;
   if (atomic_load(&t->is_over)) stop_workers(t);
@@ -178,6 +185,8 @@ static int open_handles(struct threads *t, const struct options *o) {
   uv_timer_init(&t->loop, &t->patience);
   uv_timer_init(&t->loop, &t->tidy);
   uv_timer_start(&t->tidy, on_tidy, TIDY_MS, TIDY_MS);
+  uv_timer_init(&t->loop, &t->look);
+  uv_timer_start(&t->look, on_look, 0, 0);
   status = watch_signal(t, &t->interrupt, SIGINT, on_signal);
   if (status == 0) status = watch_signal(t, &t->terminate, SIGTERM, on_signal);
   bool has_script = o->action == OPTIONS_RUN; // to be told of it; a command ends
@@ -230,6 +239,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .ids = &t->ids,
       .reactors = t->mailboxes,
       .reactor_count = t->reactor_count,
+      .watchdog = t->watchdog,
       .script = o->script,
       .code = o->code,
       .program = program,
@@ -341,6 +351,7 @@ static bool free_threads(struct threads *t) {
     is_free = reactor_free(t->reactors[i]) && is_free;
   for (unsigned i = 0; i < t->worker_count; i++)
     worker_free(t->workers[i]);
+  watchdog_free(t->watchdog);
   estimator_free(t->estimator);
   tls_settings_deinit(&t->tls);
   free(t->working);
@@ -383,11 +394,15 @@ static void explain(const struct err *err) {
 }
 
 int threads_run(const struct options *options, const char *program, struct terminal *terminal) {
-  struct threads t = {.pool = {.id = 1}, .terminal = terminal, .working = realpath(".", NULL)};
+  struct threads t = {.pool = {.id = 1},
+                      .watchdog = watchdog_new(),
+                      .terminal = terminal,
+                      .working = realpath(".", NULL)};
   struct err err;
   if (open_loop(&t, options, &err) != 0) {
     explain(&err);
     terminal_close(terminal);
+    watchdog_free(t.watchdog);
     free(t.working);
     return EXIT_FAILURE;
   }

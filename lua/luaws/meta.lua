@@ -294,6 +294,7 @@ function WebServer:stop(timeout) end
 ---@field compression? boolean|luaws.Compression permessage-deflate; false
 ---@field pingInterval? number|false seconds of silence before a ping; 20
 ---@field pongTimeout? number|false seconds of silence after it before the client counts as lost; 20
+---@field handlerTimeout? number|false seconds that a callback may compute at a stretch; none
 ---@field answerTimeout? number|false seconds that onConnection may take, then 503; 10
 ---@field closeTimeout? number|false seconds that the closing handshake may take; 10
 ---@field maxBackpressure? integer|false bytes that may wait for a slow client; 1 MiB

@@ -90,6 +90,7 @@ struct server_config {
   uint64_t max_connections;
   uint64_t max_connections_per_address;
   uint64_t answer_timeout;
+  uint64_t handler_timeout; // its worker's own affair
   struct link_config link;
 
   // Open connections of this member or such that are being answered: each reactor picks who has the

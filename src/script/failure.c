@@ -52,6 +52,25 @@ void failure_push(lua_State *L, const struct err *e, enum log_level level, const
   push_event(L, e->code, e->component);
 }
 
+void failure_warn_busy(struct runtime *rt, lua_State *L, uint64_t ms) {
+  const struct task *t = rt->current;
+  lua_State *host = rt->L;
+  lua_pushfstring(host, "a callback has been computing for %f s", (lua_Number)ms / 1000);
+  vm_traceback(host, L);
+  write_log(LOG_WARN, host, t ? t->what : NULL, t ? t->link : NULL, t ? t->wss : NULL);
+  lua_pop(host, 2);
+}
+
+void failure_warn_caught(struct runtime *rt) {
+  const struct task *t = rt->current;
+  lua_State *host = rt->L;
+  lua_pushliteral(
+      host, "a callback was interrupted, for it has computed too long, and has caught that error");
+  lua_pushliteral(host, "");
+  write_log(LOG_WARN, host, t->what, t->link, t->wss);
+  lua_pop(host, 2);
+}
+
 void failure_tell_script(lua_State *L) {
   struct runtime *rt = runtime_of(L);
   struct task *t = task_new(rt, "luaws.onError", failure_done, NULL);

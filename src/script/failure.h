@@ -27,6 +27,14 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
 void failure_push(lua_State *L, const struct err *e, enum log_level level, const struct link *link,
                   const struct wss *wss);
 
+// Writes to the log that what runs on `L` has been computing for `ms`, and where it is. Changes no
+// stack.
+void failure_warn_busy(struct runtime *rt, lua_State *L, uint64_t ms);
+
+// And that the running task has been interrupted, but hasn't ended by that: it has caught the
+// error.
+void failure_warn_caught(struct runtime *rt);
+
 // Gives the event on top of L to luaws.onError, and pops it.
 void failure_tell_script(lua_State *L);
 

@@ -54,11 +54,13 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
   for (unsigned i = 0; i < rt->reactor_count; i++)
     outgoing_init(&rt->outgoing[i], options->reactors[i], mailbox,
                   event_window_share(rt->reactor_count));
+  budget_init(rt);
   vm_open(rt);
 }
 
 void runtime_deinit(struct runtime *rt) {
   assert(rt->phase == PHASE_ENDED);
+  budget_deinit(rt);
   uvloop_close(rt);
   task_deinit_idle(rt);
   vm_close(rt);

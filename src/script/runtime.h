@@ -15,6 +15,7 @@
 #include "mailbox/event.h"
 #include "mailbox/mailbox.h"
 #include "script/alloc.h"
+#include "script/budget.h"
 #include "script/outgoing.h"
 #include "script/worker.h"
 
@@ -79,6 +80,7 @@ struct runtime {
   struct wheel wheel;
 
   struct task *current; // the one that is running, NULL at the top of the loop
+  struct budget budget; // of what is running
   struct list ready;    // struct task
   struct list turn;     // struct task: those of the ready ones that this turn has yet to run
   struct list waiting;  // struct task

@@ -42,6 +42,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->waiter = NULL;
   t->scope = SCOPE_NONE;
   t->place = trial_note_place(rt, rt->current ? rt->current->co : NULL);
+  t->limit = 0;
   t->text = NULL;
   t->started = rt->now;
   t->error_code = 0;
@@ -52,6 +53,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->is_called_off = false;
   t->is_interrupted = false;
   t->is_served = false;
+  t->is_spent = false;
   return t;
 }
 
@@ -68,8 +70,11 @@ void task_run(struct runtime *rt, struct task *t) {
   t->state = TASK_RUNNING;
   rt->current = t;
   alloc_bind(&rt->alloc, true);
+  budget_start(&rt->budget, t->co);
   int status = lua_resume(t->co, rt->L, arguments, &results);
+  bool is_interrupted = budget_stop(&rt->budget);
   alloc_bind(&rt->alloc, false);
+  if (is_interrupted) budget_settle(rt, t, status);
   rt->current = NULL;
   if (status == LUA_OK) {
     t->on_done(rt, t, true);
@@ -235,7 +240,7 @@ static void forget_place(struct task *t) {
 static void recycle(struct runtime *rt, struct task *t) {
   wheel_stop(&t->end.timer);
   forget_place(t);
-  if (rt->idle_count >= IDLE_MAX) {
+  if (rt->idle_count >= IDLE_MAX || t->is_spent) {
     discard(rt, t);
     return;
   }

@@ -53,6 +53,7 @@ struct task {
   struct waiter *waiter; // TASK_AWAITING
   unsigned scope;        // see above
   char *place;           // where it was started, noted for specs alone (trial.h); else NULL
+  uint32_t limit;        // ms that it may compute at a stretch; 0: as its callback may (budget.h)
   const char *text;      // a string that is valid UTF-8 and stays on its stack, or NULL
   int error_code;        // luaws's own, for an error that luaws raises in it; 0: none
   uint8_t state;         // enum task_state
@@ -62,6 +63,7 @@ struct task {
   bool is_called_off;    // its wait raises, once (wait_call_off)
   bool is_interrupted;   // its connection has ended: sleeps return at once
   bool is_served;        // TASK_LISTENING: its turn has come
+  bool is_spent;         // an error of a hook has left its coroutine unfit for hooks
 };
 
 // A task with an empty stack: push a function and its arguments onto ->co, set ->link and ->wss if

@@ -12,6 +12,8 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "script/answer.h"
+#include "script/budget.h"
+#include "script/coroutines.h"
 #include "script/embed.h"
 #include "script/excerpt.h"
 #include "script/json.h"
@@ -19,11 +21,10 @@
 #include "script/request.h"
 #include "script/suggest.h"
 #include "script/trial.h"
+#include "script/traceback.h"
 #include "script/uvloop.h"
 
-// The chunk names of embedded modules: "=luaws/calls.lua".
-#define OWN_PREFIX "luaws/"
-#define OWN_CALLS  "=luaws/calls.lua"
+#define OWN_CALLS "=luaws/calls.lua" // as load_embedded names it
 
 enum {
   // A new collection begins when so much and a tenth of the heap has been allocated, so that
@@ -69,6 +70,7 @@ void vm_open(struct runtime *rt) {
   lua_setwarnf(L, on_warning, rt);
   *(struct runtime **)lua_getextraspace(L) = rt;
   luaL_openlibs(L);
+  coroutines_open(L);
   watch_collector(L);
   open_searcher(L);
   set_paths(rt);
@@ -82,6 +84,7 @@ void vm_open(struct runtime *rt) {
   excerpt_preload(L);
   suggest_preload(L);
   embed_preload(L);
+  budget_preload(L);
 #ifdef LUAWS_TINY
   lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
 #else
@@ -119,38 +122,10 @@ bool vm_load(struct runtime *rt, lua_State *co) {
   return true;
 }
 
-static bool is_own_frame(lua_State *co, int level) {
-  lua_Debug frame;
-  lua_getstack(co, level, &frame);
-  lua_getinfo(co, "S", &frame);
-  return frame.what[0] == 'C' || strncmp(frame.source, "=" OWN_PREFIX, 7) == 0;
-}
-
-// The end of `text` without lines of luaws's own or C's frames behind the last of the script's.
-static size_t cut_own_lines(const char *text, size_t length) {
-  while (length > 0) {
-    size_t start = length;
-    while (start > 0 && text[start - 1] != '\n')
-      start--;
-    const char *line = text + start;
-    bool is_own = strncmp(line, "\t" OWN_PREFIX, 7) == 0 || strncmp(line, "\t[C]:", 5) == 0 ||
-                  strncmp(line, "\t(...tail calls...)", 19) == 0;
-    if (!is_own) return length;
-    length = start - 1;
-  }
-  return 0;
-}
-
 const char *vm_traceback(lua_State *L, lua_State *co) {
-  lua_Debug frame;
-  int level = 0;
-  while (lua_getstack(co, level, &frame) && is_own_frame(co, level))
-    level++;
-  if (!lua_getstack(co, level, &frame)) return lua_pushliteral(L, "");
-  luaL_traceback(L, co, NULL, level);
-  size_t length;
-  const char *text = lua_tolstring(L, -1, &length);
-  lua_pushlstring(L, text, cut_own_lines(text, length));
+  const char *lines = traceback_push_lines(L, co);
+  if (lines[0] == '\0') return lines;
+  lua_pushfstring(L, "stack traceback:\n%s", lines);
   lua_remove(L, -2);
   return lua_tostring(L, -1);
 }

@@ -58,7 +58,9 @@ void worker_begin(struct worker *w) {
 
 bool worker_turn(struct worker *w) {
   struct runtime *rt = &w->runtime;
+  watchdog_enter(&rt->budget.watched);
   if (rt->phase != PHASE_ENDED) runtime_turn(rt);
+  watchdog_leave(&rt->budget.watched);
   return rt->phase != PHASE_ENDED;
 }
 

@@ -15,6 +15,7 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
 
+struct watchdog;
 struct worker; // private
 
 // What the workers share that run the same script: they make the same servers, and end together.
@@ -34,10 +35,11 @@ struct worker_options {
   unsigned index;                  // in the pool, from 0
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
-  const char *script;  // path, "-" for stdin, NULL: only `code`
-  const char *code;    // -e, run before the script; may be NULL
-  const char *program; // argv[0]
-  char **args;         // the script's arguments, NULL-terminated; become `arg` as in lua
+  struct watchdog *watchdog; // of the process, see watchdog.h; may be NULL
+  const char *script;        // path, "-" for stdin, NULL: only `code`
+  const char *code;          // -e, run before the script; may be NULL
+  const char *program;       // argv[0]
+  char **args;               // the script's arguments, NULL-terminated; become `arg` as in lua
   // What the command line sets for luaws.webServer, over what the script sets; NULL or -1: nothing.
   const char *host;
   int port;

@@ -26,6 +26,7 @@ static void set_defaults(struct server_config *c) {
   c->max_connections = CONFIG_NONE;
   c->max_connections_per_address = CONFIG_NONE;
   c->answer_timeout = 10000;
+  c->handler_timeout = CONFIG_NONE;
 }
 
 static void check_protocols(lua_State *L, const char *label, void *target) {
@@ -74,6 +75,7 @@ static const struct args_option OPTIONS[] = {
     {"maxMessageRate", ARGS_COUNT, AT(link.max_message_rate), true, NULL},
     {"compression", ARGS_VALUE, 0, false, check_compression},
     {"answerTimeout", ARGS_SECONDS, AT(answer_timeout), true, NULL},
+    {"handlerTimeout", ARGS_SECONDS, AT(handler_timeout), true, NULL},
     {"slowConsumer", ARGS_VALUE, 0, false, check_slow_consumer},
     {"web", ARGS_VALUE, 0, false, check_web},
     LINK_OPTIONS(struct server_config),
@@ -84,6 +86,7 @@ static const struct args_option OPTIONS[] = {
 static void read_options(lua_State *L, struct wss *wss) {
   struct server_config *c = wss->config = server_config_new();
   set_defaults(c);
+  if (runtime_of(L)->options->watch) c->handler_timeout = BUDGET_WATCH_MS;
   args_read_options(L, 2, OPTIONS, c, NEW);
   link_options_settle(&c->link);
   if (lua_istable(L, 2) && lua_getfield(L, 2, "dataType") != LUA_TNIL)
@@ -204,6 +207,7 @@ int wss_new(lua_State *L) {
   wss->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_push(&rt->wsses, &wss->node);
   if (is_first) announce(L, wss);
+  budget_note_limit(rt, wss->config->handler_timeout);
   wss->opening = begin(rt, wss, CALL_OPEN, "onOpen", on_open_done);
   push_plain_event(wss->opening->co, "open");
   task_defer(rt, wss->opening);
