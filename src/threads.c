@@ -20,6 +20,7 @@
 #include "certificate.h"
 #include "crew/crew.h"
 #include "estimator.h"
+#include "mailbox/ballot.h"
 #include "mailbox/batch.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
@@ -29,6 +30,8 @@
 
 enum {
   SIGNALED = 128,      // exit code of a program that a signal has ended: 128 + its number
+  COME_MS = 10000,     // for all workers to come to a reload
+  VOTE_MS = 15000,     // and for all to have prepared it
   GRACE_MS = 100,      // for the script to begin the end by itself
   PATIENCE_MS = 10000, // after which a stop that hangs is explained
   TIDY_MS = 10000      // between two looks at free memory
@@ -95,6 +98,7 @@ static void on_grace_over(uv_timer_t *timer) {
 static void stop_workers(struct threads *t) {
   if (t->is_stopping) return;
   t->is_stopping = true;
+  if (t->pool.ballot) ballot_close(t->pool.ballot);
   struct event_stop stop = {.exit_code = 0};
   for (unsigned i = 0; i < t->workers_started; i++)
     post(worker_mailbox(t->workers[i]), EVENT_STOP, &stop, sizeof stop);
@@ -111,12 +115,14 @@ static void on_signal(uv_signal_t *handle, int number) {
   if (!t->leaves_signals) stop_workers(t);
 }
 
+// The certificates first. A worker comes to the reload behind them, whatever has become of them.
 static void on_hangup(uv_signal_t *handle, int number) {
   (void)number;
   struct threads *t = handle->loop->data;
   struct event_hangup hangup = {.number = ++t->hangups};
   for (unsigned i = 0; i < t->workers_started; i++)
     post(worker_mailbox(t->workers[i]), EVENT_HANGUP, &hangup, sizeof hangup);
+  if (t->pool.ballot) ballot_call(t->pool.ballot, "SIGHUP");
 }
 
 static void on_tidy(uv_timer_t *timer) {
@@ -257,6 +263,8 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .on_survey = on_survey,
       .context = t,
   };
+  bool has_file = o->script && strcmp(o->script, "-") != 0;
+  if (has_file) t->pool.ballot = ballot_new(COME_MS, VOTE_MS);
   t->workers = mem_zalloc(count * sizeof *t->workers);
   t->worker_stats = mem_zalloc(count * sizeof *t->worker_stats);
   for (unsigned i = 0; i < count; i++) {
@@ -265,6 +273,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
     t->workers[i] = worker_new(&options, err);
     if (!t->workers[i]) return ERR_INVALID;
     t->worker_count++;
+    if (t->pool.ballot) ballot_add(t->pool.ballot, worker_mailbox(t->workers[i]));
   }
   return 0;
 }
@@ -352,6 +361,7 @@ static bool free_threads(struct threads *t) {
   for (unsigned i = 0; i < t->worker_count; i++)
     worker_free(t->workers[i]);
   watchdog_free(t->watchdog);
+  ballot_free(t->pool.ballot);
   estimator_free(t->estimator);
   tls_settings_deinit(&t->tls);
   free(t->working);

@@ -34,4 +34,5 @@ end
 describe("in a browser", function()
   it("the chat passes run.mjs", function() passes("spec/browser/run.mjs") end)
   it("the page for secrets passes secure.mjs", function() passes("spec/browser/secure.mjs") end)
+  it("pages that are being edited pass refresh.mjs", function() passes("spec/browser/refresh.mjs") end)
 end)

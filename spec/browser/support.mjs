@@ -20,9 +20,9 @@ const FLAGS = [
 
 export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 
-// `args`: what stands before the script. { url, port, log, stop() }
+// An example's file name, or another script's path. `args`: what stands before the script. { url, port, log, stop() }
 export async function startServer(example, { port = 0, args = [] } = {}) {
-  const child = spawn(LUAWS, ["--port", String(port), ...args, path.join(ROOT, "examples", example)], {
+  const child = spawn(LUAWS, ["--port", String(port), ...args, path.resolve(ROOT, "examples", example)], {
     stdio: ["ignore", "inherit", "pipe"],
   });
   const server = { log: "" };

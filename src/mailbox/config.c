@@ -19,6 +19,7 @@ void web_config_unref(struct web_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
   mem_free(c->host);
   mem_free(c->root);
+  mem_free(c->page_tail);
   mem_free_strings(c->trust_proxy);
   web_config_set_tls(c, NULL, 0);
   mem_free(c);

@@ -29,6 +29,7 @@ struct web_config {
   char *host;               // name, address, or "unix:/path"
   uint16_t port;            // 0: any
   char *root;               // absolute path of the static files, NULL: none
+  char *page_tail;          // what goes out behind each static file of HTML, NULL: nothing
   char **trust_proxy;       // NULL-terminated array for http/proxies.h, NULL: none is trusted
   struct tls_settings *tls; // by server name; NULL: it speaks plain HTTP
   size_t tls_count;

@@ -60,6 +60,8 @@ static void close_file(struct exchange *x) {
   if (x->file >= 0) close(x->file);
   x->file = -1;
   x->file_left = 0;
+  mem_free(x->tail);
+  x->tail = NULL;
 }
 
 void exchange_free(struct exchange *x) {
@@ -113,7 +115,7 @@ static void complain_of_file(struct conn *c, const char *verb, const char *which
            error == EMFILE || error == ENFILE ? " (raise the limit with ulimit -n)" : "");
 }
 
-// Sends the next pieces of a file. True: there is no more of it to be read.
+// Sends the next pieces of a file, and what goes behind it. True: there is no more to come.
 static bool send_file(struct conn *c) {
   struct exchange *x = c->exchange;
   char piece[FILE_PIECE];
@@ -131,7 +133,12 @@ static bool send_file(struct conn *c) {
     conn_out_write(c, piece, (size_t)n, false);
     if (c->state == CONN_CLOSED) return false;
   }
-  return x->file_left == 0;
+  if (x->file_left > 0) return false;
+  char *tail = x->tail;
+  x->tail = NULL;
+  if (tail) conn_out_write(c, tail, x->tail_length, false);
+  mem_free(tail);
+  return c->state != CONN_CLOSED;
 }
 
 void conn_http_taken(struct conn *c) {
@@ -223,14 +230,31 @@ static void redirect_to_folder(struct conn *c, struct span path, struct span que
   buf_deinit(&extra);
 }
 
+// A page that has a tail is a file of both one behind the other: of `left` bytes from `offset` on,
+// this is what lies in either.
+static void divide(struct exchange *x, uint64_t file_size, const char *tail, uint64_t offset,
+                   uint64_t left) {
+  uint64_t end = offset + left;
+  uint64_t tail_from = offset > file_size ? offset - file_size : 0;
+  x->file_offset = offset;
+  x->file_left = offset >= file_size ? 0 : (end < file_size ? end : file_size) - offset;
+  x->tail_length = (size_t)(left - x->file_left);
+  if (x->tail_length > 0) x->tail = mem_dup(tail + tail_from, x->tail_length);
+}
+
 static void send_head_of_file(struct conn *c, int fd, const struct http_file *file,
                               const char *name) {
   struct exchange *x = c->exchange;
+  const char *type = http_static_type(name);
+  const char *tail = strncmp(type, "text/html", 9) == 0 ? c->web->config->page_tail : NULL;
+  struct http_file all = *file;
+  uint64_t offset, left;
   struct buf head;
   buf_init(&head, HEAD_MAX);
   x->file = fd;
-  http_static_respond(&head, x->request, file, http_static_type(name), unix_time(), goes_on(c),
-                      &x->file_offset, &x->file_left);
+  if (tail) all.size += strlen(tail);
+  http_static_respond(&head, x->request, &all, type, unix_time(), goes_on(c), &offset, &left);
+  divide(x, file->size, tail, offset, left);
   conn_out_write(c, head.data, head.len, false);
   buf_deinit(&head);
   continue_response(c);

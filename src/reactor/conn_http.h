@@ -29,6 +29,8 @@ struct exchange {
   int file;                  // the static file going out, -1: none
   uint64_t file_offset;
   uint64_t file_left;
+  char *tail; // what goes out behind the file, NULL: nothing
+  size_t tail_length;
 };
 
 struct exchange *exchange_new(uint64_t max_body, const struct address *peer);

@@ -16,6 +16,7 @@
 #include "script/task.h"
 #include "script/uvloop.h"
 #include "script/vm.h"
+#include "script/watch.h"
 #include "script/webserver.h"
 #include "script/wss.h"
 
@@ -82,6 +83,7 @@ void runtime_start(struct runtime *rt) {
     rt->exit_code = 1;
     return;
   }
+  watch_start(rt);
   int count = lua_gettop(L);
   struct task *t = task_new(rt, "script", on_main_done, NULL);
   t->is_main = true;

@@ -16,6 +16,7 @@
 #include "script/request.h"
 #include "script/task.h"
 #include "script/tls_option.h"
+#include "script/watch.h"
 #include "script/wss.h"
 
 #define UNIX_PREFIX "unix:"
@@ -136,6 +137,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   web->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   bool is_open =
       web->settings->has_handler || web->settings->root || (web->is_default && rt->options->root);
+  watch_on_web(rt);
   if (is_first && is_open) {
     webserver_announce("open", webserver_push_url(L, web, "http", "/"));
     lua_pop(L, 1);
@@ -152,6 +154,7 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
     *err = reply.err;
     return false;
   }
+  watch_on_web(rt);
   return true;
 }
 
@@ -383,8 +386,7 @@ static const char *find_folder(const struct runtime *rt, const struct webserver 
   return web->folder ? web->folder : rt->folder;
 }
 
-// The root in effect, absolute, or NULL.
-static char *find_root(const struct runtime *rt, const struct webserver *web) {
+char *webserver_root(const struct runtime *rt, const struct webserver *web) {
   if (web->is_default && rt->options->root)
     return path_resolve(rt->options->working, rt->options->root);
   return web->settings->root ? path_resolve(find_folder(rt, web), web->settings->root) : NULL;
@@ -414,7 +416,8 @@ static struct web_config *make_config(struct runtime *rt, const struct webserver
   mem_free(c->host);
   c->host = mem_dup_string(webserver_host(rt, web));
   mem_free(c->root);
-  c->root = find_root(rt, web);
+  c->root = webserver_root(rt, web);
+  c->page_tail = rt->options->watch ? mem_dup_string(WATCH_PAGE_TAIL) : NULL;
   set_tls(rt, web, c);
   return c;
 }

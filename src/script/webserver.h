@@ -57,6 +57,9 @@ void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout)
 const char *webserver_host(const struct runtime *rt, const struct webserver *web);
 uint16_t webserver_port(const struct runtime *rt, const struct webserver *web);
 
+// The folder of static files in effect, absolute and mem_alloc'ed; NULL: none.
+char *webserver_root(const struct runtime *rt, const struct webserver *web);
+
 // Whether it speaks TLS, or will when it starts.
 bool webserver_is_secure(const struct runtime *rt, const struct webserver *web);
 

@@ -15,6 +15,7 @@
 #include "mailbox/mailbox.h"
 #include "mailbox/stats.h"
 
+struct ballot;
 struct watchdog;
 struct worker; // private
 
@@ -22,6 +23,7 @@ struct worker; // private
 // Made by main, which keeps it until all have ended; any thread.
 struct pool {
   unsigned id;            // unique in the process, not 0
+  struct ballot *ballot;  // on reloads; NULL: there is nothing to reload
   atomic_bool is_ending;  // one has begun to end, so that all are about to
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
   struct stats_all stats; // of the process; unchanged while workers run

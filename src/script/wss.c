@@ -15,7 +15,8 @@
 #include "script/task.h"
 #include "script/webserver.h"
 
-#define NEW "WebSocketServer.new"
+#define NEW       "WebSocketServer.new"
+#define OWN_PATHS "/.luaws/"
 
 static void on_terminate_done(struct runtime *rt, struct task *t, bool ok);
 
@@ -170,8 +171,10 @@ static void on_open_done(struct runtime *rt, struct task *t, bool ok) {
   if (!ok) wss_tell_error(rt, t->wss);
 }
 
+// (Paths of luaws's own are nobody's business.)
 static void announce(lua_State *L, const struct wss *wss) {
   const char *path = wss->config->path ? wss->config->path : "/";
+  if (strncmp(path, OWN_PATHS, strlen(OWN_PATHS)) == 0) return;
   const char *url = webserver_push_url(L, wss->web, "ws", path);
   if (strncmp(url, "unix:", strlen("unix:")) == 0) url = lua_pushfstring(L, "%s on %s", path, url);
   webserver_announce("serving", url);

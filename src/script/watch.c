@@ -1,0 +1,108 @@
+// What lua/luaws/watch.lua is given, and how it is called. Runs in the Lua thread.
+
+#include "script/watch.h"
+
+#include <lauxlib.h>
+#include <stdlib.h>
+#include "base/mem.h"
+#include "mailbox/ballot.h"
+#include "script/task.h"
+#include "script/webserver.h"
+
+#define MODULE "luaws.watch"
+
+// webs() -> array of { web =, root = }: the web servers that run and have a root
+static int push_webs(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
+    const struct webserver *web = LIST_ENTRY(i, struct webserver, node);
+    char *root = webserver_root(rt, web);
+    if (!root) continue;
+    lua_createtable(L, 0, 2);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, web->ref);
+    lua_setfield(L, -2, "web");
+    lua_pushstring(L, root);
+    lua_setfield(L, -2, "root");
+    lua_rawseti(L, -2, ++count);
+    mem_free(root);
+  }
+  return 1;
+}
+
+// reload(what): asks all workers for a reload
+static int call_reload(lua_State *L) {
+  ballot_call(runtime_of(L)->options->pool->ballot, luaL_checkstring(L, 1));
+  return 0;
+}
+
+static void push_native(lua_State *L) {
+  static const luaL_Reg FUNCTIONS[] = {{"webs", push_webs}, {"reload", call_reload}, {NULL, NULL}};
+  const struct runtime *rt = runtime_of(L);
+  char *script = realpath(rt->options->script, NULL);
+  luaL_newlib(L, FUNCTIONS);
+  lua_pushstring(L, script ? script : rt->options->script);
+  lua_setfield(L, -2, "script");
+  lua_pushstring(L, rt->folder);
+  lua_setfield(L, -2, "folder");
+  lua_pushstring(L, rt->options->watch_folder);
+  lua_setfield(L, -2, "tree");
+  lua_pushliteral(L, WATCH_REFRESH_PATH);
+  lua_setfield(L, -2, "refreshPath");
+  free(script);
+}
+
+// start()
+static int start(lua_State *L) {
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, MODULE);
+  lua_call(L, 1, 1);
+  lua_getfield(L, -1, "start");
+  push_native(L);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+static bool is_watching(const struct runtime *rt) {
+  return rt->options->watch && rt->options->index == 0;
+}
+
+// A task that calls the module's function of that name with the value on top of the main stack,
+// which it pops.
+static void call(struct runtime *rt, const char *function) {
+  struct task *t = task_new(rt, "watch", task_done_alone, NULL);
+  lua_State *co = t->co;
+  luaL_getsubtable(co, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_getfield(co, -1, MODULE);
+  lua_getfield(co, -1, function);
+  lua_replace(co, 1);
+  lua_settop(co, 1);
+  lua_xmove(rt->L, co, 1);
+  task_defer(rt, t);
+}
+
+void watch_start(struct runtime *rt) {
+  if (!is_watching(rt)) return;
+  struct task *t = task_new(rt, "watch", task_done_alone, NULL);
+  lua_pushcfunction(t->co, start);
+  task_defer(rt, t);
+}
+
+void watch_on_web(struct runtime *rt) {
+  if (!is_watching(rt)) return;
+  lua_pushnil(rt->L);
+  call(rt, "onWeb");
+}
+
+void watch_on_files(struct runtime *rt) {
+  if (!is_watching(rt)) return;
+  lua_pushnil(rt->L);
+  call(rt, "onFiles");
+}
+
+void watch_on_reload(struct runtime *rt, const char *why) {
+  if (!is_watching(rt)) return;
+  lua_pushstring(rt->L, why);
+  call(rt, "onReload");
+}
