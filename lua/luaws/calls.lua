@@ -36,6 +36,10 @@ function calls.drain(ws, handler, event)
   if handler.onDrain ~= nil then handler:onDrain(ws, event) end
 end
 
+function calls.reload(ws, handler, event)
+  if handler.onReload ~= nil then handler:onReload(ws, event) end
+end
+
 function calls.terminate(subject, handler, event)
   if handler.onTerminate ~= nil then handler:onTerminate(subject, event) end
 end

@@ -5,8 +5,9 @@
 -- metamethods in the metatable alone: a subclass therefore gets, for each metamethod of its parent,
 -- a function that asks the parent when it is called.
 
-local parents = setmetatable({}, { __mode = "k" })  -- class -> its parent, or false
-local children = setmetatable({}, { __mode = "k" }) -- class -> set of its subclasses
+local classes = require "luaws.reload.classes"
+
+local parents, children = classes.parents, classes.children
 
 -- What a class has of its own, whatever its parent has.
 local OWN = { __index = true, __name = true }
@@ -67,6 +68,7 @@ return function(name, parent)
 
   parents[class] = parent or false
   children[class] = setmetatable({}, { __mode = "k" })
+  classes.register(class, name, 3)
   if parent then adopt(class, parent) end
   return setmetatable(class, {
     __index = parent,

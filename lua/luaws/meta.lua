@@ -72,6 +72,10 @@
 ---@field isBinary boolean whether it came as a binary message
 
 ---What was waiting for the client has gone out.
+---@class luaws.ReloadEvent
+---@field type "reload"
+---@field generation integer how many times the script has been loaded
+
 ---@class luaws.DrainEvent
 ---@field type "drain"
 
@@ -195,6 +199,11 @@ function ConnectionHandler:onError(ws, event) end
 ---@param ws luaws.WebSocketConnection
 ---@param event luaws.DrainEvent
 function ConnectionHandler:onDrain(ws, event) end
+
+---The script has been reloaded: this is the new code.
+---@param ws luaws.WebSocketConnection
+---@param event luaws.ReloadEvent
+function ConnectionHandler:onReload(ws, event) end
 
 ---Handles the HTTP requests of a WebServer.
 ---@class luaws.RequestHandler
@@ -670,6 +679,7 @@ function log.error(message, fields) end
 ---@field log luaws.Log
 ---@field null luaws.Null JSON's null
 ---@field workerIndex integer (read-only) which of the workers this one is, from 1
+---@field generation integer (read-only) how many times the script has been loaded: 1, 2, ...
 ---@field onError? fun(event: luaws.ErrorEvent) hears of errors outside handlers; yours to set
 local luaws = {}
 
@@ -727,6 +737,18 @@ function luaws.every(seconds, f) end
 ---@return luaws.Stats
 ---@nodiscard
 function luaws.stats() end
+
+---Has the script read again, as soon as no callback runs, while its connections stay open.
+---@return true? ok
+---@return string? why it can't be
+function luaws.reload() end
+
+---A value that outlives reloads of the script: that of `name`, at first `init`.
+---@generic T
+---@param name string
+---@param init? T|fun(): T the value to begin with, or a function that makes it, called once
+---@return T
+function luaws.persist(name, init) end
 
 ---Ends the program cleanly, as SIGTERM does. Returns: the callback that called it goes on.
 ---@param code? integer exit code, 0 to 255; 0

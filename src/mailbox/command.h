@@ -21,6 +21,10 @@ enum command_type {
                          // members get EVENT_WEB_STOPPED
   COMMAND_SERVER_ADD,    // call number: struct command_server. EVENT_REPLY follows: its path
                          // answers, or is taken (struct err)
+  COMMAND_SERVER_UPDATE, // call number: struct command_server, no group. The server of that id goes
+                         // on with another configuration (of the same path and web server), its
+                         // open connections too, but for what they have agreed on with their
+                         // clients. EVENT_REPLY follows
   COMMAND_SERVER_CLOSE,  // server id: struct command_close_server. Closes the connections of all
                          // members with 1001; the other members get EVENT_SERVER_CLOSING, and each
                          // its EVENT_SERVER_CLOSED behind its last CLOSED. Again: only shortens

@@ -69,6 +69,14 @@ static void run_server_add(struct reactor *r, const struct record *record) {
   reply(r, command->reply_to, record->id, &answer);
 }
 
+static void run_server_update(struct reactor *r, const struct record *record) {
+  const struct command_server *command = (const struct command_server *)record->payload;
+  struct server *s = server_find(r, command->config->id);
+  if (s) server_update(s, command->config);
+  server_config_unref(command->config);
+  reply(r, command->reply_to, record->id, &(struct event_reply){.ok = s != NULL});
+}
+
 static void run_web_unlisten(struct reactor *r, const struct record *record) {
   const struct command_unlisten *command = (const struct command_unlisten *)record->payload;
   struct web *w = web_find(r, command->web);
@@ -191,6 +199,7 @@ static void run(struct reactor *r, struct record *record) {
   case COMMAND_WEB_STOP: run_web_stop(r, record); return;
   case COMMAND_SERVER_ADD: run_server_add(r, record); return;
   case COMMAND_SERVER_CLOSE: run_server_close(r, record); return;
+  case COMMAND_SERVER_UPDATE: run_server_update(r, record); return;
   case COMMAND_FANOUT:
   case COMMAND_BROADCAST:
   case COMMAND_PUBLISH: fanout_run(r, record); return;

@@ -167,6 +167,26 @@ void conn_ws_open(struct conn *c, const struct http_deflate *deflate) {
   arm(c);
 }
 
+// A limit of the rate that is the same goes on.
+static void change_rate(struct conn *c, uint64_t old, uint64_t rate) {
+  if (rate == old) return;
+  c->has_rate = false;
+  if (rate != CONFIG_NONE) start_rate(c, rate);
+  if (c->paused & CONN_PAUSE_RATE) conn_ws_resume(c, CONN_PAUSE_RATE);
+}
+
+void conn_ws_change_terms(struct conn *c, const struct link_config *old) {
+  const struct link_config *config = c->terms->config;
+  ws_session_change_limits(&c->session, &c->terms->limits);
+  if (c->state != CONN_OPEN) return;
+  if (config->ping_interval != old->ping_interval || config->pong_timeout != old->pong_timeout) {
+    conn_ws_restart_clock(c);
+    c->keepalive_due = reactor_due(c->reactor, config->ping_interval);
+    arm(c);
+  }
+  change_rate(c, old->max_message_rate, config->max_message_rate);
+}
+
 // permessage-deflate as this server and the request agree on it: `answer`. False: they don't.
 static bool agree(const struct conn *c, struct http_deflate *agreed,
                   char answer[HTTP_DEFLATE_ANSWER_MAX]) {

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/span.h"
+#include "mailbox/config.h"
 #include "reactor/conn.h"
 
 struct http_deflate;
@@ -54,6 +55,10 @@ void conn_ws_ping(struct conn *c, struct span data);
 
 // Something has been received after a ping of ours.
 void conn_ws_answered(struct conn *c);
+
+// Its server goes on with another configuration, which c->terms has already (state OPEN or
+// CLOSING).
+void conn_ws_change_terms(struct conn *c, const struct link_config *old);
 
 // Starts the keepalive clock anew: after a pause of our own, the silence was not the peer's.
 void conn_ws_restart_clock(struct conn *c);

@@ -284,7 +284,7 @@ static void drop_block(struct block *block) {
       counted_unref(((struct command_web *)i->payload)->tls);
     } else if (i->type == COMMAND_DIAL) {
       client_config_unref(((struct command_dial *)i->payload)->config);
-    } else if (i->type == COMMAND_SERVER_ADD) {
+    } else if (i->type == COMMAND_SERVER_ADD || i->type == COMMAND_SERVER_UPDATE) {
       server_config_unref(((struct command_server *)i->payload)->config);
       server_group_unref(((struct command_server *)i->payload)->group);
     }

@@ -10,6 +10,7 @@
 #include "reactor/conn.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_close.h"
+#include "reactor/conn_ws.h"
 #include "reactor/endpoint.h"
 #include "reactor/loop.h"
 #include "reactor/web.h"
@@ -116,6 +117,37 @@ int server_enter(struct server *s, struct conn *c, const char *address) {
   list_remove(&c->member);
   list_push(&s->conns, &c->member);
   return 0;
+}
+
+// Another configuration ---------------------------------------------------------------------------
+
+// Its connections here, which the old configuration has counted, are the new one's.
+static void move_count(const struct server *s, struct server_config *from,
+                       struct server_config *to) {
+  uint64_t count = 0;
+  for (struct list *i = s->conns.next; i != &s->conns; i = i->next)
+    count++;
+  atomic_fetch_sub_explicit(&from->connections, count, memory_order_relaxed);
+  atomic_fetch_add_explicit(&to->connections, count, memory_order_relaxed);
+}
+
+void server_update(struct server *s, struct server_config *config) {
+  struct server_config *old = s->config;
+  move_count(s, old, config);
+  s->config = server_config_ref(config);
+  terms_init(&s->terms, &config->link, s->terms.lane);
+  mem_free(s->origins);
+  set_origins(s);
+  struct list all;
+  list_init(&all);
+  list_splice(&all, &s->conns);
+  while (!list_empty(&all)) { // one that goes on reading may end
+    struct conn *c = LIST_ENTRY(all.next, struct conn, member);
+    list_remove(&c->member);
+    list_push(&s->conns, &c->member);
+    if (c->state == CONN_OPEN || c->state == CONN_CLOSING) conn_ws_change_terms(c, &old->link);
+  }
+  server_config_unref(old);
 }
 
 // Closing -----------------------------------------------------------------------------------------

@@ -37,6 +37,9 @@ struct server *server_new(struct endpoint *e, struct server_config *config);
 
 struct server *server_find(const struct reactor *r, uint64_t id);
 
+// Goes on with another configuration, to which it takes a reference; open connections follow.
+void server_update(struct server *s, struct server_config *config);
+
 // Why a request may not connect: an HTTP status, or 0. When 0, `c` belongs to the server (counted,
 // on its list) until server_leave, which gives it back to the web server.
 int server_enter(struct server *s, struct conn *c, const char *address);

@@ -16,6 +16,12 @@ void lib_websocket_open(lua_State *L);  // WebSocket
 void lib_wss_open(lua_State *L);        // WebSocketServer
 void lib_webserver_open(lua_State *L);  // WebServer, webServer
 
+// The functions in C that lua/luaws/reload.lua is made with: pushes a table.
+void lib_reload_push(lua_State *L);
+
+// luaws.reload()
+int lib_reload_ask(lua_State *L);
+
 // luaws.stats()
 int lib_stats_push(lua_State *L);
 
@@ -34,5 +40,8 @@ void lib_timer_end_scope(struct runtime *rt, unsigned scope);
 
 // trial_add for the repeated ones of a scope, to the array on top of L.
 void lib_timer_list(struct runtime *rt, unsigned scope, lua_State *L);
+
+// Lets `map` replace the function of each timer of a scope: it is on top of L.
+void lib_timer_map(struct runtime *rt, unsigned scope, lua_State *L, void (*map)(lua_State *L));
 
 #endif

@@ -41,9 +41,13 @@ static int print_line(lua_State *L) {
 }
 
 void lib_luaws_open(lua_State *L) {
-  static const luaL_Reg FUNCTIONS[] = {{"sleep", wait_sleep},  {"await", wait_await},
-                                       {"spawn", wait_spawn},  {"stats", lib_stats_push},
-                                       {"exit", exit_cleanly}, {NULL, NULL}};
+  static const luaL_Reg FUNCTIONS[] = {{"sleep", wait_sleep},
+                                       {"await", wait_await},
+                                       {"spawn", wait_spawn},
+                                       {"stats", lib_stats_push},
+                                       {"exit", exit_cleanly},
+                                       {"reload", lib_reload_ask},
+                                       {NULL, NULL}};
   luaL_setfuncs(L, FUNCTIONS, 0);
   lua_pushinteger(L, (lua_Integer)runtime_of(L)->options->index + 1);
   lua_setfield(L, -2, "workerIndex");

@@ -142,6 +142,18 @@ void lib_timer_end_scope(struct runtime *rt, unsigned scope) {
   }
 }
 
+void lib_timer_map(struct runtime *rt, unsigned scope, lua_State *L, void (*map)(lua_State *L)) {
+  for (struct list *i = rt->timers.next; i != &rt->timers; i = i->next) {
+    const struct timer *timer = LIST_ENTRY(i, struct timer, node);
+    if (timer->scope != scope) continue;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, timer->ref);
+    lua_getiuservalue(L, -1, TIMER_FUNCTION);
+    map(L);
+    lua_setiuservalue(L, -2, TIMER_FUNCTION);
+    lua_pop(L, 1);
+  }
+}
+
 void lib_timer_open(lua_State *L) {
   object_open(L, &TIMER_CLASS);
   lua_pushcfunction(L, after);

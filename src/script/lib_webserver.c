@@ -7,12 +7,14 @@
 #include "script/lib.h"
 #include "script/wait.h"
 #include "script/webserver.h"
+#include "script/webserver_reload.h"
 
 // WebServer.new(settings)
 static int new (lua_State *L) {
   lua_settop(L, 1);
   struct webserver *web = webserver_new(L);
   webserver_read_settings(L, web, 1, "WebServer.new");
+  if (runtime_of(L)->preparing && webserver_reload_take_over(L, web)) return 1;
   webserver_commit_settings(L, web, 2, 1);
   lua_settop(L, 2);
   return 1;
@@ -46,14 +48,29 @@ static bool is_elsewhere(lua_State *L, const struct webserver *web) {
   return is_tls_free && (new->tls_count > 0) != (old->tls_count > 0);
 }
 
-static int restart(lua_State *L, struct webserver *web) {
-  webserver_read_settings(L, web, 2, "start");
+static int refuse_elsewhere(lua_State *L, const struct webserver *web) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "already running on %s", webserver_push_url(L, web, "http", "/"));
+  lua_remove(L, -2);
+  return 2;
+}
+
+// What an earlier generation of the script has started goes on with other settings.
+static int start_again(lua_State *L, struct webserver *web) {
+  webserver_reload_read_settings(L, web, 2);
   if (is_elsewhere(L, web)) {
-    lua_pushnil(L);
-    lua_pushfstring(L, "already running on %s", webserver_push_url(L, web, "http", "/"));
-    lua_remove(L, -2);
-    return 2;
+    webserver_reload_refuse(runtime_of(L), web);
+    return refuse_elsewhere(L, web);
   }
+  webserver_reload_stage(L, web, 1, 2);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+static int restart(lua_State *L, struct webserver *web) {
+  if (webserver_reload_is_old(runtime_of(L), web)) return start_again(L, web);
+  webserver_read_settings(L, web, 2, "start");
+  if (is_elsewhere(L, web)) return refuse_elsewhere(L, web);
   struct err err;
   if (lua_istable(L, 2) && lua_getfield(L, 2, "tls") != LUA_TNIL &&
       !webserver_change_tls(L, web, &err))
@@ -116,7 +133,8 @@ static void collect(struct runtime *rt, void *self) {
   struct webserver *web = self;
   web_config_unref(web->settings);
   web_config_unref(web->draft);
-  web->settings = web->draft = NULL;
+  web_config_unref(web->next);
+  web->settings = web->draft = web->next = NULL;
   mem_free(web->folder);
   web->folder = NULL;
 }

@@ -93,9 +93,12 @@ static void collect(struct runtime *rt, void *self) {
   (void)rt;
   struct wss *wss = self;
   server_config_unref(wss->config);
+  server_config_unref(wss->next);
+  http_pattern_free(wss->next_pattern);
   server_group_unref(wss->group);
   http_pattern_free(wss->pattern);
-  wss->config = NULL;
+  wss->config = wss->next = NULL;
+  wss->next_pattern = NULL;
   wss->group = NULL;
   wss->pattern = NULL;
 }

@@ -181,6 +181,9 @@ void link_start_open(struct runtime *rt, struct link *link, unsigned attempt);
 // Tells the connection of an error from the top of the loop, in its turn.
 void link_hold_error(struct runtime *rt, struct link *link, const struct err *e);
 
+// Calls its onReload in its turn, unless it closes before.
+void link_hold_reload(struct runtime *rt, struct link *link);
+
 // Goes on with the links that can.
 void link_run_held(struct runtime *rt);
 

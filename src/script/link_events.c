@@ -177,6 +177,15 @@ static void start_drain(struct runtime *rt, struct link *link) {
   task_run(rt, t);
 }
 
+static void start_reload(struct runtime *rt, struct link *link, uint64_t generation) {
+  struct task *t = begin(rt, link, CALL_RELOAD, "onReload", on_callback_done);
+  push_plain_event(t->co, "reload");
+  lua_pushinteger(t->co, (lua_Integer)generation);
+  lua_setfield(t->co, -2, "generation");
+  limit(rt, link, t);
+  task_run(rt, t);
+}
+
 // The end ----------------------------------------------------------------------------------------
 
 // Whatever its callback waits for ends with it: now, or at the latest after closeTimeout.
@@ -263,6 +272,13 @@ static void hold(struct link *link, const struct record *record) {
   q->last = &h->next;
 }
 
+// What this worker itself tells a link.
+static void hold_own(struct runtime *rt, struct link *link, const struct record *record) {
+  bool is_idle = !link->task && !link->queue;
+  hold(link, record);
+  if (is_idle) list_push(&rt->held, &link->queue->node);
+}
+
 void link_hold_error(struct runtime *rt, struct link *link, const struct err *e) {
   if (link_kind(link)->fail && !link_kind(link)->fail(link, e)) return;
   union {
@@ -270,9 +286,16 @@ void link_hold_error(struct runtime *rt, struct link *link, const struct err *e)
     char bytes[sizeof(struct record) + sizeof *e];
   } told = {.record = {.type = EVENT_ERROR, .length = sizeof *e}};
   memcpy(told.record.payload, e, sizeof *e);
-  bool is_idle = !link->task && !link->queue;
-  hold(link, &told.record);
-  if (is_idle) list_push(&rt->held, &link->queue->node);
+  hold_own(rt, link, &told.record);
+}
+
+void link_hold_reload(struct runtime *rt, struct link *link) {
+  union {
+    struct record record;
+    char bytes[sizeof(struct record) + sizeof(uint64_t)];
+  } told = {.record = {.type = EVENT_RELOAD, .length = sizeof(uint64_t)}};
+  *(uint64_t *)told.record.payload = rt->generation;
+  hold_own(rt, link, &told.record);
 }
 
 void link_drop_queue(struct link *link) {
@@ -337,6 +360,9 @@ static void deliver(struct runtime *rt, struct link *link, const struct record *
   case EVENT_OPENED: link_kind(link)->open(rt, link, record); return;
   case EVENT_DRAIN:
     if (is_wanted) start_drain(rt, link);
+    return;
+  case EVENT_RELOAD:
+    if (is_wanted) start_reload(rt, link, *(const uint64_t *)record->payload);
     return;
   case EVENT_ERROR:
     failure_push(rt->L, (const struct err *)record->payload, link_kind(link)->level, link, NULL);

@@ -12,6 +12,7 @@
 #include "script/dispatch.h"
 #include "script/failure.h"
 #include "script/lib.h"
+#include "script/reload.h"
 #include "script/link.h"
 #include "script/task.h"
 #include "script/uvloop.h"
@@ -245,6 +246,7 @@ static void end(struct runtime *rt) {
 
 static void on_main_done(struct runtime *rt, struct task *t, bool ok) {
   rt->is_loaded = true;
+  if (ok) reload_note_loaded(rt);
   if (ok) return;
   lua_pop(rt->L, 1);
   if (t->is_refused) return;

@@ -38,6 +38,7 @@ enum call {
   CALL_CLIENT_ERROR,     // the same, falling back on luaws.onError
   CALL_FAILED,           // luaws.onError
   CALL_REQUEST,
+  CALL_RELOAD,
   CALLS,
 };
 
@@ -104,6 +105,7 @@ struct runtime {
   int calls[CALLS];   // registry references
   int message_events; // registry reference: the metatable of onMessage's events
   int module;         // registry reference: what `luaws.` reads
+  int reloader;       // registry reference: the module luaws.reload
   struct buf warning; // a warning of Lua's, as it comes in pieces
   struct buf text;    // scratch: JSON, header lines
 
@@ -115,8 +117,10 @@ struct runtime {
   struct trial *trial; // of `luaws test`; else NULL
 
   unsigned generation; // of the script: 1, and one more with each reload
-  bool is_loaded;      // the main chunk has returned
-  bool collected;      // a cycle of the garbage collector has ended (vm.c)
+  unsigned preparing;  // the generation that is being made ready (reload.h), 0: none
+  bool is_reload_asked;
+  bool is_loaded; // the main chunk has returned
+  bool collected; // a cycle of the garbage collector has ended (vm.c)
   enum phase phase;
   int exit_code;
 };

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "script/failure.h"
 #include "script/trial.h"
+#include "script/vm.h"
 #include "script/wait.h"
 
 enum { IDLE_MAX = 1024 }; // coroutines kept for reuse
@@ -87,6 +88,37 @@ void task_run(struct runtime *rt, struct task *t) {
   } else {
     park(rt, t);
   }
+}
+
+static void push_failure(lua_State *L, struct task *t, int status) {
+  if (status == LUA_YIELD) {
+    lua_settop(t->co, 0);
+    lua_pushliteral(L, "coroutine.yield at the top level of a script, outside a coroutine");
+  } else {
+    lua_xmove(t->co, L, 1);
+  }
+  vm_traceback(L, t->co);
+  lua_resetthread(t->co);
+  lua_settop(t->co, 0);
+}
+
+bool task_run_inside(struct runtime *rt, struct task *t, lua_State *L, uint32_t ms) {
+  struct task *outer = rt->current;
+  int results;
+  struct budget_span span;
+  t->state = TASK_RUNNING;
+  rt->current = t;
+  budget_begin(rt, t->co, ms, &span);
+  int status = lua_resume(t->co, L, lua_gettop(t->co) - 1, &results);
+  budget_end(rt, &span);
+  rt->current = outer;
+  bool ok = status == LUA_OK;
+  if (ok)
+    lua_settop(t->co, 0);
+  else
+    push_failure(L, t, status);
+  recycle(rt, t);
+  return ok;
 }
 
 void task_defer(struct runtime *rt, struct task *t) {
@@ -191,6 +223,25 @@ void task_cancel_callbacks(struct runtime *rt, lua_State *L) {
     if (!t->link && !t->wss) continue;
     trial_add(L, t->what, t->place, t->co);
     task_cancel(rt, t);
+  }
+}
+
+void task_map_stack(struct task *t, lua_State *L, void (*map)(lua_State *L)) {
+  lua_State *co = t->co;
+  int top = lua_gettop(co);
+  for (int i = 1; i <= top; i++) {
+    lua_pushvalue(co, i);
+    lua_xmove(co, L, 1);
+    map(L);
+    lua_xmove(L, co, 1);
+    lua_replace(co, i);
+  }
+}
+
+void task_map(struct runtime *rt, unsigned scope, lua_State *L, void (*map)(lua_State *L)) {
+  for (struct list *i = rt->ready.next; i != &rt->ready; i = i->next) {
+    struct task *ready = LIST_ENTRY(i, struct task, node);
+    if (ready->state == TASK_FRESH && is_in_scope(ready, scope)) task_map_stack(ready, L, map);
   }
 }
 

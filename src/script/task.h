@@ -84,6 +84,11 @@ static inline bool task_is_waiting(const struct task *t) {
 // Calls it now: only from the top of the loop.
 void task_run(struct runtime *rt, struct task *t);
 
+// For a script that is read again: calls it at once, inside the running one. It can't wait, and is
+// interrupted when it computes for longer than `ms`. True: it has returned. False: the error value
+// and the traceback are on top of L. Then it is gone.
+bool task_run_inside(struct runtime *rt, struct task *t, lua_State *L, uint32_t ms);
+
 // Calls it, or goes on with it, in the next turn.
 void task_defer(struct runtime *rt, struct task *t);
 
@@ -122,6 +127,11 @@ void task_list(struct runtime *rt, unsigned scope, lua_State *L);
 
 // Cancels all that wait and are somebody's callbacks, with a trial_add for each of them.
 void task_cancel_callbacks(struct runtime *rt, lua_State *L);
+
+// Lets `map` replace each value on the stack of a task that has not run yet: it is on top of L.
+// Then of each such task of a scope.
+void task_map_stack(struct task *t, lua_State *L, void (*map)(lua_State *L));
+void task_map(struct runtime *rt, unsigned scope, lua_State *L, void (*map)(lua_State *L));
 
 // Closes a task that is ready and has not run yet, whose on_done is not called.
 void task_drop(struct runtime *rt, struct task *t);

@@ -49,6 +49,7 @@ static const char *const CALL_NAMES[CALLS] = {
     [CALL_FAILED] = "failed",
     [CALL_REQUEST] = "request",
     [CALL_CLIENT_ERROR] = "clientError",
+    [CALL_RELOAD] = "reload",
 };
 
 static size_t find_cap(void);
@@ -59,6 +60,7 @@ static void open_searcher(lua_State *L);
 static void open_module(struct runtime *rt);
 static void open_calls(struct runtime *rt);
 static void open_message_events(struct runtime *rt);
+static void open_reloader(struct runtime *rt);
 static void set_paths(struct runtime *rt);
 static void set_arg(struct runtime *rt);
 
@@ -85,6 +87,7 @@ void vm_open(struct runtime *rt) {
   suggest_preload(L);
   embed_preload(L);
   budget_preload(L);
+  open_reloader(rt);
 #ifdef LUAWS_TINY
   lua_gc(L, LUA_GCINC, 10, 1000, 1); // always on
 #else
@@ -274,6 +277,21 @@ static void open_message_events(struct runtime *rt) {
   lua_setfield(L, -2, "isBinary");
   lua_setfield(L, -2, "__index");
   rt->message_events = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+// package.loaded["luaws.reload"]: lua/luaws/reload.lua around what C provides.
+static void open_reloader(struct runtime *rt) {
+  lua_State *L = rt->L;
+  load_embedded(L, embed_find("luaws.reload"));
+  lib_reload_push(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->module);
+  lua_call(L, 2, 1);
+  lua_pushvalue(L, -1);
+  rt->reloader = luaL_ref(L, LUA_REGISTRYINDEX);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_insert(L, -2);
+  lua_setfield(L, -2, "luaws.reload");
+  lua_pop(L, 1);
 }
 
 static bool has_file(const struct worker_options *options) {

@@ -98,6 +98,11 @@ struct task *wait_check(lua_State *L, const char *what) {
                "%s can't wait in a method that luaws calls to close or to finalize; use "
                "luaws.spawn",
                what);
+  if (runtime_of(L)->preparing)
+    args_error(L,
+               "%s can't wait at the top level of a script that is reloaded, while connections are "
+               "open; use luaws.spawn",
+               what);
   if (t->co != L) args_error(L, "%s can't wait in a coroutine of your own; use luaws.spawn", what);
   if (!lua_isyieldable(L) && is_in_require(L))
     args_error(L,

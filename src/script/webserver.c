@@ -17,6 +17,7 @@
 #include "script/task.h"
 #include "script/tls_option.h"
 #include "script/watch.h"
+#include "script/webserver_reload.h"
 #include "script/wss.h"
 
 #define UNIX_PREFIX "unix:"
@@ -87,8 +88,20 @@ struct webserver *webserver_new(lua_State *L) {
 }
 
 void webserver_read_settings(lua_State *L, struct webserver *web, int index, const char *what) {
+  webserver_read_settings_over(L, web, web->settings, index, what);
+}
+
+struct web_config *webserver_default_settings(const struct webserver *web) {
+  struct web_config *c = copy_config(&DEFAULTS);
+  c->host = mem_dup_string(web->settings->host);
+  c->port = web->settings->port;
+  return c;
+}
+
+void webserver_read_settings_over(lua_State *L, struct webserver *web,
+                                  const struct web_config *base, int index, const char *what) {
   web_config_unref(web->draft);
-  web->draft = copy_config(web->settings);
+  web->draft = copy_config(base);
   args_read_options(L, index, SETTINGS, web->draft, what);
 }
 
@@ -132,6 +145,8 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   web->settings->has_handler = has_handler(L, index);
   if (!start_reactors(rt, web, &is_first, err)) return false;
   web->is_running = true;
+  web->scope = task_scope(rt);
+  webserver_claim(rt, web);
   list_push(&rt->webservers, &web->node);
   lua_pushvalue(L, index);
   web->ref = luaL_ref(L, LUA_REGISTRYINDEX);

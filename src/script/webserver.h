@@ -12,7 +12,7 @@
 #include "script/runtime.h"
 
 // User values of the userdata.
-enum { WEBSERVER_HANDLER = 1, WEBSERVER_USER_VALUES = 1 };
+enum { WEBSERVER_HANDLER = 1, WEBSERVER_NEXT, WEBSERVER_USER_VALUES = WEBSERVER_NEXT };
 
 struct webserver {
   struct object object;
@@ -28,6 +28,12 @@ struct webserver {
   bool is_trial;   // of a script under test, whose TLS is by the command line's certificate
   bool is_default; // luaws.webServer: the command line overrides its settings
   int ref;         // keeps the userdata alive while it runs
+  unsigned scope;  // of the start (task.h)
+  unsigned wanted; // the latest generation of the script that has started or used it
+  // What it goes on with when the script has been reloaded (webserver_reload.h), NULL: as it is.
+  // The handler is the user value WEBSERVER_NEXT.
+  struct web_config *next;
+  bool stays_put; // the new generation would have it listen elsewhere
 };
 
 extern const struct object_class WEBSERVER_CLASS;
@@ -38,6 +44,13 @@ struct webserver *webserver_new(lua_State *L);
 // Reads the table at `index` (nil: nothing) over the settings into web->draft; raises for what is
 // wrong with it. `what` names the call.
 void webserver_read_settings(lua_State *L, struct webserver *web, int index, const char *what);
+
+// The same over those of `base` instead.
+void webserver_read_settings_over(lua_State *L, struct webserver *web,
+                                  const struct web_config *base, int index, const char *what);
+
+// The default settings, but for where `web` listens.
+struct web_config *webserver_default_settings(const struct webserver *web);
 
 // Makes the draft the settings, with the handler in the table at `index`. `self` is at
 // `self_index`.

@@ -65,7 +65,7 @@ void websocket_start(lua_State *L, struct websocket *c, int index) {
   lua_pushvalue(L, index);
   c->link.ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_push(&rt->clients, &c->node);
-  dial(rt, c);
+  if (!rt->preparing) dial(rt, c);
 }
 
 struct link_config *websocket_config_of(const struct link *link) {
@@ -248,6 +248,33 @@ void websocket_list(struct runtime *rt, unsigned scope, lua_State *L) {
   for (struct list *i = rt->clients.next; i != &rt->clients; i = i->next) {
     const struct websocket *c = LIST_ENTRY(i, struct websocket, node);
     if (c->scope == scope) trial_add(L, "client", c->place, NULL);
+  }
+}
+
+void websocket_dial_scope(struct runtime *rt, unsigned scope) {
+  for (struct list *i = rt->clients.next; i != &rt->clients; i = i->next) {
+    struct websocket *c = LIST_ENTRY(i, struct websocket, node);
+    if (c->scope == scope) dial(rt, c);
+  }
+}
+
+void websocket_drop_scope(struct runtime *rt, unsigned scope) {
+  for (struct list *i = rt->clients.next, *next; i != &rt->clients; i = next) {
+    next = i->next;
+    struct websocket *c = LIST_ENTRY(i, struct websocket, node);
+    if (c->scope == scope) finish(rt, c);
+  }
+}
+
+void websocket_map(struct runtime *rt, unsigned scope, lua_State *L, void (*map)(lua_State *L)) {
+  for (struct list *i = rt->clients.next; i != &rt->clients; i = i->next) {
+    const struct websocket *c = LIST_ENTRY(i, struct websocket, node);
+    if (c->scope != scope) continue;
+    link_push(L, &c->link);
+    lua_getiuservalue(L, -1, LINK_HANDLER);
+    map(L);
+    lua_setiuservalue(L, -2, LINK_HANDLER);
+    lua_pop(L, 1);
   }
 }
 

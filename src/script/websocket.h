@@ -96,6 +96,14 @@ void websocket_end_scope(struct runtime *rt, unsigned scope);
 // trial_add for those of a scope, to the array on top of L.
 void websocket_list(struct runtime *rt, unsigned scope, lua_State *L);
 
+// While a script is reloaded clients don't dial: dials those of the scope; or forgets them, no
+// callback is called.
+void websocket_dial_scope(struct runtime *rt, unsigned scope);
+void websocket_drop_scope(struct runtime *rt, unsigned scope);
+
+// Lets `map` replace the handler of each client of a scope: it is on top of L.
+void websocket_map(struct runtime *rt, unsigned scope, lua_State *L, void (*map)(lua_State *L));
+
 // Frees what it holds; for its finalizer.
 void websocket_deinit(struct websocket *c);
 

@@ -14,6 +14,8 @@
 #include "script/link_options.h"
 #include "script/task.h"
 #include "script/webserver.h"
+#include "script/webserver_reload.h"
+#include "script/wss_reload.h"
 
 #define NEW       "WebSocketServer.new"
 #define OWN_PATHS "/.luaws/"
@@ -113,6 +115,14 @@ static void push_close(struct runtime *rt, const struct wss *wss, unsigned react
   ((struct command_close_server *)r->payload)->timeout = timeout;
 }
 
+static void set_identity(struct runtime *rt, const struct wss *wss, struct server_config *c,
+                         uint64_t id) {
+  c->id = id;
+  c->web = wss->web->id;
+  c->owner = rt->mailbox;
+  c->pool = rt->options->pool->id;
+}
+
 // Tells one reactor, and waits for its answer. The first one's may be the group of another worker's
 // server, which the other reactors are told.
 static struct event_reply add_to(struct runtime *rt, struct wss *wss, unsigned reactor) {
@@ -132,10 +142,7 @@ static struct event_reply add_to(struct runtime *rt, struct wss *wss, unsigned r
 
 // *is_first: no other worker has it already.
 static bool add(struct runtime *rt, struct wss *wss, bool *is_first, struct err *err) {
-  wss->config->id = ++rt->last_id;
-  wss->config->web = wss->web->id;
-  wss->config->owner = rt->mailbox;
-  wss->config->pool = rt->options->pool->id;
+  set_identity(rt, wss, wss->config, ++rt->last_id);
   wss->group = server_group_new();
   for (unsigned i = 0; i < rt->reactor_count; i++) {
     struct event_reply reply = add_to(rt, wss, i);
@@ -195,6 +202,7 @@ int wss_new(lua_State *L) {
   list_init(&wss->connections);
   wss->ref = LUA_NOREF;
   read_options(L, wss);
+  if (rt->preparing && wss_reload_take_over(L, wss)) return 1;
   struct err err;
   bool is_first = false;
   bool is_added = rt->phase == PHASE_RUNNING &&
@@ -208,6 +216,8 @@ int wss_new(lua_State *L) {
   lua_setiuservalue(L, 3, WSS_WEB);
   lua_pushvalue(L, 3);
   wss->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  wss->scope = task_scope(rt);
+  webserver_claim(rt, wss->web);
   list_push(&rt->wsses, &wss->node);
   if (is_first) announce(L, wss);
   budget_note_limit(rt, wss->config->handler_timeout);
@@ -216,6 +226,45 @@ int wss_new(lua_State *L) {
   task_defer(rt, wss->opening);
   lua_settop(L, 3);
   return 1;
+}
+
+const char *wss_push_name(lua_State *L, const struct wss *wss) {
+  const char *path = wss->config->path;
+  return path ? lua_pushfstring(L, "path '%s'", path) : lua_pushliteral(L, "every path");
+}
+
+// Messages that were dropped under the old one are not forgotten: when all reactors have answered,
+// nobody counts there any more.
+void wss_change_config(struct runtime *rt, struct wss *wss, struct server_config *config) {
+  struct server_config *old = wss->config;
+  set_identity(rt, wss, config, old->id);
+  for (unsigned i = 0; i < rt->reactor_count; i++) {
+    uint64_t number = ++rt->last_call;
+    struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_UPDATE, number,
+                                  sizeof(struct command_server));
+    *(struct command_server *)r->payload =
+        (struct command_server){.config = server_config_ref(config), .reply_to = rt->mailbox};
+    runtime_call(rt, number);
+  }
+  atomic_fetch_add_explicit(&config->link.dropped, atomic_load(&old->link.dropped),
+                            memory_order_relaxed);
+  wss->config = config;
+  server_config_unref(old);
+}
+
+static void forget(struct runtime *rt, struct wss *wss) {
+  list_remove(&wss->node);
+  luaL_unref(rt->L, LUA_REGISTRYINDEX, wss->ref);
+  wss->ref = LUA_NOREF;
+}
+
+void wss_drop(struct runtime *rt, struct wss *wss) {
+  for (unsigned i = 0; i < rt->reactor_count; i++)
+    push_close(rt, wss, i, 0);
+  if (wss->opening) task_drop(rt, wss->opening);
+  wss->opening = NULL;
+  wss->state = WSS_TERMINATED;
+  forget(rt, wss);
 }
 
 // Life -------------------------------------------------------------------------------------------
@@ -280,9 +329,7 @@ void wss_end_if_over(struct runtime *rt, struct wss *wss) {
 static void on_terminate_done(struct runtime *rt, struct task *t, bool ok) {
   struct wss *wss = t->wss;
   if (!ok) wss_tell_error(rt, wss);
-  list_remove(&wss->node);
-  luaL_unref(rt->L, LUA_REGISTRYINDEX, wss->ref);
-  wss->ref = LUA_NOREF;
+  forget(rt, wss);
 }
 
 void wss_tell_error(struct runtime *rt, struct wss *wss) {

@@ -23,7 +23,7 @@ enum wss_state {
 };
 
 // User values of the userdata.
-enum { WSS_HANDLER = 1, WSS_CONNECTIONS, WSS_WEB, WSS_USER_VALUES = WSS_WEB };
+enum { WSS_HANDLER = 1, WSS_CONNECTIONS, WSS_WEB, WSS_NEXT, WSS_USER_VALUES = WSS_NEXT };
 
 struct wss {
   struct object object;
@@ -37,11 +37,27 @@ struct wss {
   struct task *opening;    // onOpen, until it is run
   unsigned closed;         // reactors that have told EVENT_SERVER_CLOSED
   int ref;                 // keeps the userdata alive
-  uint8_t data;            // enum datatype
-  uint8_t state;           // enum wss_state
+  unsigned scope;          // see task.h
+  // What it goes on with when the script has been reloaded (wss_reload.h); else NULL. The handler
+  // is the user value WSS_NEXT.
+  struct server_config *next;
+  struct http_pattern *next_pattern;
+  uint8_t next_data;
+  uint8_t data;  // enum datatype
+  uint8_t state; // enum wss_state
 };
 
 extern const struct object_class WSS_CLASS;
+
+// What others have to know of it: "path '/chat'" or "every path".
+const char *wss_push_name(lua_State *L, const struct wss *wss);
+
+// Takes the configuration into the place of the one that it has, of the same path and web server,
+// here and in the reactors. Blocks until they have answered.
+void wss_change_config(struct runtime *rt, struct wss *wss, struct server_config *config);
+
+// Forgets a server that nobody has seen yet: no callback is called.
+void wss_drop(struct runtime *rt, struct wss *wss);
 
 // WebSocketServer.new
 int wss_new(lua_State *L);

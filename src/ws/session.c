@@ -125,6 +125,13 @@ void ws_session_compress(struct ws_session *s, struct ws_deflate *d) {
   s->compresses = true;
 }
 
+void ws_session_change_limits(struct ws_session *s, const struct ws_limits *limits) {
+  uint64_t max = limits->max_payload;
+  if (s->compresses) ws_session_deflate(s)->limits = *limits;
+  if (s->midway && s->midway->partial.max < max)
+    s->midway->partial.max = max < SIZE_MAX ? (size_t)max : SIZE_MAX;
+}
+
 bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
   assert(s->phase != PHASE_MESSAGE);
   while (in->n > 0) {
@@ -255,8 +262,9 @@ static const struct fault *judge_header(const struct ws_session *s, const struct
 static uint64_t room_for(const struct ws_session *s, const struct ws_frame_header *h) {
   uint64_t max = s->limits->max_payload;
   bool is_compressed = h->rsv != 0 || s->is_compressed;
-  if (!is_compressed) return max - kept_length(s);
-  return ws_inflate_limit(max) - ws_session_deflate(s)->received;
+  uint64_t most = is_compressed ? ws_inflate_limit(max) : max;
+  uint64_t had = is_compressed ? ws_session_deflate(s)->received : kept_length(s);
+  return most > had ? most - had : 0; // the limits may have been lowered meanwhile
 }
 
 static const struct fault *judge_first_byte(const struct ws_session *s,

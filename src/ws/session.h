@@ -93,6 +93,10 @@ void ws_session_deinit(struct ws_session *s);
 // Before the first byte: permessage-deflate was agreed on. The session owns `d` from now on.
 void ws_session_compress(struct ws_session *s, struct ws_deflate *d);
 
+// The owner has changed what it gave to ws_session_init: `limits` as they are now. What has been
+// let in already of the message in progress stays.
+void ws_session_change_limits(struct ws_session *s, const struct ws_limits *limits);
+
 // Moves on in the input up to the next event. True: *event is filled. False: all input is used up
 // (or ignored, after a close frame or a failure).
 bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event);

@@ -1,0 +1,108 @@
+-- What is known of the classes that luaws.class makes: their families, and, for scripts that are
+-- read again, which class is which one of before.
+
+local classes = {
+  parents = setmetatable({}, { __mode = "k" }),  -- class -> its parent, or false
+  children = setmetatable({}, { __mode = "k" }), -- class -> set of its subclasses
+}
+
+local parents, children = classes.parents, classes.children
+
+-- By file and name the classes so called, in the order in which they were made. A script that is
+-- read again makes its own, which go to `fresh` meanwhile.
+local known, fresh = {}, nil
+local places = setmetatable({}, { __mode = "k" }) -- class -> { key, index, file, line }
+local makers = setmetatable({}, { __mode = "k" }) -- class -> the `new` that it was born with
+
+-- `level`: that of the caller of luaws.class, as for error.
+function classes.register(class, name, level)
+  local info = debug.getinfo(level, "Sl")
+  local key = info.source .. "\0" .. name
+  local all = fresh or known
+  local list = all[key]
+  if not list then
+    list = setmetatable({ n = 0 }, { __mode = "v" })
+    all[key] = list
+  end
+  list.n = list.n + 1
+  list[list.n] = class
+  places[class] = {
+    key = key, index = list.n, file = info.source:match("^@(.*)"), line = info.currentline,
+  }
+  makers[class] = rawget(class, "new")
+end
+
+function classes.begin()
+  fresh = {}
+end
+
+function classes.isClass(value)
+  return parents[value] ~= nil
+end
+
+-- The class of the generation before of which `class` is the new form, or nil.
+function classes.former(class)
+  local place = places[class]
+  local list = place and known[place.key]
+  return list and list[place.index]
+end
+
+-- Calls f(class) for each that the new generation has made.
+function classes.eachFresh(f)
+  for _, list in pairs(fresh) do
+    for i = 1, list.n do
+      if list[i] then f(list[i]) end
+    end
+  end
+end
+
+-- Calls f(class) for each that there was before.
+function classes.eachKnown(f)
+  for class in pairs(parents) do
+    local place = places[class]
+    if place and known[place.key] and known[place.key][place.index] == class then f(class) end
+  end
+end
+
+-- The function that makes its instances, as luaws.class has made it.
+function classes.maker(class)
+  return makers[class]
+end
+
+-- File and line of the luaws.class.
+function classes.place(class)
+  local place = places[class]
+  if place then return place.file, place.line end
+end
+
+-- `former` goes on in the form of `class`: its family; `parent` stands for that of `class`. The
+-- methods are the caller's. Returns what undoes it.
+function classes.succeed(former, class, parent)
+  local oldParent, oldPlace = parents[former], places[former]
+  if oldParent then children[oldParent][former] = nil end
+  if parent then children[parent][former] = true end
+  parents[former] = parent or false
+  places[former] = places[class]
+  return function()
+    if parent then children[parent][former] = nil end
+    if oldParent then children[oldParent][former] = true end
+    parents[former], places[former] = oldParent, oldPlace
+  end
+end
+
+-- The new generation stands: `live(class)` is the one that each of its classes goes on as.
+function classes.commit(live)
+  for key, list in pairs(fresh) do
+    for i = 1, list.n do
+      if list[i] then list[i] = live(list[i]) end
+    end
+    known[key] = list
+  end
+  fresh = nil
+end
+
+function classes.rollback()
+  fresh = nil
+end
+
+return classes

@@ -1,0 +1,129 @@
+-- The files of a script's project: which of its modules come from there, and their chunks when they
+-- are read again.
+--
+-- A searcher of luaws's own stands in the place of Lua's for Lua files. It does the same, and takes
+-- notes.
+
+local SEARCHER = 3 -- in package.searchers: behind package.preload and luaws's own modules
+
+local modules = {}
+
+local native         -- src/script/lib_reload.c
+local folder         -- absolute, with a slash at its end
+local notes = {}     -- name -> { file =, isLate = required by a callback for the first time }
+local compiled       -- file -> chunk, while the script is read again
+local before         -- what notes were before that
+local inside = {}    -- path -> whether it lies in the folder
+
+-- Whether a path is one of the project's files.
+function modules.isOurs(path)
+  local is = inside[path]
+  if is == nil then
+    local whole = native.resolve(path)
+    is = whole ~= nil and whole:sub(1, #folder) == folder
+    inside[path] = is
+  end
+  return is
+end
+
+local function load(file)
+  local chunk = compiled and compiled[file]
+  if not chunk then return loadfile(file) end
+  compiled[file] = nil
+  return chunk
+end
+
+local function search(name)
+  local file, why = package.searchpath(name, package.path)
+  if not file then return why end
+  local chunk, message = load(file)
+  if not chunk then
+    error(("error loading module '%s' from file '%s':\n\t%s"):format(name, file, message), 0)
+  end
+  notes[name] = { file = file, isLate = native.isCallback() }
+  return chunk, file
+end
+
+function modules.open(functions)
+  native = functions
+  folder = native.folder:gsub("/*$", "/")
+  package.searchers[SEARCHER] = search
+end
+
+-- The names of the project's modules that are loaded, in order.
+function modules.names()
+  local names = {}
+  for name, note in pairs(notes) do
+    if package.loaded[name] ~= nil and modules.isOurs(note.file) then names[#names + 1] = name end
+  end
+  table.sort(names)
+  return names
+end
+
+-- The paths of the script and of its project's modules, as they have been opened.
+function modules.files()
+  local files = { native.script }
+  for _, name in ipairs(modules.names()) do files[#files + 1] = notes[name].file end
+  return files
+end
+
+-- Compiles the script and all modules of the project anew. Returns the chunks of -e (or nil) and of
+-- the script; or nil, message. A module whose file has gone will be missed when it is required.
+function modules.compile()
+  inside = {}
+  local code, message
+  if native.code then
+    code, message = _G.load(native.code, "=(command line)")
+    if not code then return nil, message end
+  end
+  local script
+  script, message = loadfile(native.script)
+  if not script then return nil, message end
+  local chunks = {}
+  for _, name in ipairs(modules.names()) do
+    local file = package.searchpath(name, package.path)
+    if file and modules.isOurs(file) then
+      chunks[file], message = loadfile(file)
+      if not chunks[file] then return nil, message end
+    end
+  end
+  compiled = chunks
+  return script, code
+end
+
+-- The next generation is going to require what it needs: forgets the project's modules. Returns the
+-- names of those that callbacks had required.
+function modules.begin()
+  before = notes
+  local late = {}
+  for _, name in ipairs(modules.names()) do
+    package.loaded[name] = nil
+    if notes[name].isLate then late[#late + 1] = name end
+  end
+  notes = {}
+  for name, note in pairs(before) do
+    if not modules.isOurs(note.file) then notes[name] = note end
+  end
+  return late
+end
+
+-- Whether there is still a file for a module.
+function modules.exists(name)
+  return package.searchpath(name, package.path) ~= nil
+end
+
+-- What a callback had required stays so.
+function modules.setLate(name)
+  if notes[name] then notes[name].isLate = true end
+end
+
+function modules.commit()
+  compiled, before = nil, nil
+end
+
+function modules.rollback()
+  if before then notes = before end
+  compiled, before = nil, nil
+end
+
+return modules

@@ -1,0 +1,33 @@
+#ifndef SCRIPT_WSS_RELOAD_H
+#define SCRIPT_WSS_RELOAD_H
+
+// WebSocket servers while a script is reloaded (reload.h). Lua thread.
+
+#include <lua.h>
+#include <stdbool.h>
+#include "script/runtime.h"
+
+struct wss;
+
+// WebSocketServer.new in a script that is being reloaded, its handler at index 1: if the generation
+// before has such a server, that goes on with handler and options of `fresh`, once the reload is
+// committed, and is pushed. Raises when the new generation has taken it over already.
+bool wss_reload_take_over(lua_State *L, struct wss *fresh);
+
+// Appends, as { server, handler }, each that is taken over and its new handler to the array on top.
+void wss_reload_list_taken(struct runtime *rt, lua_State *L);
+
+// Appends the servers that there will be to the array on top.
+void wss_reload_list(struct runtime *rt, lua_State *L);
+
+// Lets `map` replace the new generation's handlers: one is on top of L.
+void wss_reload_map(struct runtime *rt, lua_State *L, void (*map)(lua_State *L));
+
+// Those that are taken over go on with what is new; the old generation's others are terminated.
+// Appends notes for people to the array on top of L.
+void wss_reload_commit(struct runtime *rt, lua_State *L);
+
+// As if nothing had been. The new generation's own are dropped.
+void wss_reload_rollback(struct runtime *rt);
+
+#endif
