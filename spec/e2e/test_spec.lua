@@ -3,51 +3,29 @@
 
 local uv = require "luv"
 local server = require "spec.support.server"
+local trial = require "spec.support.trial"
 local readFile = require("spec.support.files").read
-
-local HEAD = 'local luaws = require "luaws"\nlocal testing = require "luaws.testing"\n'
-
-local folder
-
--- Runs the specs in `files` with the words; "spec" alone is the text of spec/a_spec.lua.
-local function test(files, words, options)
-  if type(files) == "string" then files = { ["spec/a_spec.lua"] = HEAD .. files } end
-  folder = server.folder(files)
-  local settings = { program = { "test", table.unpack(words or {}) }, cwd = folder }
-  for name, value in pairs(options or {}) do settings[name] = value end
-  return server.run(nil, settings)
-end
-
-local function assertFound(text, run)
-  assert.truthy(run.stdout:find(text, 1, true), ("no %q in:\n%s%s"):format(text, run.stdout, run.stderr))
-end
-
-local function assertCounts(successes, failures, errors, run)
-  local function count(n, one, many) return ("%d %s"):format(n, n == 1 and one or many) end
-  assertFound(("%s / %s / %s"):format(count(successes, "success", "successes"), count(failures, "failure", "failures"),
-    count(errors, "error", "errors")), run)
-end
 
 describe("luaws test", function()
   it("runs what is in spec, with exit code 0 when all is well", function()
-    local run = test [[ it("is", function() assert.equal(1, 1) end) ]]
-    assertCounts(1, 0, 0, run)
+    local run = trial.run [[ it("is", function() assert.equal(1, 1) end) ]]
+    trial.counts(run, 1, 0, 0)
     assert.equal(0, run.code)
     assert.equal("", run.stderr)
   end)
 
   it("has exit code 1 when a test fails", function()
-    local run = test [[
+    local run = trial.run [[
       it("is", function() end)
       it("is not", function() assert.equal("this", "that") end)
     ]]
-    assertCounts(1, 1, 0, run)
-    assertFound("spec/a_spec.lua:4: Expected objects to be equal", run)
+    trial.counts(run, 1, 1, 0)
+    trial.has(run, "spec/a_spec.lua:3: Expected objects to be equal")
     assert.equal(1, run.code)
   end)
 
   it("lets tests, hooks and all that they call wait", function()
-    local run = test [[
+    local run = trial.run [[
       local waited = {}
       local function wait(name) luaws.sleep(0.001) table.insert(waited, name) end
       wait "file"
@@ -73,11 +51,11 @@ describe("luaws test", function()
           "finally", "after", "teardown" }, waited)
       end)
     ]]
-    assertCounts(2, 0, 0, run)
+    trial.counts(run, 2, 0, 0)
   end)
 
   it("finds modules of the project: in the working directory and above the specs", function()
-    local run = test {
+    local folder = server.folder {
       ["here.lua"] = "return 'here'",
       ["deep/own.lua"] = "return 'own'",
       ["deep/spec/beside.lua"] = "return 'beside'",
@@ -86,35 +64,34 @@ describe("luaws test", function()
         it("finds none beside itself", function() assert.has_error(function() require "beside" end) end)
       ]],
     }
-    assert.equal(1, run.code) -- there is no folder spec
-    run = server.run(nil, { program = { "test", "deep/spec" }, cwd = folder })
-    assertCounts(2, 0, 0, run)
-    run = server.run(nil, { program = { "test", "deep/spec/a_spec.lua" }, cwd = folder })
-    assertCounts(1, 1, 0, run) -- a file that is named finds what is beside it
+    local function test(...) return server.run(nil, { program = { "test", ... }, cwd = folder }) end
+    assert.equal(1, test().code) -- there is no folder spec
+    trial.counts(test "deep/spec", 2, 0, 0)
+    trial.counts(test "deep/spec/a_spec.lua", 1, 1, 0) -- a file that is named finds what is beside it
   end)
 
   it("goes on behind a spec file with a syntax error, and tells where that is", function()
-    local run = test {
+    local run = trial.run {
       ["spec/a_spec.lua"] = "it('is', function() end)",
       ["spec/b_spec.lua"] = "it('is', function()\nlocal = 1\nend)",
       ["spec/c_spec.lua"] = "it('is', function() end)",
     }
-    assertCounts(2, 0, 1, run)
-    assertFound("spec/b_spec.lua:2: <name> expected near '='", run)
+    trial.counts(run, 2, 0, 1)
+    trial.has(run, "spec/b_spec.lua:2: <name> expected near '='")
     assert.equal(1, run.code)
   end)
 
   it("goes on behind a spec file that raises", function()
-    local run = test {
+    local run = trial.run {
       ["spec/a_spec.lua"] = "error 'at once'",
       ["spec/b_spec.lua"] = "it('is', function() end)",
     }
-    assertCounts(1, 0, 1, run)
-    assertFound("spec/a_spec.lua:1: at once", run)
+    trial.counts(run, 1, 0, 1)
+    trial.has(run, "spec/a_spec.lua:1: at once")
   end)
 
   it("ends a test that waits for ever, tells where it waits, and goes on", function()
-    local run = test([[
+    local run = trial.run([[
       it("waits", function()
         luaws.await(function() end)
       end)
@@ -127,35 +104,35 @@ describe("luaws test", function()
       end)
       it("goes on", function() luaws.sleep(0.01) end)
     ]], { "--timeout", "0.3" })
-    assertCounts(1, 0, 3, run)
-    assertFound("spec/a_spec.lua:4: the test has taken 0.3 s and still waits here (see --timeout)", run)
-    assertFound("spec/a_spec.lua:7: the test has taken 0.3 s", run)
-    assertFound("spec/a_spec.lua:10: before_each has taken 0.3 s", run)
+    trial.counts(run, 1, 0, 3)
+    trial.has(run, "spec/a_spec.lua:3: the test has taken 0.3 s and still waits here (see --timeout)")
+    trial.has(run, "spec/a_spec.lua:6: the test has taken 0.3 s")
+    trial.has(run, "spec/a_spec.lua:9: before_each has taken 0.3 s")
     assert.falsy(run.stdout:find("RUN", 1, true))
     assert.equal(1, run.code)
   end)
 
   it("gives hooks and tests their time each, and leaves none for the next one", function()
-    local run = test([[
+    local run = trial.run([[
       before_each(function() luaws.sleep(0.3) end)
       after_each(function() luaws.sleep(0.3) end)
       for i = 1, 2 do it("waits " .. i, function() luaws.sleep(0.3) end) end
     ]], { "--timeout", "0.55" })
-    assertCounts(2, 0, 0, run)
+    trial.counts(run, 2, 0, 0)
   end)
 
   it("takes os.exit for an error of the test", function()
-    local run = test [[
+    local run = trial.run [[
       it("exits", function() os.exit(0) end)
       it("is", function() end)
     ]]
-    assertCounts(1, 0, 1, run)
-    assertFound("os.exit(0) was called", run)
+    trial.counts(run, 1, 0, 1)
+    trial.has(run, "os.exit(0) was called")
     assert.equal(1, run.code)
   end)
 
   it("says how busted is installed where it isn't", function()
-    local run = test("", {}, { env = { LUA_PATH = "./?.lua", LUA_PATH_5_4 = false, HOME = "/nonexistent" } })
+    local run = trial.run("", {}, { env = { LUA_PATH = "./?.lua", LUA_PATH_5_4 = false, HOME = "/nonexistent" } })
     assert.equal(1, run.code)
     assert.truthy(run.stderr:find("luaws test: busted is not installed", 1, true), run.stderr)
     assert.truthy(run.stderr:find("apt-get install lua-busted", 1, true), run.stderr)
@@ -169,10 +146,10 @@ describe("luaws test", function()
     local home = server.folder { [".luarocks/share/lua/x"] = "", [".luarocks/lib/lua/x"] = "" }
     assert(uv.fs_symlink(modules, home .. "/.luarocks/share/lua/5.4"))
     assert(uv.fs_symlink(library, home .. "/.luarocks/lib/lua/5.4"))
-    local run = test([[ it("is", function() end) ]], {}, {
+    local run = trial.run([[ it("is", function() end) ]], {}, {
       env = { LUA_PATH = "./?.lua", LUA_CPATH = "./?.so", LUA_PATH_5_4 = false, LUA_CPATH_5_4 = false, HOME = home },
     })
-    assertCounts(1, 0, 0, run)
+    trial.counts(run, 1, 0, 0)
   end)
 
   it("has the options of busted", function()
@@ -183,9 +160,9 @@ describe("luaws test", function()
       ["spec/c_spec.lua"] = "it('waits', function() require('luaws').sleep(0.001) end)",
     }
     local function expect(words, successes, failures, errors, ...)
-      local run = test(specs, words)
-      if successes then assertCounts(successes, failures, errors, run) end
-      for _, text in ipairs { ... } do assertFound(text, run) end
+      local run = trial.run(specs, words)
+      if successes then trial.counts(run, successes, failures, errors) end
+      for _, text in ipairs { ... } do trial.has(run, text) end
     end
     expect({ "--filter", "one" }, 1, 0, 0)
     expect({ "--filter-out=two" }, 2, 0, 0)
@@ -202,30 +179,30 @@ describe("luaws test", function()
   end)
 
   it("reads .busted", function()
-    local run = test {
+    local run = trial.run {
       [".busted"] = "return { _all = { timeout = 0.2, lua = 'none' }, "
         .. "default = { ROOT = { 'checks' }, pattern = '%.lua' } }",
       ["checks/a.lua"] = "it('waits', function() require('luaws').sleep(10) end)",
     }
-    assertCounts(0, 0, 1, run)
-    assertFound("the test has taken 0.2 s", run)
+    trial.counts(run, 0, 0, 1)
+    trial.has(run, "the test has taken 0.2 s")
   end)
 
   it("refuses options that there are none of, and tells which there are", function()
-    local run = test("", { "--nonsense" })
+    local run = trial.run("", { "--nonsense" })
     assert.equal(1, run.code)
     assert.truthy(run.stderr:find("nonsense", 1, true), run.stderr)
-    run = test("", { "--timeout", "soon" })
+    run = trial.run("", { "--timeout", "soon" })
     assert.equal(1, run.code)
     assert.truthy(run.stderr:find("luaws test: --timeout wants seconds, got 'soon'", 1, true), run.stderr)
-    run = test("", { "--help" })
+    run = trial.run("", { "--help" })
     for _, text in ipairs { "luaws test [", "--timeout=SECONDS", "--filter=PATTERN" } do
       assert.truthy((run.stdout .. run.stderr):find(text, 1, true), run.stdout .. run.stderr)
     end
   end)
 
   it("ends by SIGINT with busted's summary: the test that runs fails, hooks are run, the others aren't", function()
-    local files = { ["spec/a_spec.lua"] = HEAD .. [[
+    local files = { ["spec/a_spec.lua"] = trial.HEAD .. [[
       after_each(function() luaws.sleep(0.001) print "after" end)
       it("is", function() end)
       it("waits", function() print "waiting" io.stdout:flush() luaws.sleep(100) end)
@@ -236,8 +213,8 @@ describe("luaws test", function()
       repeat until run:line():find("waiting", 1, true)
       run:signalProcess(signal)
       assert.equal(code, (run:awaitExit()))
-      assertCounts(1, 0, 1, run)
-      assertFound("spec/a_spec.lua:5: interrupted", run)
+      trial.counts(run, 1, 0, 1)
+      trial.has(run, "spec/a_spec.lua:4: interrupted")
       assert.equal(2, select(2, run.stdout:gsub("after", "")))
       assert.falsy(run.stdout:find("RUN", 1, true))
     end
@@ -248,29 +225,18 @@ describe("luaws test", function()
       it("warns and passes", function() luaws.log.warn "unseen" end)
       it("warns and fails", function() luaws.log.warn "seen" error "x" end)
     ]]
-    local run = test(spec)
+    local run = trial.run(spec)
     assert.equal("", run.stderr)
     assert.falsy(run.stdout:find("unseen", 1, true))
     assert.truthy(run.stdout:find("Logged:\n  [%d:.]+ warn  seen"), run.stdout)
-    run = test(spec, { "-v" })
+    run = trial.run(spec, { "-v" })
     assert.truthy(run.stderr:find("unseen", 1, true), run.stderr)
   end)
 
   it("runs luacov where it is installed", function()
-    local run = test("it('is', function() end)", { "--coverage" })
+    local run = trial.run("it('is', function() end)", { "--coverage" })
     local isThere = run.code == 0
     assert.truthy(isThere or (run.stdout .. run.stderr):find("LuaCov not found", 1, true), run.stdout .. run.stderr)
-  end)
-end)
-
-describe("luaws.testing", function()
-  it("works in specs alone", function()
-    for _, call in ipairs { "server({})", "connection({})", "errors()", "nextError()" } do
-      local run = server.run("require('luaws.testing')." .. call)
-      assert.equal(1, run.code)
-      assert.truthy(run.stderr:find("script.lua:1: testing.%l+%u?%l* works in specs alone, which 'luaws test' runs"),
-        run.stderr)
-    end
   end)
 end)
 

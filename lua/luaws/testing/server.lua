@@ -9,6 +9,7 @@ local runScript = require "luaws.testing.script"
 
 local TURNS = 100    -- of the loop without a pause: what is local takes less than a millisecond
 local MOMENT = 0.001 -- s
+local NOTICE = 0.1   -- s: for a server to see that its clients have gone
 local CLOSE = 1      -- s: how long the ends of connections may take
 local PATIENCE = 1   -- s: for a line of output
 
@@ -96,6 +97,13 @@ local function areClosed(clients)
   return true
 end
 
+local function areEmpty(servers)
+  for _, server in ipairs(servers) do
+    if #server.wss.connections > 0 then return false end
+  end
+  return true
+end
+
 local function areTerminated(servers)
   for _, server in ipairs(servers) do
     if not server.wss.terminated then return false end
@@ -110,6 +118,7 @@ function Server:stop()
   self.isStopped = true
   for _, client in ipairs(self.clients) do client.ws:terminate() end
   await(CLOSE, function() return areClosed(self.clients) end)
+  await(NOTICE, function() return areEmpty(self.servers) end)
   for _, server in ipairs(self.servers) do server.wss:terminate(CLOSE) end
   local ok, stuck = true, nil
   if not await(2 * CLOSE, function() return areTerminated(self.servers) end) then
