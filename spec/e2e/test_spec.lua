@@ -112,6 +112,38 @@ describe("luaws test", function()
     assert.equal(1, run.code)
   end)
 
+  it("ends what computes for ever: a test, a hook, a handler, a task", function()
+    local run = trial.run([[
+      it("computes", function()
+        while true do end
+      end)
+      it("computes on", function()
+        while true do pcall(function() while true do end end) end
+      end)
+      describe("hooks", function()
+        before_each(function() while true do end end)
+        it("isn't run", function() print "RUN" end)
+      end)
+      it("has a handler that computes", function()
+        local ann = testing.server({ onMessage = function() while true do end end }):connect()
+        ann:send "x"
+        ann:close()
+      end)
+      it("has a task that computes", function()
+        luaws.spawn(function() while true do end end)
+        luaws.sleep(0)
+      end)
+      it("goes on", function() end)
+    ]], { "--timeout", "0.4" })
+    trial.counts(run, 1, 0, 5)
+    trial.has(run, "spec/a_spec.lua:3: interrupted: it may compute for 0.4 s")
+    trial.has(run, "spec/a_spec.lua:6: interrupted: it may compute for 0.4 s")
+    trial.has(run, "spec/a_spec.lua:9: interrupted: it may compute for 0.4 s")
+    trial.has(run, "spec/a_spec.lua:13: interrupted: it may compute for 0.4 s (luaws test --timeout)")
+    trial.has(run, "task: spec/a_spec.lua:18: interrupted: it may compute for 0.4 s (luaws test --timeout)")
+    assert.falsy(run.stdout:find("RUN", 1, true))
+  end)
+
   it("gives hooks and tests their time each, and leaves none for the next one", function()
     local run = trial.run([[
       before_each(function() luaws.sleep(0.3) end)

@@ -11,6 +11,7 @@
 #include "script/failure.h"
 #include "script/runtime.h"
 #include "script/task.h"
+#include "script/trial.h"
 #include "script/wait.h"
 #include "script/wss.h"
 
@@ -137,10 +138,14 @@ static uint64_t find_limit(struct runtime *rt, const char **name) {
   if (t->limit > 0) return t->limit;
   bool has_server = t->link && link_kind(t->link)->has_server;
   const struct wss *wss = has_server ? connection_of(t->link)->wss : t->wss;
-  *name = wss ? " (handlerTimeout)" : " (with --watch)";
-  if (!wss) return rt->options->watch ? BUDGET_WATCH_MS : 0;
-  uint64_t timeout = wss->config->handler_timeout;
-  return timeout == CONFIG_NONE ? 0 : timeout;
+  uint64_t timeout = wss ? wss->config->handler_timeout : CONFIG_NONE;
+  if (timeout != CONFIG_NONE) {
+    *name = " (handlerTimeout)";
+    return timeout;
+  }
+  *name = rt->trial ? " (luaws test --timeout)" : " (with --watch)";
+  if (rt->trial) return trial_limit(rt);
+  return rt->options->watch && !wss ? BUDGET_WATCH_MS : 0;
 }
 
 // When the watchdog is to signal next in this stretch.

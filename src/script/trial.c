@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "base/log.h"
 #include "base/mem.h"
+#include "script/budget.h"
 #include "script/failure.h"
 #include "script/lib.h"
 #include "script/object.h"
@@ -28,6 +29,7 @@ struct trial {
   struct task *runner; // in which the specs run
   unsigned last_scope;
   unsigned handles; // on luv's loop, before the first test
+  uint32_t limit;   // ms, see trial_limit
   int log;          // a file that gets the log; -1: stderr gets it
 };
 
@@ -120,11 +122,19 @@ static int open_log(void) {
   return fd;
 }
 
-// begin(keepsLog): luaws.test is ready, the tests begin; keepsLog: what the log gets is kept for
-// them
+uint32_t trial_limit(const struct runtime *rt) {
+  return rt->trial->limit;
+}
+
+// begin(keepsLog, seconds): luaws.test is ready, the tests begin; keepsLog: what the log gets is
+// kept for them; seconds: how long anything may compute
 static int begin(lua_State *L) {
-  struct trial *trial = trial_of(L);
-  trial->handles = uvloop_count_handles(runtime_of(L));
+  struct runtime *rt = runtime_of(L);
+  struct trial *trial = rt->trial;
+  uint64_t limit = wait_check_seconds(L, 2, "begin");
+  trial->limit = limit < UINT32_MAX ? (uint32_t)limit : 0;
+  if (trial->limit > 0) budget_note_limit(rt, trial->limit);
+  trial->handles = uvloop_count_handles(rt);
   if (lua_toboolean(L, 1)) trial->log = open_log();
   if (trial->log >= 0) log_set_output(trial->log);
   return 0;

@@ -18,6 +18,9 @@ static inline char *trial_note_place(const struct runtime *rt, lua_State *L) {
   return rt->trial && L ? args_copy_place(L) : NULL;
 }
 
+// ms: how long anything may compute that has no limit of its own; 0: as long as it likes.
+uint32_t trial_limit(const struct runtime *rt);
+
 // Keeps the error of the event on top of L, which stays, for native.errors(): with what was running
 // in its field `callback`.
 void trial_keep_error(lua_State *L, const char *what);

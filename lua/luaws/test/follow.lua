@@ -50,6 +50,7 @@ local function followCore(newCore, bench)
 
   local rewrite = core.rewriteMessage
   function core.rewriteMessage(element, message, trace)
+    bench.rest() -- it has been interrupted, perhaps
     local kind = (debug.getmetatable(message) or {}).__type
     local text = rewrite(element, message, trace)
     return kind == "pending" and text or text .. bench.describeOutput()

@@ -7,6 +7,7 @@
 -- ended.
 
 local luaws = require "luaws"
+local budget = require "luaws.budget"
 
 local OWN_SCOPE, NO_SCOPE = 1, 0 -- the runner's; what callbacks have started
 local GRACE = { 0, 0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05 } -- s: for what is about to end
@@ -35,7 +36,7 @@ end
 -- The command line has been read: `verbose` has the log written as it comes.
 function bench.begin(verbose)
   isVerbose = verbose
-  native.begin(not verbose)
+  native.begin(not verbose, bench.timeout)
 end
 
 -- The last test is over.
@@ -100,6 +101,7 @@ function bench.run(f, ...)
       :format(what, bench.timeout))
   end)
   native.enter(currentScope().number)
+  budget(bench.timeout)
   f(...)
 end
 
@@ -107,6 +109,7 @@ end
 function bench.rest()
   if clock then clock:cancel() end
   clock = nil
+  budget(nil)
   native.enter(OWN_SCOPE)
   if isInterrupted then core.skipAll = true end -- busted forgets it at each error
 end
