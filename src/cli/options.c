@@ -13,12 +13,13 @@ const char *const OPTIONS_HELP_TEXT =
     "usage: luaws [options] script.lua [args...]\n"
     "       luaws connect [options] URL\n"
     "       luaws check FILE...\n"
+    "       luaws new NAME\n"
     "\n"
     "Serves WebSockets with handlers written in Lua. '-' reads the script from stdin. 'connect' "
     "is\n"
     "a client to type into, or for a pipe: luaws connect --help. 'check' finds in scripts what "
     "can't\n"
-    "be meant, and runs nothing: luaws check --help.\n"
+    "be meant, and runs nothing: luaws check --help. 'new' writes a small project to begin with.\n"
     "\n"
     "  --host HOST          where to listen: an address, a name, or unix:/path (127.0.0.1)\n"
     "  --port PORT          port to listen on; 0 takes a free one (8080)\n"
@@ -235,7 +236,8 @@ static int take_option(struct options *o, char ***at, struct err *err) {
   return option->set(o, value, err);
 }
 
-// connect and attach have defects alone in their log, because they tell the rest themselves.
+// connect, attach, check and new have defects alone in their log, because they tell the rest
+// themselves.
 static const struct options_command COMMANDS[] = {
     {.name = "connect", .farewell = "/quit\n", .log_level = LOG_ERROR},
     {.name = "test",
@@ -243,8 +245,8 @@ static const struct options_command COMMANDS[] = {
      .on_free_ports = true,
      .is_self_signed = true,
      .sees_signals = true},
-    {.name = "check", .log_level = LOG_INFO},
-    {.name = "new", .log_level = LOG_INFO},
+    {.name = "check", .log_level = LOG_ERROR},
+    {.name = "new", .log_level = LOG_ERROR},
     {.name = "repl", .farewell = "\4\n", .log_level = LOG_INFO},
     {.name = "attach", .farewell = "\4\n", .log_level = LOG_ERROR},
 };
