@@ -62,38 +62,47 @@ static void prepare_process(const struct options *options) {
   setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 }
 
-static int run(const struct options *options, const char *program) {
-  prepare_process(options);
-  return threads_run(options, program, NULL);
-}
-
-// A command is a module in Lua. It is told whether there is a line editor, because it can't see the
-// terminal behind that.
-static char *write_call(const char *name, bool has_editor) {
-  static const char CALL[] = "require 'luaws.%s'.run(%s, ...)";
-  const char *flag = has_editor ? "true" : "false";
-  int length = snprintf(NULL, 0, CALL, name, flag);
-  char *code = mem_alloc((size_t)length + 1);
-  snprintf(code, (size_t)length + 1, CALL, name, flag);
-  return code;
-}
-
-static int run_command(struct options *options, const char *program) {
-  const struct options_command *command = options->command;
+// Runs it with a line editor of that style, if there is a terminal for one.
+static int run_edited(struct options *options, const char *program, enum options_editor editor,
+                      void (*prepare)(struct options *options, const struct terminal *terminal)) {
   prepare_process(options);
   struct terminal *terminal = NULL;
-  if (command->farewell && terminal_is_there()) {
+  if (editor != OPTIONS_NO_EDITOR && terminal_is_there()) {
     struct err err;
-    terminal = terminal_open(command->farewell, &err);
+    terminal = terminal_open(editor == OPTIONS_TALK ? EDITOR_TALK : EDITOR_CONSOLE, &err);
     if (!terminal) {
       fprintf(stderr, "luaws: %s\n", err.text);
       return EXIT_FAILURE;
     }
   }
-  options->code = write_call(command->name, terminal != NULL);
+  if (prepare) prepare(options, terminal);
   int exit_code = threads_run(options, program, terminal);
   terminal_free(terminal);
   return exit_code;
+}
+
+static int run(struct options *options, const char *program) {
+  return run_edited(options, program, options->console ? OPTIONS_CONSOLE : OPTIONS_NO_EDITOR, NULL);
+}
+
+// A command is a module in Lua. It is told whether there is a line editor, because it can't see the
+// terminal behind that; with EDITOR_CONSOLE, by the number of the descriptor that takes answers.
+static void write_call(struct options *options, const struct terminal *terminal) {
+  static const char CALL[] = "require 'luaws.%s'.run(%s, ...)";
+  const char *name = options->command->name;
+  char flag[16];
+  int answers = terminal ? terminal_answers(terminal) : -1;
+  if (answers >= 0)
+    snprintf(flag, sizeof flag, "%d", answers);
+  else
+    snprintf(flag, sizeof flag, "%s", terminal ? "true" : "false");
+  int length = snprintf(NULL, 0, CALL, name, flag);
+  options->code = mem_alloc((size_t)length + 1);
+  snprintf(options->code, (size_t)length + 1, CALL, name, flag);
+}
+
+static int run_command(struct options *options, const char *program) {
+  return run_edited(options, program, options->command->editor, write_call);
 }
 
 int main(int argc, char **argv) {

@@ -17,8 +17,9 @@ enum { STREAMS = 3, SIGNALS = 4 };
 
 struct terminal {
   struct editor *editor;
-  const char *farewell;
+  enum editor_style style;
   struct editor_ends ends;
+  int answers;          // the program's end of ends.answers, or -1
   int streams[STREAMS]; // what stdin, stdout and stderr were; -1: as it is
   uv_thread_t thread;
   uv_signal_t signals[SIGNALS];
@@ -33,7 +34,7 @@ bool terminal_is_there(void) {
 // The editor's thread.
 static void run(void *context) {
   struct terminal *t = context;
-  editor_run(t->editor, t->farewell);
+  editor_run(t->editor);
 }
 
 static int duplicate(int fd) {
@@ -67,41 +68,75 @@ static bool replace_streams(struct terminal *t) {
   return t->streams[STDERR_FILENO] >= 0 && dup2(STDOUT_FILENO, STDERR_FILENO) >= 0;
 }
 
+static bool open_answers(struct terminal *t) {
+  int ends[2];
+  if (t->style != EDITOR_CONSOLE) return true;
+  if (uv_pipe(ends, 0, 0) != 0) return false;
+  t->ends.answers = ends[0];
+  t->answers = ends[1];
+  return true;
+}
+
 static void give_streams_back(struct terminal *t) {
   fflush(stdout);
   for (int fd = 0; fd < STREAMS; fd++)
     if (t->streams[fd] >= 0) dup2(t->streams[fd], fd);
 }
 
-static struct terminal *new_terminal(const char *farewell) {
+static struct terminal *new_terminal(enum editor_style style) {
   struct terminal *t = mem_zalloc(sizeof *t);
-  t->farewell = farewell;
-  t->ends = (struct editor_ends){-1, -1, -1, -1};
+  t->style = style;
+  t->ends = (struct editor_ends){-1, -1, -1, -1, -1};
+  t->answers = -1;
   for (int fd = 0; fd < STREAMS; fd++)
     t->streams[fd] = -1;
   return t;
 }
 
 static int start(struct terminal *t, struct err *err) {
-  if (!replace_streams(t)) {
+  if (!replace_streams(t) || !open_answers(t)) {
     err_set_errno(err, errno, "can't use the terminal");
     return ERR_INVALID;
   }
   t->ends.terminal = t->streams[STDIN_FILENO];
   t->ends.screen = t->streams[STDOUT_FILENO];
-  t->editor = editor_new(&t->ends, err);
+  t->editor = editor_new(t->style, &t->ends, err);
   if (!t->editor) return ERR_INVALID;
   int status = uv_thread_create(&t->thread, run, t);
   if (status < 0) err_set_errno(err, -status, "can't start a thread");
   return status;
 }
 
-struct terminal *terminal_open(const char *farewell, struct err *err) {
-  struct terminal *t = new_terminal(farewell);
+struct terminal *terminal_open(enum editor_style style, struct err *err) {
+  struct terminal *t = new_terminal(style);
   if (start(t, err) == 0) return t;
   give_streams_back(t);
   terminal_free(t);
   return NULL;
+}
+
+int terminal_answers(const struct terminal *t) {
+  return t->answers;
+}
+
+// Answers are short, and few: one for each line that the editor sends.
+void terminal_answer(const struct terminal *t, char kind, const char *text, size_t size) {
+  char *line = mem_alloc(size + 2);
+  line[0] = kind;
+  memcpy(line + 1, text, size);
+  line[size + 1] = '\n';
+  for (size_t done = 0; done < size + 2;) {
+    ssize_t n = write(t->answers, line + done, size + 2 - done);
+    if (n < 0 && errno != EINTR) break;
+    if (n > 0) done += (size_t)n;
+  }
+  mem_free(line);
+}
+
+bool terminal_interrupt(const struct terminal *t) {
+  if (t->style != EDITOR_CONSOLE) return false;
+  editor_notify(t->editor, EDITOR_INTERRUPTED);
+  return true;
 }
 
 // What SIGQUIT usually does, but for the state of the terminal.
@@ -149,6 +184,8 @@ void terminal_free(struct terminal *t) {
   editor_free(t->editor);
   close_fd(t->ends.lines);
   close_fd(t->ends.text);
+  close_fd(t->ends.answers);
+  close_fd(t->answers);
   for (int fd = 0; fd < STREAMS; fd++)
     close_fd(t->streams[fd]);
   mem_free(t);

@@ -7,17 +7,27 @@
 // thread.
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <uv.h>
 #include "base/err.h"
+#include "cli/editor.h"
 
 struct terminal;
 
 // Whether stdin and stdout are a terminal that lines can be edited on.
 bool terminal_is_there(void);
 
-// Puts the editor in the terminal's place and starts its thread. At the end of what is typed, the
-// process reads `farewell` and no more. NULL: *err says why.
-struct terminal *terminal_open(const char *farewell, struct err *err);
+// Puts the editor in the terminal's place and starts its thread. NULL: *err says why.
+struct terminal *terminal_open(enum editor_style style, struct err *err);
+
+// Where the program writes EDITOR_CONSOLE's answers, a line each; the terminal's. -1: nowhere.
+int terminal_answers(const struct terminal *t);
+
+// One of them. `text` has no newline.
+void terminal_answer(const struct terminal *t, char kind, const char *text, size_t size);
+
+// Ctrl-C. False: it is none of the editor's business.
+bool terminal_interrupt(const struct terminal *t);
 
 // Tells the editor of signals that concern it. The loop's owner closes the handles before
 // terminal_free. 0, or libuv's error.

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "certificate.h"
+#include "console.h"
 #include "crew/crew.h"
 #include "estimator.h"
 #include "mailbox/ballot.h"
@@ -56,6 +57,7 @@ struct threads {
   unsigned crews_started;      // the first ones
   struct estimator *estimator; // of --estimate, else NULL
   struct terminal *terminal;   // whose lines are edited, or NULL
+  struct console *console;     // of --console or --attach, else NULL
   uv_loop_t loop;
   uv_signal_t interrupt, terminate, hangup;
   uv_async_t news; // sent by workers, after they have changed what is below
@@ -107,6 +109,8 @@ static void stop_workers(struct threads *t) {
 
 static void on_signal(uv_signal_t *handle, int number) {
   struct threads *t = handle->loop->data;
+  bool is_typed = number == SIGINT && t->terminal && !t->is_stopping;
+  if (is_typed && terminal_interrupt(t->terminal)) return;
   if (t->is_signalled) {
     if (t->terminal) terminal_restore(t->terminal);
     _exit(SIGNALED + number);
@@ -159,6 +163,20 @@ static void on_worker_end(void *context, int exit_code) {
   uv_async_send(&t->news);
 }
 
+// No more comes from the console.
+static void on_console_end(void *context, int exit_code) {
+  struct threads *t = context;
+  int none = 0;
+  atomic_compare_exchange_strong(&t->exit_code, &none, exit_code);
+  stop_workers(t);
+}
+
+// A worker's thread.
+static void on_console(void *context, uint64_t session, int kind, const char *text, size_t size) {
+  struct threads *t = context;
+  console_answer(t->console, session, kind, text, size);
+}
+
 // A worker's thread.
 static void on_survey(void *context, struct survey *survey) {
   struct threads *t = context;
@@ -203,7 +221,7 @@ static int open_handles(struct threads *t, const struct options *o) {
 
 static void close_handle(uv_handle_t *handle, void *context) {
   (void)context;
-  uv_close(handle, NULL);
+  if (!uv_is_closing(handle)) uv_close(handle, NULL);
 }
 
 static void close_loop(struct threads *t) {
@@ -261,6 +279,8 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .on_stop = on_worker_stop,
       .on_end = on_worker_end,
       .on_survey = on_survey,
+      .on_console = on_console,
+      .stays = o->stays,
       .context = t,
   };
   bool has_file = o->script && strcmp(o->script, "-") != 0;
@@ -333,6 +353,7 @@ static void run(struct threads *t) {
     atomic_store(&t->exit_code, EXIT_FAILURE);
     stop_workers(t);
   }
+  if (t->console && status == 0) console_start(t->console, worker_mailbox(t->workers[0]));
   if (atomic_load(&t->running) > 0) uv_run(&t->loop, UV_RUN_DEFAULT);
   for (unsigned i = 0; i < t->reactor_count; i++)
     reactor_quit(t->reactors[i]);
@@ -389,11 +410,18 @@ static int find_watch_folder(struct threads *t, const char *folder, struct err *
   return ERR_INVALID;
 }
 
+static int open_console(struct threads *t, const struct options *o, struct err *err) {
+  if (!o->console && !o->attach) return 0;
+  t->console = console_new(t->terminal, on_console_end, t);
+  return console_open(t->console, o, &t->loop, err);
+}
+
 static int open_threads(struct threads *t, const struct options *o, const char *program,
                         struct err *err) {
   unsigned workers = o->estimate ? 1 : o->workers; // the others are like the first
   int status = find_watch_folder(t, o->watch_folder, err);
   if (status == 0) status = certificate_open(o, &t->tls, err);
+  if (status == 0) status = open_console(t, o, err);
   if (status == 0) status = open_reactors(t, o->io_threads, err);
   return status == 0 ? open_workers(t, o, program, workers, err) : status;
 }
@@ -427,8 +455,10 @@ int threads_run(const struct options *options, const char *program, struct termi
     explain(&err);
     t.exit_code = EXIT_FAILURE;
   }
+  console_stop(t.console);
   terminal_close(terminal);
   close_loop(&t);
+  console_free(t.console);
   if (!free_threads(&t)) {
     fflush(NULL);
     _exit(t.exit_code);

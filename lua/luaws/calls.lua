@@ -8,9 +8,9 @@ local calls = {}
 
 -- Tail calls, so that tracebacks end with "in main chunk".
 function calls.main(code, script, ...)
-  if not script then return code(...) end
+  if code and not script then return code(...) end
   if code then code(...) end
-  return script(...)
+  if script then return script(...) end
 end
 
 -- No tail call: `data` must stay while the method runs, since C knows that string to be valid UTF-8

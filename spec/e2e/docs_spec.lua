@@ -17,6 +17,8 @@
 --                                     file serves ("none": without one): its port stands in for 8080
 --   <!-- terminal: NAME; LINE; ... -->  the block is what a terminal shows on which "luaws connect" is given these
 --                                     lines, while the program of that file serves
+--   <!-- console: NAME; LINE; ... -->  the same with these lines given to "luaws --console" with the program of that
+--                                     file, or to "luaws repl"
 --   <!-- output -->                   the block is what the program above has printed; with "... with * for anything"
 --                                     a * stands for any text
 
@@ -331,6 +333,33 @@ local function runTerminal(block, kept)
   stopServing(s)
 end
 
+-- The last row is a prompt; the rows above it are `count` or more.
+local function isAsked(lines, count)
+  return (lines[#lines] == ">" or lines[#lines] == ">>") and #lines > count
+end
+
+local function runConsole(block, kept)
+  local name, rest = noteOf(block, "console"):match("^([^;]+);(.*)$")
+  local args = { "repl" }
+  if name ~= "repl" then
+    args = { "--port", "0", "--console",
+             server.folder({ ["script.lua"] = assert(kept[name], "no file " .. name) }) .. "/script.lua" }
+  end
+  local t = terminal.start(args, { env = { XDG_STATE_HOME = server.folder() } })
+  local count = 0
+  for line in rest:gmatch("[^;]+") do
+    t:await(function(lines) return isAsked(lines, count) end)
+    count = #t:lines()
+    t:type(line:match("^%s*(.-)%s*$") .. "\r")
+  end
+  t:await(function(lines)
+    local shown = table.concat(lines, "\n"):gsub("(127%.0%.0%.1:)%d+", "%18080")
+    return shown .. "\n" == block.text
+  end, block.text)
+  t:type("\4")
+  t:awaitExit()
+end
+
 -- Output
 
 local function assertOutput(block, printed)
@@ -353,6 +382,8 @@ for _, path in ipairs(TRIED) do
         it(name .. " runs", function() printed = runLua(block, files) end)
       elseif noteOf(block, "shell") then
         it(name .. " runs", function() printed = runShell(block, files) end)
+      elseif noteOf(block, "console") then
+        it(name .. " is what a terminal shows", function() runConsole(block, files) end)
       elseif noteOf(block, "terminal") then
         it(name .. " is what a terminal shows", function() runTerminal(block, files) end)
       elseif block.info == "sh" then

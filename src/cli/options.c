@@ -11,6 +11,8 @@ enum { THREADS_MAX = 64 };
 
 const char *const OPTIONS_HELP_TEXT =
     "usage: luaws [options] script.lua [args...]\n"
+    "       luaws repl [options] [script.lua [args...]]\n"
+    "       luaws attach [PID or path]\n"
     "       luaws connect [options] URL\n"
     "       luaws check FILE...\n"
     "       luaws new NAME\n"
@@ -37,6 +39,8 @@ const char *const OPTIONS_HELP_TEXT =
     "  --watch[=FOLDER]     runs the script's new code when one of its files is saved, without "
     "ending\n"
     "                       connections: the script, and the modules beside it (or in FOLDER)\n"
+    "  --console            runs the lines that are typed, in the script's own state\n"
+    "  --attach[=PATH]      lets 'luaws attach' of the same user do that, over a unix socket\n"
     "  --estimate[=QUERY]   measures what idle connections cost in memory, and ends;\n"
     "                       they ask for the servers' paths, with ?QUERY behind\n"
     "  --version            prints versions\n"
@@ -155,6 +159,23 @@ static int set_watch(struct options *o, const char *value, struct err *err) {
   return 0;
 }
 
+static int set_console(struct options *o, const char *value, struct err *err) {
+  (void)value;
+  (void)err;
+  o->console = true;
+  return 0;
+}
+
+static int set_attach(struct options *o, const char *value, struct err *err) {
+  if (value && !*value) {
+    err_set(err, ERR_LUAW, 2, "--attach= wants a path behind it (or --attach alone)");
+    return ERR_INVALID;
+  }
+  o->attach = true;
+  o->attach_path = value;
+  return 0;
+}
+
 static int set_estimate(struct options *o, const char *value, struct err *err) {
   (void)err;
   o->estimate = true;
@@ -195,6 +216,8 @@ static const struct option {
     {"--log-format", VALUE, set_format},
     {"-e", VALUE, add_code},
     {"--watch", VALUE_OR_NOT, set_watch},
+    {"--console", NO_VALUE, set_console},
+    {"--attach", VALUE_OR_NOT, set_attach},
     {"--estimate", VALUE_OR_NOT, set_estimate},
     {"--version", NO_VALUE, set_version},
     {"--help", NO_VALUE, set_help},
@@ -239,7 +262,7 @@ static int take_option(struct options *o, char ***at, struct err *err) {
 // connect, attach, check and new have defects alone in their log, because they tell the rest
 // themselves.
 static const struct options_command COMMANDS[] = {
-    {.name = "connect", .farewell = "/quit\n", .log_level = LOG_ERROR},
+    {.name = "connect", .editor = OPTIONS_TALK, .log_level = LOG_ERROR},
     {.name = "test",
      .log_level = LOG_WARN,
      .on_free_ports = true,
@@ -247,8 +270,7 @@ static const struct options_command COMMANDS[] = {
      .sees_signals = true},
     {.name = "check", .log_level = LOG_ERROR},
     {.name = "new", .log_level = LOG_ERROR},
-    {.name = "repl", .farewell = "\4\n", .log_level = LOG_INFO},
-    {.name = "attach", .farewell = "\4\n", .log_level = LOG_ERROR},
+    {.name = "attach", .editor = OPTIONS_CONSOLE, .log_level = LOG_ERROR},
 };
 
 static const struct options_command *find_command(const char *name) {
@@ -270,10 +292,14 @@ static void parse_command(struct options *o, const struct options_command *comma
 // What fits together.
 static int check(const struct options *o, struct err *err) {
   bool is_stdin = o->script && strcmp(o->script, "-") == 0;
-  if (!o->script && !o->code)
+  if (!o->script && !o->code && !o->stays)
     err_set(err, ERR_LUAW, 2, "a script is missing");
   else if (is_stdin && o->workers > 1)
     err_set(err, ERR_LUAW, 2, "several --workers want a script in a file: stdin is read only once");
+  else if (o->console && is_stdin)
+    err_set(err, ERR_LUAW, 2, "the console reads stdin: it wants a script in a file");
+  else if ((o->console || o->attach) && o->estimate)
+    err_set(err, ERR_LUAW, 2, "--estimate ends by itself: leave --console and --attach out");
   else if (o->watch && (is_stdin || !o->script))
     err_set(err, ERR_LUAW, 2, "--watch wants a script in a file");
   else if (o->watch && o->estimate)
@@ -297,6 +323,10 @@ int options_parse(struct options *o, char **argv, struct err *err) {
   if (command) {
     parse_command(o, command, at + 1);
     return 0;
+  }
+  if (*at && strcmp(*at, "repl") == 0) {
+    o->console = o->stays = true;
+    at++;
   }
   while (*at && (*at)[0] == '-' && (*at)[1] != '\0') {
     if (strcmp(*at, "--") == 0) {

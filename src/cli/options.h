@@ -9,11 +9,14 @@
 
 enum options_action { OPTIONS_RUN, OPTIONS_COMMAND, OPTIONS_VERSION, OPTIONS_HELP };
 
+// The line editor that a command has on a terminal (enum editor_style).
+enum options_editor { OPTIONS_NO_EDITOR, OPTIONS_TALK, OPTIONS_CONSOLE };
+
 // What stands in the script's place on the command line, and is done by a module of luaws's own:
 // lua/luaws/<name>.lua, whose function run(hasEditor, ...) gets the words behind the name.
 struct options_command {
   const char *name;
-  const char *farewell; // what it reads at the end of what is typed; NULL: it needs no line editor
+  enum options_editor editor;
   enum log_level log_level; // unless it says otherwise itself
   bool on_free_ports;       // worker_options.on_free_ports
   bool is_self_signed;      // has the certificate of --tls-self-signed at hand
@@ -33,6 +36,10 @@ struct options {
   unsigned workers;                      // 1-64
   bool watch;                            // reload the script when its files change
   const char *watch_folder;              // of --watch=FOLDER, NULL: the script's
+  bool console;                          // lines of stdin are run in the script's state
+  bool stays;                            // luaws repl: also when no script is left to wait for
+  bool attach;                           // open a socket for `luaws attach`
+  const char *attach_path;               // NULL: in the usual place
   bool estimate;                         // measure memory, then end
   const char *query;                     // what the estimate's clients ask with, NULL: nothing
   enum log_level log_level;

@@ -22,11 +22,14 @@ static char *join(const char *first, const char *second) {
   return joined;
 }
 
-char *recall_path(void) {
-  const char *state = getenv("XDG_STATE_HOME");
-  if (state && state[0] == '/') return join(state, "/luaws/history");
-  const char *home = getenv("HOME");
-  return home && home[0] == '/' ? join(home, "/.local/state/luaws/history") : NULL;
+char *recall_path(const char *name) {
+  const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+  char *folder = state && state[0] == '/' ? join(state, "/luaws/")
+                 : home && home[0] == '/' ? join(home, "/.local/state/luaws/")
+                                          : NULL;
+  char *path = folder ? join(folder, name) : NULL;
+  mem_free(folder);
+  return path;
 }
 
 // Makes the folders that the file lies in.

@@ -1,9 +1,8 @@
 #ifndef CLI_RECALL_H
 #define CLI_RECALL_H
 
-// The lines typed into `luaws connect`, kept in a file between sessions: one a line, oldest first,
-// the newest RECALL_LINES of them. Several sessions may add to it at the same time. Any thread, one
-// at a time.
+// Typed lines, kept in a file between sessions: one a line, oldest first, the newest RECALL_LINES
+// of them. Several sessions may add to it at the same time. Any thread, one at a time.
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,9 +12,9 @@ enum {
   RECALL_LINE_MAX = 16384 // bytes; what is longer isn't kept
 };
 
-// luaws/history in $XDG_STATE_HOME, else in ~/.local/state. NULL: neither is known. The caller
-// frees it.
-char *recall_path(void);
+// luaws/`name` in $XDG_STATE_HOME, else in ~/.local/state. NULL: neither is known. The caller frees
+// it.
+char *recall_path(const char *name);
 
 // Calls `on_line` with each line that is kept, oldest first. 0, also when there is no file yet, or
 // a negative errno.

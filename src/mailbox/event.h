@@ -43,6 +43,30 @@ enum event_type {
   EVENT_RELOAD,         // round of the pool's ballot: -. From who has called it, and again from the
                         // last worker that has come to it (ballot.h)
   EVENT_SURVEY,         // -: -. From main: collect garbage, and tell worker_options.on_survey
+  EVENT_CONSOLE,        // session: text; flags: an enum event_console, a request. From main
+};
+
+// What a session of the console asks of the worker, and what that answers (through
+// worker_options.on_console); also the kinds of the frames between `luaws attach` and a server.
+// Sessions are numbered by main. 0 is that of the process's own stdin; its text and errors don't go
+// to main, but to stdout and stderr.
+enum event_console {
+  // Requests. All but COMPLETE and CLOSE bring one PROMPT each. While a line runs another one
+  // isn't:
+  // ERROR.
+  CONSOLE_OPEN = 'O',      // a new session: GREETING
+  CONSOLE_LINE = 'L',      // runs it: any TEXT and ERROR
+  CONSOLE_FINISH = 'F',    // no more lines come: perhaps ERROR
+  CONSOLE_COMPLETE = 'C',  // a line up to the cursor: NAMES
+  CONSOLE_INTERRUPT = 'I', // cancels the line that runs; else drops what there is of a chunk
+  CONSOLE_CLOSE = 'X',     // it is gone: nothing more is answered
+  // Answers.
+  CONSOLE_GREETING = 'G', // one line for people
+  CONSOLE_TEXT = 'T',     // what a line prints, and its results
+  CONSOLE_ERROR = 'E',    // what is wrong with it
+  CONSOLE_PROMPT = 'P', // ">", or ">>" for the rest of a chunk; "!" behind it: the line has failed
+  CONSOLE_NAMES = 'N',  // what can be added, '\t', the names that fit, blanks in between
+  CONSOLE_BYE = 'B',    // main's own: why a session ends
 };
 
 #define EVENT_BINARY 1 // record.flags of EVENT_MESSAGE

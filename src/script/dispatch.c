@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "script/websocket.h"
 #include "script/connection.h"
+#include "script/console.h"
 #include "script/survey.h"
 #include "script/task.h"
 #include "script/webserver.h"
@@ -74,6 +75,7 @@ static void dispatch(struct runtime *rt, const struct record *record) {
     return;
   case EVENT_RELOAD: return;
   case EVENT_SURVEY: survey_tell(rt); return;
+  case EVENT_CONSOLE: console_on_request(rt, record); return;
   case EVENT_REPLY: return; // runtime_call has had it
   }
 }

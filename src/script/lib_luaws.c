@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include "script/args.h"
+#include "script/console.h"
 #include "script/lib.h"
 #include "script/runtime.h"
 #include "script/wait.h"
@@ -21,7 +22,8 @@ static int exit_cleanly(lua_State *L) {
   return 0;
 }
 
-// Lua's own print, but in one piece: lines of several workers must not mix.
+// Lua's own print, but in one piece: lines of several workers must not mix. What a line of an
+// attached console prints, that gets.
 static int print_line(lua_State *L) {
   int count = lua_gettop(L);
   luaL_Buffer line;
@@ -35,8 +37,7 @@ static int print_line(lua_State *L) {
   luaL_pushresult(&line);
   size_t size;
   const char *text = lua_tolstring(L, -1, &size);
-  fwrite(text, 1, size, stdout);
-  fflush(stdout);
+  console_print(runtime_of(L), text, size);
   return 0;
 }
 

@@ -70,6 +70,21 @@ void object_push_kept(lua_State *L, int index) {
   lua_remove(L, -2);
 }
 
+int object_list_members(lua_State *L) {
+  lua_settop(L, 1);
+  const struct object *self = lua_touserdata(L, 1);
+  if (lua_rawlen(L, 1) < sizeof *self || !self || !lua_getmetatable(L, 1)) return 0;
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, self->class) != LUA_TTABLE || !lua_rawequal(L, -1, 2))
+    return 0;
+  lua_getfield(L, 2, "__index");
+  lua_getupvalue(L, -1, 1);
+  if (self->class->fields == 0) return 1;
+  lua_getiuservalue(L, 1, self->class->fields);
+  if (lua_type(L, -1) == LUA_TTABLE) return 2;
+  lua_pop(L, 1);
+  return 1;
+}
+
 int object_refuse_self(lua_State *L, const struct object_class *class, const char *method) {
   return args_error(L, "%s: expected a %s to call it on, got %s (is it called with ':'?)", method,
                     class->name, args_describe(L, 1));

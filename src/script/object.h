@@ -51,6 +51,10 @@ void object_push_fields(lua_State *L, int index);
 // any (a user value for it alone would cost 16 bytes): it has moved into the table with them.
 void object_push_kept(lua_State *L, int index);
 
+// members(value): of an object of ours the table of its methods and properties, and that of its
+// fields or nil; of anything else nothing. A lua_CFunction.
+int object_list_members(lua_State *L);
+
 // Raises: "send: expected a WebSocketConnection to call it on, got string 'abc' (is it called with
 // ':'?)".
 int object_refuse_self(lua_State *L, const struct object_class *class, const char *method);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "script/args.h"
+#include "script/console.h"
 #include "script/websocket.h"
 #include "script/dispatch.h"
 #include "script/failure.h"
@@ -49,6 +50,7 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
                           &rt->timers, &rt->clients, &rt->dialing, &rt->webservers};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     list_init(lists[i]);
+  list_init(&rt->consoles);
   wheel_init(&rt->wheel, rt->now);
   buf_init(&rt->text, TEXT_MAX);
   rt->outgoing = mem_zalloc(rt->reactor_count * sizeof *rt->outgoing);
@@ -65,6 +67,7 @@ void runtime_deinit(struct runtime *rt) {
   budget_deinit(rt);
   uvloop_close(rt);
   task_deinit_idle(rt);
+  console_deinit(rt);
   vm_close(rt);
   if (rt->has_loop) uv_loop_close(&rt->loop);
   for (unsigned i = 0; i < rt->reactor_count; i++) {
@@ -124,7 +127,7 @@ uint64_t runtime_timeout(const struct runtime *rt) {
 
 bool runtime_is_alive(const struct runtime *rt) {
   if (rt->phase != PHASE_RUNNING) return rt->phase == PHASE_STOPPING;
-  return rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->waiting) ||
+  return rt->options->stays || rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->waiting) ||
          !list_empty(&rt->held) || !list_empty(&rt->wsses) || !list_empty(&rt->webservers) ||
          !list_empty(&rt->clients) || !list_empty(&rt->timers) || uvloop_is_alive(rt);
 }

@@ -96,6 +96,7 @@ struct runtime {
   unsigned next_reactor;    // whose the next client is
   struct list webservers;   // struct webserver, the running ones
   struct list timers;       // struct timer, the running ones
+  struct list consoles;     // struct console_session
   struct webserver *default_web;
 
   uint64_t last_id;   // of web servers and WebSocket servers; the worker's index on top

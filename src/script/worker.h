@@ -58,6 +58,10 @@ struct worker_options {
   void (*on_end)(void *context, int exit_code);
   // EVENT_SURVEY's answer, in the worker's thread; takes the survey over. May be NULL.
   void (*on_survey)(void *context, struct survey *survey);
+  // EVENT_CONSOLE's answers, an enum event_console each, in the worker's thread. May be NULL.
+  void (*on_console)(void *context, uint64_t session, int kind, const char *text, size_t size);
+  // Lives on without a script, until it is stopped.
+  bool stays;
   void *context;
 };
 

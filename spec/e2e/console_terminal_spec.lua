@@ -1,0 +1,254 @@
+-- The console on a terminal: what a person types and sees, in the process itself and attached.
+
+local uv = require "luv"
+local async = require "spec.support.async"
+local server = require "spec.support.server"
+local terminal = require "spec.support.terminal"
+local readFile = require("spec.support.files").read
+
+local SERVER = [[
+  local luaws = require "luaws"
+  counter = { total = 0, names = { "ann", "bob" } }
+  local Chat = luaws.class "Chat"
+  function Chat:onMessage(ws, event) ws:send(event.data) end
+  function Chat:shout() return "CHAT" end
+  chat = Chat.new()
+  trap = setmetatable({}, { __index = function() error "asked" end })
+  wss = luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, { path = "/" })
+]]
+
+local state
+
+before_each(function() state = server.folder() end)
+
+local function awaitLast(t, ...)
+  local wanted = { ... }
+  t:await(function(lines)
+    for i, line in ipairs(wanted) do
+      if lines[#lines - #wanted + i] ~= line then return false end
+    end
+    return true
+  end, table.concat(wanted, " | "))
+end
+
+local function start(args, options)
+  options = options or {}
+  options.env = options.env or { NO_COLOR = "1" }
+  options.env.XDG_STATE_HOME = state
+  options.env.XDG_RUNTIME_DIR = state
+  return terminal.start(args, options)
+end
+
+-- The prompt is there.
+local function open(args, options)
+  local t = start(args, options)
+  awaitLast(t, ">")
+  return t
+end
+
+local function openRepl(options) return open({ "repl" }, options) end
+
+local function openServer(options)
+  local path = server.folder({ ["server.lua"] = SERVER }) .. "/server.lua"
+  return open({ "--port", "0", "--console", path }, options)
+end
+
+-- The server, and a terminal that is attached to it.
+local function openAttached(options)
+  local folder = server.folder({ ["server.lua"] = SERVER })
+  local s = server.startFile(folder .. "/server.lua", { args = { "--attach=" .. folder .. "/console" } })
+  return open({ "attach", folder .. "/console" }, options), s
+end
+
+local function quit(t)
+  t:type("\21\4")
+  assert.same({ 0, 0 }, { t:awaitExit() })
+  assert.is_true(t:isCooked())
+end
+
+local WAYS = { ["luaws repl"] = openRepl, ["luaws --console"] = openServer, ["luaws attach"] = openAttached }
+
+for name, openIt in pairs(WAYS) do
+  describe("a person with " .. name, function()
+    it("types lines and sees results", function()
+      local t = openIt()
+      t:type("1 + 1\r")
+      awaitLast(t, "> 1 + 1", "2", ">")
+      t:type("= 'Ä', nil\r")
+      awaitLast(t, '"Ä"', "nil", ">")
+      t:type("print(_)\r")
+      awaitLast(t, "Ä", ">")
+      quit(t)
+    end)
+
+    it("types a chunk of several lines, whose prompt tells so", function()
+      local t = openIt()
+      t:type("for i = 1, 2 do\r")
+      awaitLast(t, "> for i = 1, 2 do", ">>")
+      t:type("  print(i)\rend\r")
+      awaitLast(t, ">> end", "1", "2", ">")
+      quit(t)
+    end)
+
+    it("completes names with the tab key", function()
+      local t = openIt()
+      t:type("string.for\t")
+      awaitLast(t, "> string.format")
+      t:type("\21string.re\t")
+      awaitLast(t, "> string.re")
+      t:type("\t")
+      awaitLast(t, "rep      reverse", "> string.re")
+      t:type("v\t('ab')\r")
+      awaitLast(t, '"ba"', ">")
+      t:type("\tx = 1\r") -- it indents where there is nothing
+      t:type("x\r")
+      awaitLast(t, "1", ">")
+      quit(t)
+    end)
+
+    it("cancels with ctrl-C the line that waits, and goes on", function()
+      local t = openIt()
+      t:type("print 'it waits' luaws.sleep(100)\r")
+      awaitLast(t, "it waits")
+      t:type("\3")
+      awaitLast(t, "luaws: console:1: interrupted", ">")
+      t:type("'still here'\r")
+      awaitLast(t, '"still here"', ">")
+      quit(t)
+    end)
+
+    it("clears with ctrl-C what is being typed, and a chunk that isn't whole", function()
+      local t = openIt()
+      t:type("half a li\27[D")
+      awaitLast(t, "> half a li")
+      t:type("\3")
+      awaitLast(t, ">")
+      t:type("if true then\r")
+      awaitLast(t, ">>")
+      t:type("\3")
+      awaitLast(t, ">")
+      t:type("if true then\rhalf")
+      awaitLast(t, ">> half")
+      t:type("\3")
+      awaitLast(t, ">")
+      t:type("1\r")
+      awaitLast(t, "1", ">")
+      quit(t)
+    end)
+
+    it("ends with ctrl-C at an empty prompt", function()
+      local t = openIt()
+      t:type("\3")
+      assert.same({ 0, 0 }, { t:awaitExit() })
+      assert.is_true(t:isCooked())
+    end)
+
+    it("sees the terminal as it was after SIGTERM", function()
+      local t = openIt()
+      t:kill("sigterm")
+      assert.same({ 0, 0 }, { t:awaitExit() })
+      assert.is_true(t:isCooked())
+    end)
+
+    it("has a history of its own, in a file", function()
+      local t = openIt()
+      t:type("1 + 1\r")
+      awaitLast(t, "2", ">")
+      quit(t)
+      local path = state .. "/luaws/console_history"
+      assert.equal("1 + 1\n", readFile(path))
+      assert.equal("600", ("%o"):format(uv.fs_stat(path).mode & 511))
+      t = openIt()
+      t:type("\27[A\r")
+      awaitLast(t, "> 1 + 1", "2", ">")
+      quit(t)
+    end)
+
+    it("sees no control character act", function()
+      local t = openIt()
+      t:type("'\\27[2Jx'\r")
+      awaitLast(t, '"\\x1b[2Jx"', ">")
+      quit(t)
+    end)
+  end)
+end
+
+describe("the prompt in a server", function()
+  it("completes its globals, objects and methods, and runs none of its code for that", function()
+    local t = openServer()
+    t:type("wss:bro\t")
+    awaitLast(t, "> wss:broadcast")
+    t:type("\21coun\t.tot\t")
+    awaitLast(t, "> counter.total")
+    t:type("\21chat:sh\t()\r")
+    awaitLast(t, '"CHAT"', ">")
+    t:type("luaws.webServer.por\t\r")
+    t:await("> luaws.webServer.port")
+    t:type("trap.\t")
+    t:type("x\21'fine'\r")
+    awaitLast(t, '"fine"', ">")
+    quit(t)
+  end)
+
+  it("stays below what the server writes", function()
+    local t = openServer()
+    t:type("luaws.after(0.3, function() print 'from a timer' luaws.log.warn 'and this' end) _ = nil\r")
+    awaitLast(t, ">")
+    t:type("half a li")
+    t:await("from a timer")
+    t:await(function(lines)
+      return lines[#lines] == "> half a li" and lines[#lines - 1]:find("warn  and this", 1, true)
+    end)
+    quit(t)
+  end)
+
+  it("is no hindrance to the end of a script", function()
+    local path = server.folder({ ["script.lua"] = "require 'luaws'.sleep(0.2)" }) .. "/script.lua"
+    local t = start({ "--console", path })
+    assert.same({ 0, 0 }, { t:awaitExit() })
+    assert.is_true(t:isCooked())
+  end)
+
+  it("gives the terminal back when the script can't be started", function()
+    local path = server.folder({ ["script.lua"] = "error 'broken'" }) .. "/script.lua"
+    local t = start({ "--console", path })
+    assert.same({ 1, 0 }, { t:awaitExit() })
+    t:await("broken")
+    assert.is_true(t:isCooked())
+  end)
+end)
+
+describe("who is attached", function()
+  it("leaves the server alone when they go", function()
+    local t, s = openAttached()
+    quit(t)
+    assert.is_nil(s.code)
+  end)
+
+  it("gets what their lines print, and the server the rest", function()
+    local t, s = openAttached()
+    t:type("print 'to me'; io.write 'to the server\\n'; luaws.log.warn 'a log line'\r")
+    awaitLast(t, "to me", ">")
+    s:awaitLog("a log line")
+    s:expectLines("to the server")
+    assert.falsy(s.stdout:find("to me", 1, true))
+    quit(t)
+  end)
+
+  it("is told when the server ends", function()
+    local t, s = openAttached()
+    s:stop()
+    assert.same({ 1, 0 }, { t:awaitExit() })
+    t:await("luaws: luaws has ended")
+    assert.is_true(t:isCooked())
+  end)
+
+  it("has a line that waits cancelled when the terminal goes away", function()
+    local t, s = openAttached()
+    t:type("print 'it waits' local ok, err = pcall(luaws.sleep, 100) io.write(err, '\\n')\r")
+    t:await(function(lines) return lines[#lines] == "it waits" end)
+    t:hangUp()
+    t:awaitExit()
+    async.eventually(function() return s.stdout:find("cancelled", 1, true) end)
+  end)
+end)
