@@ -4,8 +4,10 @@
 --
 --   local ok, message = reload.prepare()   true: the new generation stands beside the old one, and
 --                                          one of these must follow before any handler runs
---   reload.commit()                        it takes over, and the log says so
---   reload.rollback([message])             all is as it was; the message goes to the log
+--   reload.commit()                        it takes over; true, and what there is to say of that
+--   reload.rollback()                      all is as it was
+--
+-- What stands between them, and tells people, is src/script/vote.c.
 --
 -- prepare rolls back by itself when it fails.
 
@@ -156,7 +158,7 @@ end
 local function begin()
   attempt = {
     saved = save(), globals = copy(_G), loaded = copy(package.loaded), onError = core.onError,
-    started = os.clock(), merge = nil, mark = native.begin(),
+    merge = nil, mark = native.begin(),
   }
   core.onError = nil
   core.generation = core.generation + 1
@@ -256,12 +258,11 @@ end
 -- Every live connection can go on. Notes whose onReload is to be called, and which go on with the
 -- functions that they have.
 local function checkConnections(m, lacking)
-  local connections, stale = 0, {}
+  local stale = {}
   for _, wss in ipairs(native.servers()) do
     for _, ws in ipairs(wss.connections) do
       local handler = ws.handler
       local method = handler.onMessage
-      connections = connections + 1
       if type(method) ~= "function" then
         if not lacking[ws] then
           local what, file, line = placeOf(handler, attempt.methods[ws])
@@ -278,7 +279,7 @@ local function checkConnections(m, lacking)
       if handler.onReload ~= nil then attempt.told[#attempt.told + 1] = ws end
     end
   end
-  attempt.connections, attempt.stale = connections, stale
+  attempt.stale = stale
 end
 
 local function conclude()
@@ -343,6 +344,15 @@ local function noteStale(notes)
   end
 end
 
+-- Over all workers, without those of luaws's own servers.
+local function countConnections()
+  local count = 0
+  for _, wss in ipairs(native.servers()) do
+    if not (wss.path or ""):find("^/%.luaws/") then count = count + wss.connectionCount end
+  end
+  return count
+end
+
 function reload.commit()
   local notes = native.commit()
   noteStale(notes)
@@ -351,16 +361,14 @@ function reload.commit()
   attempt.merge:remember()
   for _, ws in ipairs(attempt.told) do native.tell(ws) end
   table.sort(notes)
-  local text = ("reloaded %s (generation %d): %s, %s, %s in %.0f ms"):format(
-    native.script, core.generation, plural(#modules.names(), "module"),
-    plural(#native.servers(), "server"), plural(attempt.connections, "connection"),
-    (os.clock() - attempt.started) * 1000)
+  local text = (": %s, %s"):format(plural(#modules.names(), "module"),
+    plural(countConnections(), "connection"))
   for _, note in ipairs(notes) do text = text .. "\n  " .. note end
   attempt = nil
-  core.log.info(text)
+  return true, text
 end
 
-function reload.rollback(message)
+function reload.rollback()
   local mark = attempt.mark
   if attempt.merge then attempt.merge:undo() end
   native.rollback(mark)
@@ -370,19 +378,6 @@ function reload.rollback(message)
   classes.rollback()
   modules.rollback()
   attempt = nil
-  if message then reload.complain(message) end
-end
-
--- Tells people why the script is not reloaded.
-function reload.complain(message)
-  local script = native.script or "the script"
-  core.log.error(("%s is not reloaded, the old code goes on: %s"):format(script, message))
-end
-
--- Where one worker decides for itself.
-function reload.run()
-  local ok, message = reload.prepare()
-  if ok then reload.commit() else reload.complain(message) end
 end
 
 modules.open(native)

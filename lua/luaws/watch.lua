@@ -9,6 +9,7 @@ local uv = require "luv"
 local files = require "luaws.watch.files"
 local folders = require "luaws.watch.folders"
 local pages = require "luaws.watch.pages"
+local reload = require "luaws.reload"
 
 -- Milliseconds.
 local QUIET = 50   -- without a further change, before looking
@@ -28,6 +29,7 @@ local watch = {}
 
 local native              -- what C provides
 local sources = files.new()
+local known = {}          -- paths as the script's files are opened -> without links, absolute
 local spots               -- folders.lua's
 local browsers            -- pages.lua's
 local timer
@@ -106,20 +108,18 @@ local function aim()
   return spots:update()
 end
 
--- INTERIM
-local function loadedFiles()
-  local found = { native.script }
-  for name in pairs(package.loaded) do
-    local path = package.searchpath(name, package.path)
-    path = path and uv.fs_realpath(path)
-    local isOwn = path and (isBelow(native.folder, path) or isBelow(native.tree, path))
-    if isOwn then found[#found + 1] = path end
-  end
-  return found
-end
-
 local function findSources()
-  sources:set((native.files or loadedFiles)())
+  local paths = {}
+  for _, path in ipairs(reload.files()) do
+    local whole = uv.fs_realpath(path)
+    if whole then
+      paths[#paths + 1] = whole
+    else -- gone for the moment: the name that it is known by has to do
+      paths[#paths + 1] = known[path]
+    end
+    known[path] = whole or known[path]
+  end
+  sources:set(paths)
 end
 
 -- Where require has looked in vain, by its own words.
@@ -180,8 +180,7 @@ end
 -- For C -----------------------------------------------------------------------------------------
 
 -- Before the script runs. `functions` has: folder, script, tree (of --watch=FOLDER; nil: none):
--- paths; refreshPath; files(): the script's files now; webs(): see pages.lua; reload(what): asks
--- for one.
+-- paths; refreshPath; webs(): see pages.lua; reload(what): asks for one.
 function watch.start(functions)
   native = functions
   timer = uv.new_timer()

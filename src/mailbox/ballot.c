@@ -223,18 +223,20 @@ static void fill(const struct ballot *b, struct ballot_result *result) {
   memcpy(result->why, b->why, sizeof result->why);
 }
 
-static const char *describe_delay(char *text, size_t size, const char *what, uint64_t ms) {
-  snprintf(text, size, "it has not %s within %.3g s", what, (double)ms / 1000);
-  return text;
+static void refuse_late(struct ballot *b, unsigned teller, uint64_t missing, const char *what,
+                        uint64_t ms) {
+  unsigned voter = first_of(missing);
+  char why[80];
+  snprintf(why, sizeof why, "worker %u has not %s within %.3g s", voter + 1, what,
+           (double)ms / 1000);
+  refuse(b, teller, voter, why);
 }
 
 bool ballot_expire(struct ballot *b, uint64_t round, struct ballot_result *result) {
-  char why[80];
   pthread_mutex_lock(&b->lock);
   bool has_expired = round == b->round && b->stage == STAGE_CALLING;
   if (has_expired) {
-    unsigned missing = first_of(b->voters & ~b->come);
-    refuse(b, 0, missing, describe_delay(why, sizeof why, "come to it", b->come_ms));
+    refuse_late(b, 0, b->voters & ~b->come, "come to the reload", b->come_ms);
     fill(b, result);
     close_round(b);
   }
@@ -253,15 +255,14 @@ static struct timespec moment_in(uint64_t ms) {
 
 // Who hasn't voted by then has no part in the round any more.
 static void await_verdict(struct ballot *b, unsigned voter) {
-  char why[80];
   struct timespec until = moment_in(b->vote_ms);
   int result = 0;
   while (b->verdict == VERDICT_NONE && result == 0)
     result = pthread_cond_timedwait(&b->decided, &b->lock, &until);
   if (b->verdict != VERDICT_NONE) return;
-  unsigned missing = first_of(b->voters & ~b->ready);
+  uint64_t missing = b->voters & ~b->ready;
   b->voters &= b->ready;
-  refuse(b, voter, missing, describe_delay(why, sizeof why, "been ready", b->vote_ms));
+  refuse_late(b, voter, missing, "prepared the reload", b->vote_ms);
 }
 
 bool ballot_vote(struct ballot *b, unsigned voter, uint64_t round, const char *why) {
@@ -279,13 +280,14 @@ bool ballot_vote(struct ballot *b, unsigned voter, uint64_t round, const char *w
 }
 
 bool ballot_finish(struct ballot *b, unsigned voter, uint64_t round, struct ballot_result *result) {
+  *result = (struct ballot_result){.is_done = false};
   pthread_mutex_lock(&b->lock);
   bool tells = false;
   if (is_current(b, voter, round)) {
     b->finished |= bit(voter);
     bool is_last = b->finished == b->voters;
     tells = b->verdict == VERDICT_DO ? is_last : b->teller == voter;
-    if (tells) fill(b, result);
+    fill(b, result);
     look_again(b);
   }
   pthread_mutex_unlock(&b->lock);

@@ -64,8 +64,8 @@ bool ballot_expire(struct ballot *b, uint64_t round, struct ballot_result *resul
 // code over. ballot_finish must follow when that, or the way back, is done.
 bool ballot_vote(struct ballot *b, unsigned voter, uint64_t round, const char *why);
 
-// True: the caller shall tell. That is one of them: the last one if it is done, else the one who
-// knew first.
+// Fills the result, in any case. True: the caller shall tell. That is one of them: the last one if
+// it is done, else the one who knew first.
 bool ballot_finish(struct ballot *b, unsigned voter, uint64_t round, struct ballot_result *result);
 
 // This voter has ended: the others go on without it.

@@ -8,6 +8,7 @@
 #include "script/console.h"
 #include "script/survey.h"
 #include "script/task.h"
+#include "script/vote.h"
 #include "script/webserver.h"
 #include "script/wss.h"
 
@@ -73,7 +74,7 @@ static void dispatch(struct runtime *rt, const struct record *record) {
   case EVENT_HANGUP:
     webserver_on_hangup(rt, ((const struct event_hangup *)record->payload)->number);
     return;
-  case EVENT_RELOAD: return;
+  case EVENT_RELOAD: vote_on_reload(rt, record->id); return;
   case EVENT_SURVEY: survey_tell(rt); return;
   case EVENT_CONSOLE: console_on_request(rt, record); return;
   case EVENT_REPLY: return; // runtime_call has had it

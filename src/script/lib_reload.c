@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 #include <stdlib.h>
+#include "mailbox/ballot.h"
 #include "script/args.h"
 #include "script/connection.h"
 #include "script/lib.h"
@@ -10,6 +11,7 @@
 #include "script/task.h"
 #include "script/webserver_reload.h"
 #include "script/websocket.h"
+#include "script/watch.h"
 #include "script/wss_reload.h"
 
 enum { TOP_LEVEL_MS = 5000 }; // how long the script and its modules may take to load
@@ -18,12 +20,13 @@ enum { TOP_LEVEL_MS = 5000 }; // how long the script and its modules may take to
 int lib_reload_ask(lua_State *L) {
   struct runtime *rt = runtime_of(L);
   const char *why = reload_refusal(rt);
+  if (!why && !ballot_call(rt->options->pool->ballot, "by the script"))
+    why = "luaws is shutting down";
   if (why) {
     lua_pushnil(L);
     lua_pushstring(L, why);
     return 2;
   }
-  reload_ask(rt);
   lua_pushboolean(L, 1);
   return 1;
 }
@@ -156,6 +159,12 @@ static int tell(lua_State *L) {
   return 0;
 }
 
+// tellOfFiles(): further files of the project have been opened
+static int tell_of_files(lua_State *L) {
+  watch_on_files(runtime_of(L));
+  return 0;
+}
+
 void lib_reload_push(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"refusal", refusal},
                                        {"resolve", resolve},
@@ -170,6 +179,7 @@ void lib_reload_push(lua_State *L) {
                                        {"commit", commit},
                                        {"rollback", rollback},
                                        {"tell", tell},
+                                       {"tellOfFiles", tell_of_files},
                                        {NULL, NULL}};
   const struct worker_options *options = runtime_of(L)->options;
   luaL_newlib(L, FUNCTIONS);
@@ -177,6 +187,8 @@ void lib_reload_push(lua_State *L) {
   lua_setfield(L, -2, "script");
   lua_pushstring(L, options->code);
   lua_setfield(L, -2, "code");
-  lua_pushstring(L, options->watch_folder ? options->watch_folder : runtime_of(L)->folder);
+  lua_pushstring(L, runtime_of(L)->folder);
   lua_setfield(L, -2, "folder");
+  lua_pushstring(L, options->watch_folder);
+  lua_setfield(L, -2, "tree");
 }

@@ -5,8 +5,6 @@
 #include <lauxlib.h>
 #include <string.h>
 #include "base/log.h"
-#include "script/failure.h"
-#include "script/task.h"
 
 const char *reload_refusal(struct runtime *rt) {
   const char *script = rt->options->script;
@@ -16,23 +14,6 @@ const char *reload_refusal(struct runtime *rt) {
   if (rt->preparing) return "the script is being reloaded right now";
   if (rt->phase != PHASE_RUNNING) return "luaws is shutting down";
   return NULL;
-}
-
-static void on_done(struct runtime *rt, struct task *t, bool ok) {
-  rt->is_reload_asked = false;
-  failure_done(rt, t, ok);
-}
-
-bool reload_ask(struct runtime *rt) {
-  if (reload_refusal(rt)) return false;
-  if (rt->is_reload_asked) return true;
-  rt->is_reload_asked = true;
-  struct task *t = task_new(rt, "reload", on_done, NULL);
-  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->reloader);
-  lua_getfield(t->co, -1, "run");
-  lua_remove(t->co, -2);
-  task_defer(rt, t);
-  return true;
 }
 
 void reload_note_loaded(struct runtime *rt) {

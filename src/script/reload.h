@@ -17,9 +17,6 @@
 // Why the script can't be reloaded: static text, or NULL.
 const char *reload_refusal(struct runtime *rt);
 
-// Has it reloaded as soon as no callback runs. False: it can't be.
-bool reload_ask(struct runtime *rt);
-
 // The main chunk has returned: notes what it has made, so that a reload finds what has changed
 // since.
 void reload_note_loaded(struct runtime *rt);

@@ -18,6 +18,7 @@
 #include "script/task.h"
 #include "script/uvloop.h"
 #include "script/vm.h"
+#include "script/vote.h"
 #include "script/watch.h"
 #include "script/webserver.h"
 #include "script/wss.h"
@@ -52,6 +53,7 @@ void runtime_init(struct runtime *rt, const struct worker_options *options,
     list_init(lists[i]);
   list_init(&rt->consoles);
   wheel_init(&rt->wheel, rt->now);
+  vote_init(rt);
   buf_init(&rt->text, TEXT_MAX);
   rt->outgoing = mem_zalloc(rt->reactor_count * sizeof *rt->outgoing);
   rt->links = mem_zalloc(rt->reactor_count * sizeof *rt->links);
@@ -137,6 +139,7 @@ void runtime_stop(struct runtime *rt, int exit_code) {
   rt->phase = PHASE_STOPPING;
   rt->exit_code = exit_code;
   atomic_store(&rt->options->pool->is_ending, true);
+  vote_stop(rt);
   if (rt->options->on_stop) rt->options->on_stop(rt->options->context);
   while (!list_empty(&rt->webservers))
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
@@ -243,6 +246,7 @@ static void run_due(struct runtime *rt) {
 static void end(struct runtime *rt) {
   if (rt->phase == PHASE_ENDED) return;
   rt->phase = PHASE_ENDED;
+  vote_leave(rt);
   task_kill_all(rt);
   lib_timer_end_all(rt);
 }

@@ -117,11 +117,12 @@ struct runtime {
 
   struct trial *trial; // of `luaws test`; else NULL
 
-  unsigned generation; // of the script: 1, and one more with each reload
-  unsigned preparing;  // the generation that is being made ready (reload.h), 0: none
-  bool is_reload_asked;
-  bool is_loaded; // the main chunk has returned
-  bool collected; // a cycle of the garbage collector has ended (vm.c)
+  unsigned generation;        // of the script: 1, and one more with each reload
+  unsigned preparing;         // the generation that is being made ready (reload.h), 0: none
+  uint64_t reload_round;      // of the ballot, that others have yet to come to
+  struct deadline reload_due; // when that is given up
+  bool is_loaded;             // the main chunk has returned
+  bool collected;             // a cycle of the garbage collector has ended (vm.c)
   enum phase phase;
   int exit_code;
 };

@@ -9,18 +9,24 @@ local SEARCHER = 3 -- in package.searchers: behind package.preload and luaws's o
 local modules = {}
 
 local native         -- src/script/lib_reload.c
-local folder         -- absolute, with a slash at its end
+local folder, tree   -- the project's: absolute, with a slash at the end; the second may be nil
 local notes = {}     -- name -> { file =, isLate = required by a callback for the first time }
 local compiled       -- file -> chunk, while the script is read again
 local before         -- what notes were before that
+local tried = {}     -- set of the files that were opened since the last commit
+local isTold = false -- of what was opened since modules.files
 local inside = {}    -- path -> whether it lies in the folder
+
+local function isBelow(above, path)
+  return above ~= nil and path:sub(1, #above) == above
+end
 
 -- Whether a path is one of the project's files.
 function modules.isOurs(path)
   local is = inside[path]
   if is == nil then
     local whole = native.resolve(path)
-    is = whole ~= nil and whole:sub(1, #folder) == folder
+    is = whole ~= nil and (isBelow(folder, whole) or isBelow(tree, whole))
     inside[path] = is
   end
   return is
@@ -36,6 +42,11 @@ end
 local function search(name)
   local file, why = package.searchpath(name, package.path)
   if not file then return why end
+  tried[file] = true
+  if not isTold then
+    isTold = true
+    native.tellOfFiles()
+  end
   local chunk, message = load(file)
   if not chunk then
     error(("error loading module '%s' from file '%s':\n\t%s"):format(name, file, message), 0)
@@ -47,6 +58,7 @@ end
 function modules.open(functions)
   native = functions
   folder = native.folder:gsub("/*$", "/")
+  tree = native.tree and native.tree:gsub("/*$", "/")
   package.searchers[SEARCHER] = search
 end
 
@@ -60,17 +72,22 @@ function modules.names()
   return names
 end
 
--- The paths of the script and of its project's modules, as they have been opened.
+-- The paths of the script and of its project's modules, as they have been opened, and of those that
+-- an attempt in vain has opened. Whoever asks is told when there are others: native.tellOfFiles.
 function modules.files()
+  isTold = false
   local files = { native.script }
   for _, name in ipairs(modules.names()) do files[#files + 1] = notes[name].file end
+  for file in pairs(tried) do
+    if modules.isOurs(file) then files[#files + 1] = file end
+  end
   return files
 end
 
 -- Compiles the script and all modules of the project anew. Returns the chunks of -e (or nil) and of
 -- the script; or nil, message. A module whose file has gone will be missed when it is required.
 function modules.compile()
-  inside = {}
+  inside, tried = {}, {}
   local code, message
   if native.code then
     code, message = _G.load(native.code, "=(command line)")
@@ -118,7 +135,7 @@ function modules.setLate(name)
 end
 
 function modules.commit()
-  compiled, before = nil, nil
+  compiled, before, tried = nil, nil, {}
 end
 
 function modules.rollback()
