@@ -126,7 +126,7 @@ static void on_hangup(uv_signal_t *handle, int number) {
   struct event_hangup hangup = {.number = ++t->hangups};
   for (unsigned i = 0; i < t->workers_started; i++)
     post(worker_mailbox(t->workers[i]), EVENT_HANGUP, &hangup, sizeof hangup);
-  if (t->pool.ballot) ballot_call(t->pool.ballot, "SIGHUP");
+  if (t->pool.ballot) ballot_call(t->pool.ballot, "on SIGHUP");
 }
 
 static void on_tidy(uv_timer_t *timer) {

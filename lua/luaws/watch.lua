@@ -148,8 +148,10 @@ local function waitForMissing(missing, isAlone)
   local names = namesOf(missing)
   if names ~= missingTold then
     missingTold = names
-    luaws.log.warn(("%s %s gone or empty: the old code goes on (generation %d) until more is there")
-      :format(names, #missing == 1 and "is" or "are", luaws.generation))
+    local is, it = "is", "it is"
+    if #missing > 1 then is, it = "are", "they are" end
+    luaws.log.warn(("%s %s gone, or empty: the old code goes on (generation %d) until %s back")
+      :format(names, is, luaws.generation, it))
   end
   for _, path in ipairs(missing) do
     if path == native.script then return true end

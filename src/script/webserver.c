@@ -233,8 +233,8 @@ void webserver_on_hangup(struct runtime *rt, uint64_t number) {
     count++;
     if (!is_seen_to(web->group, number)) webserver_reload_tls(rt->L, web, &err);
   }
-  if (count == 0 && rt->options->index == 0)
-    log_info("SIGHUP: there are no certificates to read again");
+  if (count == 0 && !rt->options->pool->ballot)
+    log_info("SIGHUP: there are no certificates and no script's file to read again");
 }
 
 // One reactor alone closes its port before its connections.
