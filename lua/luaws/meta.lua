@@ -754,4 +754,129 @@ function luaws.persist(name, init) end
 ---@param code? integer exit code, 0 to 255; 0
 function luaws.exit(code) end
 
+-- luaws.testing ----------------------------------------------------------------------------------
+
+---A real client of a server under test: what it receives is kept.
+---@class luaws.TestClient
+---@field sent any[] (read-only) what the handler has sent to it: strings, or decoded values
+---@field closed boolean (read-only) whether the connection has ended
+---@field code? integer (read-only) the close code, when it has
+---@field reason? string (read-only)
+---@field wasClean? boolean (read-only) whether close frames went both ways
+---@field protocol? string (read-only) the subprotocol that the server has chosen
+---@field ws luaws.WebSocket (read-only) the WebSocket itself
+local TestClient = {}
+
+---Sends, as a WebSocket does.
+---@param message luaws.Message
+---@param binary? boolean whether a string goes out as a binary message
+---@return true? ok
+---@return integer|string bufferedAmountOrWhy
+function TestClient:send(message, binary) end
+
+---The next message that has not been received yet; waits for it.
+---@param timeout? number seconds; without it as long as the test may
+---@return any data nil: there is none
+---@return boolean|"timeout"|"closed" isBinaryOrWhy
+---@return integer? code when it is closed
+---@return string? reason
+function TestClient:receive(timeout) end
+
+---Receives until the connection has ended: `for message in ann:messages() do`.
+---@return fun(): any
+function TestClient:messages() end
+
+---Sends a ping.
+---@param data? string up to 125 bytes
+---@return true? ok
+---@return string? why
+function TestClient:ping(data) end
+
+---Closes, and waits for the end.
+---@param code? integer 1000, or 3000 to 4999; 1000
+---@param reason? string
+function TestClient:close(code, reason) end
+
+---Drops the connection without a close frame, and waits for its end.
+function TestClient:lose() end
+
+---Waits until something has come, or the connection has ended.
+---@param timeout? number seconds
+function TestClient:awaitNews(timeout) end
+
+---Waits until the connection has ended.
+function TestClient:awaitEnd() end
+
+---An answer over HTTP.
+---@class luaws.TestAnswer
+---@field status integer
+---@field headers table<string, string> by their names in lower case
+---@field body string
+
+---A real server under test. It ends with the test, describe or file in which it was made.
+---@class luaws.TestServer
+---@field url string (read-only) of the first server: "ws://127.0.0.1:34567"
+---@field port integer (read-only) of the first server
+---@field wss luaws.WebSocketServer (read-only) the first server
+---@field output string[] (read-only) the lines that a script has printed
+---@field exitCode? integer (read-only) what a script has given to luaws.exit
+local TestServer = {}
+
+---A client that is open. Raises with the server's reason when it is refused.
+---@param path? string "/", with its query
+---@param options? luaws.WebSocketOptions
+---@return luaws.TestClient
+function TestServer:connect(path, options) end
+
+---The HTTP status with which a client is refused. Raises when it isn't.
+---@param path? string "/", with its query
+---@param options? luaws.WebSocketOptions
+---@return integer status
+---@return string message
+function TestServer:refused(path, options) end
+
+---The answer to a GET.
+---@param path string
+---@param headers? table<string, string>
+---@return luaws.TestAnswer
+function TestServer:get(path, headers) end
+
+---The first line that a script prints which matches a Lua pattern; waits for it.
+---@param pattern string
+---@param timeout? number seconds; 1
+---@return string? line nil: there is none
+function TestServer:awaitOutput(pattern, timeout) end
+
+---Ends it before the test does, and waits for that.
+function TestServer:stop() end
+
+---How a script under test is run.
+---@class luaws.TestScriptOptions
+---@field args? string[] its arguments
+---@field tls? boolean whether it serves https and wss, with a certificate made for the run
+
+---An error that a callback, a timer or a task has raised.
+---@class luaws.TestError: luaws.Error
+---@field callback string "onMessage", "timer", ...
+
+---What specs find by `require "luaws.testing"`, which `luaws test` runs.
+---@class luaws.testing
+local testing = {}
+
+---A real server on a free port, for a handler or a script.
+---@param target table|string a server's handler, a connection's, or a script's path
+---@param options? luaws.WebSocketServerOptions|luaws.TestScriptOptions
+---@return luaws.TestServer
+function testing.server(target, options) end
+
+---All that callbacks, timers and tasks have raised in this test, oldest first. A test that ends
+---with errors it has not asked for fails.
+---@return luaws.TestError[]
+function testing.errors() end
+
+---The next of these errors; waits for it.
+---@param timeout? number seconds; 1
+---@return luaws.TestError? err nil: there is none
+function testing.nextError(timeout) end
+
 return luaws

@@ -36,6 +36,8 @@ local PROJECT = {
   { ".luarc.json", "new/project/luarc.json", "for editors with lua-language-server" },
   { ".luaws/" },
   { ".luaws/luaws.lua", "meta.lua", "what these know of luaws" },
+  { ".luaws/luaws/" },
+  { ".luaws/luaws/testing.lua", "new/project/testing.lua", "and of luaws.testing" },
   { ".gitignore", "new/project/gitignore", "certificates and keys stay out" },
 }
 

@@ -369,6 +369,12 @@ local function assertOutput(block, printed)
   assert.truthy(printed:match("^" .. pattern .. "$"), "it printed:\n" .. printed)
 end
 
+local function copyOf(files)
+  local copy = {}
+  for name, text in pairs(files) do copy[name] = text end
+  return copy
+end
+
 -- nginx: run by trust_proxy_spec.
 local SILENT = { text = true, js = true, json = true, html = true, nginx = true }
 
@@ -381,14 +387,14 @@ for _, path in ipairs(TRIED) do
       if block.info == "lua" then
         it(name .. " runs", function() printed = runLua(block, files) end)
       elseif noteOf(block, "shell") then
-        it(name .. " runs", function() printed = runShell(block, files) end)
+        local known = copyOf(files)
+        it(name .. " runs", function() printed = runShell(block, known) end)
       elseif noteOf(block, "console") then
         it(name .. " is what a terminal shows", function() runConsole(block, files) end)
       elseif noteOf(block, "terminal") then
         it(name .. " is what a terminal shows", function() runTerminal(block, files) end)
       elseif block.info == "sh" then
-        local known = {}
-        for file, text in pairs(files) do known[file] = text end
+        local known = copyOf(files)
         it(name .. " runs", function() runCommands(block, known) end)
       elseif noteOf(block, "output") then
         it(name .. " is what was printed", function() assertOutput(block, printed) end)

@@ -9,8 +9,8 @@ local files = require "spec.support.files"
 
 local BIN = os.getenv("LUAWS_BIN")
 local FILES = {
-  ".gitignore", ".luarc.json", ".luaws/luaws.lua", "README.md", "chat.lua", "public/index.html", "server.lua",
-  "spec/chat_spec.lua",
+  ".gitignore", ".luarc.json", ".luaws/luaws.lua", ".luaws/luaws/testing.lua",
+  "README.md", "chat.lua", "public/index.html", "server.lua", "spec/chat_spec.lua",
 }
 
 local function luaws(folder, ...)

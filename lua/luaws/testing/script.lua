@@ -110,9 +110,14 @@ local function exit(self, code)
   for _, server in ipairs(self.servers) do server.wss:terminate() end
 end
 
+-- What one script keeps is not there for the next test.
 local function persist(self, name, init)
+  if type(name) ~= "string" then return luaws.persist(name) end -- raises
   if self.persisted[name] == nil then
-    self.persisted[name] = type(init) == "function" and init() or init
+    local value = init
+    if type(init) == "function" then value = init() end
+    if value == nil then return luaws.persist(name) end -- raises
+    self.persisted[name] = value
   end
   return self.persisted[name]
 end

@@ -1,0 +1,5 @@
+---@meta luaws.testing
+
+---@type luaws.testing
+local testing
+return testing
