@@ -71,11 +71,12 @@
 ---@field data any a string; under dataType "object" what the JSON stands for
 ---@field isBinary boolean whether it came as a binary message
 
----What was waiting for the client has gone out.
+---The script has been reloaded.
 ---@class luaws.ReloadEvent
 ---@field type "reload"
 ---@field generation integer how many times the script has been loaded
 
+---What was waiting for the client has gone out.
 ---@class luaws.DrainEvent
 ---@field type "drain"
 
@@ -217,7 +218,6 @@ function RequestHandler:onRequest(web, event) end
 
 -- WebServer --------------------------------------------------------------------------------------
 
----Settings of a WebServer. Limits and clocks that may be false are switched off by it.
 ---A certificate, and what is demanded of clients that are shown it. cert, key and ca are paths of
 ---PEM files, from the script's folder on, or the text itself ("-----BEGIN ...").
 ---@class luaws.TLSSettings
@@ -231,6 +231,7 @@ function RequestHandler:onRequest(web, event) end
 ---By the names that clients ask for: "a.example", "*.example.com", and "default".
 ---@alias luaws.TLSByName table<string, luaws.TLSSettings>
 
+---Settings of a WebServer. Limits and clocks that may be false are switched off by it.
 ---@class luaws.WebServerSettings
 ---@field host? string address or name, or "unix:/path"; "127.0.0.1"
 ---@field port? integer 0 takes a free one; 8080
@@ -575,8 +576,9 @@ function Timer:cancel() end
 
 -- Classes ----------------------------------------------------------------------------------------
 
----A class: methods are defined on it, and `C.new(...)` calls `C:constructor(...)`.
----@class luaws.Class
+---A class: methods are defined on it, and `C.new(...)` calls `C:constructor(...)`. What `new`
+---returns is known where a line above the class says it: `---@class Chat: luaws.Class<Chat>`.
+---@class luaws.Class<T>
 ---@field super? luaws.Class its parent
 ---@field constructor? fun(self: table, ...: any)
 ---@field [string] any methods
@@ -584,7 +586,7 @@ local Class = {}
 
 ---Makes an instance and calls its constructor with the arguments. With a dot, not with a colon.
 ---@param ... any
----@return any
+---@return T
 ---@nodiscard
 function Class.new(...) end
 

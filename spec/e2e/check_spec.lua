@@ -195,6 +195,7 @@ ws:recieve()
       "4:17: a WebServer has no field 'name' to set",
       "5:23: WebSocketServer.new is called with a dot, not with a colon",
       "6:17: 'stop' is a method: it is called with a colon, not with a dot",
+      "9:3: C.new is called with a dot, not with a colon",
     }, [[
 luaws.onerror = print
 luaws.webServer.port = 1
@@ -202,6 +203,8 @@ luaws.webServer.name = 1
 luaws.WebSocketServer:new({})
 luaws.webServer.stop()
 luaws.onError = print
+local C = luaws.class "Class"
+C:new()
 ]])
   end)
 

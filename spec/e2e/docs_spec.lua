@@ -23,6 +23,7 @@
 --                                     a * stands for any text
 
 local uv = require "luv"
+local annotations = require "luaws.check.names"
 local certificates = require "spec.support.certificates"
 local client = require "spec.support.client"
 local markdown = require "spec.support.markdown"
@@ -468,166 +469,79 @@ local function membersOf(page, object)
   return names
 end
 
--- What the program itself says it has. A userdata's members are the first upvalue of its __index.
-local ASK = [[
-  local luaws = require "luaws"
-  local function tell(what, names)
-    for name in pairs(names) do print(what .. " " .. name) end
-  end
-  local function members(object)
-    return select(2, debug.getupvalue(debug.getmetatable(object).__index, 1))
-  end
-  assert(luaws.webServer:start {
-    handler = { onRequest = function(_, _, event)
-      tell("request", event.request)
-      tell("certificate", event.request.peerCertificate)
-      return "told"
-    end },
-    tls = { cert = "server.pem", key = "server.key", ca = "ca.pem" },
-  })
-  local wss = luaws.WebSocketServer.new({ onConnection = function()
-    return { onMessage = function(_, ws)
-      tell("luaws", luaws)
-      tell("luaws", { onError = true }) -- nil until it is set
-      tell("web", members(luaws.webServer))
-      tell("web", luaws.WebServer)
-      tell("wss", members(ws.wss))
-      tell("ws", members(ws))
-      tell("client", members(luaws.WebSocket.new("ws://127.0.0.1:9/")))
-      tell("stats", luaws.stats())
-      tell("timer", members(luaws.after(0, function() end)))
-      print "end"
-    end }
-  end }, { path = "/ws" })
-]]
+-- The classes of the annotations whose members stand in tables of their own: by a prefix ("ws:send"), ...
+local OBJECTS = {
+  ["luaws"] = "luaws", ["luaws.WebServer"] = "web", ["luaws.WebSocketServer"] = "wss", ["luaws.Timer"] = "timer",
+  ["luaws.WebSocketConnection"] = "ws", ["luaws.Request"] = "request", ["luaws.WebSocket"] = "client",
+}
 
-local function askProgram()
-  local read = certificates.text
-  local folder = server.folder({ ["ask.lua"] = ASK, ["ca.pem"] = read(certificates.ca),
-    ["server.pem"] = read(certificates.server.cert), ["server.key"] = read(certificates.server.key) })
-  local s = server.startFile(folder .. "/ask.lua")
-  s.tls = certificates.client
-  local said = {}
-  assert.equal("told", client.get(s, "/").body)
-  local c = client.open(s, "/ws")
-  c:send("?")
-  for line in function() return s:line() end do
-    if line == "end" then break end
-    local what, name = line:match("^(%S+) (%S+)$")
-    said[what] = said[what] or {}
-    said[what][name] = true
-  end
-  c:drop()
-  s:stop()
-  return said
-end
+-- ... or under a heading.
+local HEADINGS = {
+  ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer", ["luaws.Compression"] = "Compression",
+  ["luaws.WebSocketOptions"] = "Options of a WebSocket", ["luaws.Reconnect"] = "Reconnecting",
+  ["luaws.WebServerSettings"] = "Settings of a WebServer", ["luaws.TLSSettings"] = "TLS",
+  ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
+  ["luaws.ClientHandler"] = "The client's handler", ["luaws.Stats"] = "Counters", ["luaws.Error"] = "Errors",
+}
 
--- Names in the tables of options that C reads: { "path", ARGS_STRING, ... }. `array` is the one that counts, with
--- those that servers and clients have in common.
-local function optionsInSource(path, array)
-  local names = {}
-  local text = readFile(path)
-  if array then
-    text = text:match(array .. "%[%] = (%b{});")
-    if text:find("LINK_OPTIONS", 1, true) then text = text .. readFile("src/script/link_options.h") end
-  end
-  for name in text:gmatch('{"(%a+)", ARGS_') do names[name] = true end
-  return names
-end
+-- What stands elsewhere than in the table.
+local BESIDE = {
+  ["luaws.WebServer"] = { new = true }, -- of the class
+  ["luaws.ClientHandler"] = { dataType = true, headers = true },
+}
 
--- The names that the annotations for editors declare: class -> set, by "---@field name" and "function Class:name".
-local function namesInMeta()
-  local classes, variables = {}, {}
-  local class
-  for line in readFile(META):gmatch("[^\n]+") do
-    local variable = line:match("^local (%a+) = {}$")
-    local owner, method = line:match("^function (%a+)[.:](%a+)")
-    local field = line:match("^%-%-%-@field ([%a%d]+)")
-    class = line:match("^%-%-%-@class (%S+)") or class
-    if class then classes[class] = classes[class] or {} end
-    if variable then variables[variable] = class end
-    if field then classes[class][field] = true end
-    if method then classes[variables[owner]][method] = true end
+-- The words in inline code, as a set.
+local function wordsInCode(page)
+  local words = {}
+  for _, code in ipairs(page.codes) do
+    for word in code.text:gmatch("[%a_][%w_]*") do words[word] = true end
   end
-  return classes
+  return words
 end
 
 describe(API, function()
-  local page
+  local page, all
 
-  setup(function() page = markdown.read(API) end)
+  setup(function()
+    page = markdown.read(API)
+    all = annotations.read(readFile(META))
+  end)
 
-  it("names every member of every object, and no others", function()
-    local said = askProgram()
-    for _, object in ipairs({ "luaws", "web", "wss", "ws", "client", "timer", "request" }) do
+  it("has the members of every object that editors are told of, and no others", function()
+    for class, object in pairs(OBJECTS) do
       local documented = membersOf(page, object)
-      if object == "web" then documented.new = true end -- of the class
-      assert.same(sorted(said[object]), sorted(documented), object)
+      for name in pairs(BESIDE[class] or {}) do documented[name] = nil end
+      assert.same(sorted(all.classes[class].members), sorted(documented), class)
     end
   end)
 
-  it("names every option, and no others", function()
-    assert.same(sorted(optionsInSource("src/script/wss.c", "OPTIONS")),
-      sorted(namesIn(tableUnder(page, "Options of a WebSocketServer"))))
-    assert.same(sorted(optionsInSource("src/script/websocket_options.c", "CLIENT_OPTIONS")),
-      sorted(namesIn(tableUnder(page, "Options of a WebSocket"))))
-    assert.same(sorted(optionsInSource("src/script/websocket_options.c", "RECONNECT_OPTIONS")),
-      sorted(namesIn(tableUnder(page, "Reconnecting"))))
-    assert.same(sorted(optionsInSource("src/script/webserver.c")),
-      sorted(namesIn(tableUnder(page, "Settings of a WebServer"))))
-    assert.same(sorted(optionsInSource("src/script/compression.c")), sorted(namesIn(tableUnder(page, "Compression"))))
-    assert.same(sorted(optionsInSource("src/script/tls_option.c")), sorted(namesIn(tableUnder(page, "TLS"))))
-  end)
-
-  it("names every method that handlers may have, and no others", function()
-    local called = {}
-    for name in readFile("lua/luaws/calls.lua"):gmatch("handler[.:](on%a+)") do called[name] = true end
-    local documented = { onRequest = true } -- it has a section of its own
-    for _, heading in ipairs({ "The server's handler", "The connection's handler", "The client's handler" }) do
-      for name in pairs(namesIn(tableUnder(page, heading))) do documented[name] = true end
-    end
-    assert.same(sorted(called), sorted(documented))
-  end)
-
-  it("has the names that editors are told, and no others", function()
-    local classes = namesInMeta()
-    for class, object in pairs({
-      ["luaws"] = "luaws", ["luaws.WebServer"] = "web", ["luaws.WebSocketServer"] = "wss", ["luaws.Timer"] = "timer",
-      ["luaws.WebSocketConnection"] = "ws", ["luaws.Request"] = "request", ["luaws.WebSocket"] = "client",
-    }) do
-      assert.same(sorted(membersOf(page, object)), sorted(classes[class]), class)
-    end
-    local handler = namesIn(tableUnder(page, "The client's handler"))
-    handler.dataType, handler.headers = true, true
-    assert.same(sorted(handler), sorted(classes["luaws.ClientHandler"]))
-    for class, heading in pairs({
-      ["luaws.WebServerSettings"] = "Settings of a WebServer", ["luaws.Error"] = "Errors",
-      ["luaws.Compression"] = "Compression", ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer",
-      ["luaws.ServerHandler"] = "The server's handler", ["luaws.ConnectionHandler"] = "The connection's handler",
-      ["luaws.Stats"] = "Counters", ["luaws.WebSocketOptions"] = "Options of a WebSocket",
-      ["luaws.Reconnect"] = "Reconnecting",
-      ["luaws.TLSSettings"] = "TLS",
-    }) do
-      assert.same(sorted(namesIn(tableUnder(page, heading))), sorted(classes[class]), class)
+  it("has the options, settings, methods of handlers and fields that editors are told of, and no others", function()
+    for class, heading in pairs(HEADINGS) do
+      local documented = namesIn(tableUnder(page, heading))
+      for name in pairs(BESIDE[class] or {}) do documented[name] = true end
+      assert.same(sorted(all.classes[class].members), sorted(documented), class)
     end
   end)
 
-  it("has the fields of a certificate, as editors are told", function()
-    local said = askProgram().certificate
-    assert.same(sorted(said), sorted(namesInMeta()["luaws.PeerCertificate"]))
-    local line = readFile(API):match("\n| `request.peerCertificate`[^\n]+")
-    for name in pairs(said) do assert.truthy(line:find("`" .. name .. "`", 1, true), name) end
+  it("names all else that editors are told of", function()
+    local words, missing = wordsInCode(page), {}
+    for class, known in pairs(all.classes) do
+      for name in pairs(known.members) do
+        if not words[name] then missing[class .. "." .. name] = true end
+      end
+    end
+    assert.same({}, sorted(missing))
   end)
 
-  it("lists the counters", function()
-    assert.same(sorted(askProgram().stats), sorted(namesIn(tableUnder(page, "Counters"))))
-  end)
-
-  it("lists the fields of an entry of event.errors", function()
-    local source, set = readFile("src/script/failure.c"), {}
-    for name in source:gmatch('lua_setfield%(L, %-2, "(%a+)"%)') do set[name] = true end
-    set.type, set.errors = nil, nil -- of the event
-    assert.same(sorted(set), sorted(namesIn(tableUnder(page, "Errors"))))
+  it("has the values that are one of a few", function()
+    local text, missing = readFile(API), {}
+    for alias, type in pairs(all.aliases) do
+      for value in type:gmatch('"([^"]+)"') do
+        local isThere = text:find('`"' .. value .. '"', 1, true) or text:find("`" .. value .. "`", 1, true)
+        if not isThere then missing[alias .. ": " .. value] = true end
+      end
+    end
+    assert.same({}, sorted(missing))
   end)
 end)
 

@@ -96,9 +96,8 @@ function Members:checkMethod(node)
   if node.base.kind == "string" then self:checkLibrary(node) end
   local member = members and members[1]
   if member and #classes == 1 and member.isStatic then
-    local class = words.describe(classes):gsub("Class$", "")
     local message = "%s.%s is called with a dot, not with a colon"
-    self.report(node.at, message:format(class, node.name))
+    self.report(node.at, message:format(node.base.name or words.describe(classes), node.name))
     return
   end
   self:checkArguments(node)
