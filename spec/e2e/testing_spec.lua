@@ -309,6 +309,7 @@ describe("what a test leaves running", function()
         end)
       end)
       it("a client", function() luaws.WebSocket.new("ws://127.0.0.1:1", nil, { reconnect = {} }) end)
+      it("a server", function() luaws.WebSocketServer.new({ onConnection = print }, { path = "/x" }) end)
       it("a handle of luv's", function() uv.new_timer():start(100000, 0, print) end)
       it("a handler's timer", function()
         with(function(_, ws)
@@ -338,20 +339,21 @@ describe("what a test leaves running", function()
       it("what has failed anyway", function() luaws.every(1, print) error "x" end)
       it("nothing again", function() end)
     ]]
-    trial.counts(run, 2, 0, 8)
+    trial.counts(run, 2, 0, 9)
     for line, what in pairs {
       [8] = "timer started at spec/a_spec.lua:8",
       [9] = "task started at spec/a_spec.lua:10, which waits at spec/a_spec.lua:11",
       [14] = "client started at spec/a_spec.lua:14",
-      [15] = "uv_timer",
-      [16] = "timer started at spec/a_spec.lua:18",
-      [22] = "task started at spec/a_spec.lua:24",
+      [15] = "WebSocketServer started at spec/a_spec.lua:15\n  WebServer started at spec/a_spec.lua:15",
+      [16] = "uv_timer",
+      [17] = "timer started at spec/a_spec.lua:19",
+      [23] = "task started at spec/a_spec.lua:25",
     } do
       trial.has(run, ("spec/a_spec.lua:%d: this is still running at the end:\n  %s"):format(line, what))
     end
-    trial.has(run, "spec/a_spec.lua:28: these callbacks have not returned:\n"
-      .. "  onMessage, which waits at spec/a_spec.lua:31")
-    trial.has(run, "spec/a_spec.lua:41: x")
+    trial.has(run, "spec/a_spec.lua:29: these callbacks have not returned:\n"
+      .. "  onMessage, which waits at spec/a_spec.lua:32")
+    trial.has(run, "spec/a_spec.lua:42: x")
   end)
 
   it("is looked for at the end of a describe, for what its setup has started", function()

@@ -135,8 +135,9 @@ static void collect(struct runtime *rt, void *self) {
   web_config_unref(web->draft);
   web_config_unref(web->next);
   web->settings = web->draft = web->next = NULL;
+  mem_free(web->place);
   mem_free(web->folder);
-  web->folder = NULL;
+  web->place = web->folder = NULL;
 }
 
 static const luaL_Reg METHODS[] = {

@@ -1,6 +1,7 @@
 // The Lua class WebSocketServer. Runs in the Lua thread.
 
 #include <lauxlib.h>
+#include "base/mem.h"
 #include "script/args.h"
 #include "script/connection.h"
 #include "script/datatype.h"
@@ -95,12 +96,14 @@ static void collect(struct runtime *rt, void *self) {
   server_config_unref(wss->config);
   server_config_unref(wss->next);
   http_pattern_free(wss->next_pattern);
+  mem_free(wss->place);
   server_group_unref(wss->group);
   http_pattern_free(wss->pattern);
   wss->config = wss->next = NULL;
   wss->next_pattern = NULL;
   wss->group = NULL;
   wss->pattern = NULL;
+  wss->place = NULL;
 }
 
 static const luaL_Reg METHODS[] = {{"terminate", terminate},

@@ -19,6 +19,7 @@
 #include "script/wait.h"
 #include "script/webserver.h"
 #include "script/websocket.h"
+#include "script/wss.h"
 
 // Its address is the registry's key of an array: see trial_keep_error.
 static const char ERRORS_KEY;
@@ -72,13 +73,19 @@ static int list_running(lua_State *L) {
   lib_timer_list(rt, scope, L);
   task_list(rt, scope, L);
   websocket_list(rt, scope, L);
+  wss_list(rt, scope, L);
+  webserver_list(rt, scope, L);
   if (uvloop_count_handles(rt) > rt->trial->handles) uvloop_list(rt, scope, L);
   return 1;
 }
 
 // finish(scope): ends it
 static int finish(lua_State *L) {
-  scope_end(runtime_of(L), (unsigned)luaL_checkinteger(L, 1));
+  struct runtime *rt = runtime_of(L);
+  unsigned scope = (unsigned)luaL_checkinteger(L, 1);
+  scope_end(rt, scope);
+  wss_end_scope(rt, scope);
+  webserver_end_scope(rt, scope);
   return 0;
 }
 

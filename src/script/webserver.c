@@ -16,6 +16,7 @@
 #include "script/request.h"
 #include "script/task.h"
 #include "script/tls_option.h"
+#include "script/trial.h"
 #include "script/watch.h"
 #include "script/webserver_reload.h"
 #include "script/wss.h"
@@ -146,6 +147,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   if (!start_reactors(rt, web, &is_first, err)) return false;
   web->is_running = true;
   web->scope = task_scope(rt);
+  web->place = trial_note_place(rt, L);
   webserver_claim(rt, web);
   list_push(&rt->webservers, &web->node);
   lua_pushvalue(L, index);
@@ -255,6 +257,8 @@ static void note_stopped(struct runtime *rt, struct webserver *web) {
     if (wss->web == web) wss_note_closing(wss);
   }
   web->is_running = false;
+  mem_free(web->place);
+  web->place = NULL;
   web_group_unref(web->group);
   web->group = NULL;
   list_remove(&web->node);
@@ -326,6 +330,21 @@ void webserver_announce(const char *verb, const char *what) {
     log_info("%s %s", verb, what);
   else
     fprintf(stderr, "luaws: %s %s\n", verb, what);
+}
+
+void webserver_list(struct runtime *rt, unsigned scope, lua_State *L) {
+  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
+    const struct webserver *web = LIST_ENTRY(i, struct webserver, node);
+    if (web->scope == scope) trial_add(L, "WebServer", web->place, NULL);
+  }
+}
+
+void webserver_end_scope(struct runtime *rt, unsigned scope) {
+  for (struct list *i = rt->webservers.next, *next; i != &rt->webservers; i = next) {
+    next = i->next;
+    struct webserver *web = LIST_ENTRY(i, struct webserver, node);
+    if (web->scope == scope) webserver_stop(rt, web, 0);
+  }
 }
 
 // Requests ---------------------------------------------------------------------------------------

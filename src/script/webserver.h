@@ -29,6 +29,7 @@ struct webserver {
   bool is_default; // luaws.webServer: the command line overrides its settings
   int ref;         // keeps the userdata alive while it runs
   unsigned scope;  // of the start (task.h)
+  char *place;     // of the start (trial.h), or NULL
   unsigned wanted; // the latest generation of the script that has started or used it
   // What it goes on with when the script has been reloaded (webserver_reload.h), NULL: as it is.
   // The handler is the user value WEBSERVER_NEXT.
@@ -94,6 +95,10 @@ const char *webserver_push_url(lua_State *L, const struct webserver *web, const 
 
 // Says on stderr where something is served: "luaws: <verb> <what>".
 void webserver_announce(const char *verb, const char *what);
+
+// trial_add for those of a scope that run, to the array on top of L; and stops them at once.
+void webserver_list(struct runtime *rt, unsigned scope, lua_State *L);
+void webserver_end_scope(struct runtime *rt, unsigned scope);
 
 // EVENT_WEB_STOPPED: another worker has stopped it.
 void webserver_on_stopped(struct runtime *rt, uint64_t id);

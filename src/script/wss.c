@@ -13,6 +13,7 @@
 #include "script/failure.h"
 #include "script/link_options.h"
 #include "script/task.h"
+#include "script/trial.h"
 #include "script/webserver.h"
 #include "script/webserver_reload.h"
 #include "script/wss_reload.h"
@@ -217,6 +218,7 @@ int wss_new(lua_State *L) {
   lua_pushvalue(L, 3);
   wss->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   wss->scope = task_scope(rt);
+  wss->place = trial_note_place(rt, L);
   webserver_claim(rt, wss->web);
   list_push(&rt->wsses, &wss->node);
   if (is_first) announce(L, wss);
@@ -275,6 +277,20 @@ struct wss *wss_find(const struct runtime *rt, uint64_t id) {
     if (wss->config->id == id) return wss;
   }
   return NULL;
+}
+
+void wss_list(struct runtime *rt, unsigned scope, lua_State *L) {
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    const struct wss *wss = LIST_ENTRY(i, struct wss, node);
+    if (wss->scope == scope) trial_add(L, "WebSocketServer", wss->place, NULL);
+  }
+}
+
+void wss_end_scope(struct runtime *rt, unsigned scope) {
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    struct wss *wss = LIST_ENTRY(i, struct wss, node);
+    if (wss->scope == scope) wss_terminate(rt, wss, 0);
+  }
 }
 
 void wss_open_now(struct runtime *rt, struct wss *wss) {

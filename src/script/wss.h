@@ -38,6 +38,7 @@ struct wss {
   unsigned closed;         // reactors that have told EVENT_SERVER_CLOSED
   int ref;                 // keeps the userdata alive
   unsigned scope;          // see task.h
+  char *place;             // where it was started (trial.h), or NULL
   // What it goes on with when the script has been reloaded (wss_reload.h); else NULL. The handler
   // is the user value WSS_NEXT.
   struct server_config *next;
@@ -68,6 +69,10 @@ static inline void wss_push(lua_State *L, const struct wss *wss) {
 
 // The running one of that id, or NULL.
 struct wss *wss_find(const struct runtime *rt, uint64_t id);
+
+// trial_add for those of a scope, to the array on top of L; and ends them at once.
+void wss_list(struct runtime *rt, unsigned scope, lua_State *L);
+void wss_end_scope(struct runtime *rt, unsigned scope);
 
 // Calls its onOpen unless that has been done.
 void wss_open_now(struct runtime *rt, struct wss *wss);
