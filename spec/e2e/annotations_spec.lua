@@ -5,10 +5,20 @@
 local certificates = require "spec.support.certificates"
 local client = require "spec.support.client"
 local names = require "luaws.check.names"
+local process = require "spec.support.process"
 local server = require "spec.support.server"
 local readFile = require("spec.support.files").read
 
--- What the running luaws tells: class -> name -> { kind =, text = }.
+-- Adds what is told in lines: class -> name -> { kind =, text = }.
+local function take(lines, said)
+  for class, name, kind, text in lines:gmatch("([^\t\n]+)\t([^\t\n]+)\t([^\t\n]+)\t([^\t\n]*)\n") do
+    said[class] = said[class] or {}
+    said[class][name] = { kind = kind, text = text }
+  end
+  return said
+end
+
+-- What the running luaws tells.
 local function askProgram()
   local read = certificates.text
   local folder = server.folder {
@@ -19,11 +29,69 @@ local function askProgram()
   s.tls = certificates.client
   assert.equal("told", client.get(s, "/").body)
   s:awaitExit()
-  local said = {}
-  for class, name, kind, text in s.stdout:gmatch("([^\t\n]+)\t([^\t\n]+)\t([^\t\n]+)\t([^\t\n]*)\n") do
-    said[class] = said[class] or {}
-    said[class][name] = { kind = kind, text = text }
+  return take(s.stdout, {})
+end
+
+-- The same of what specs have: a spec writes it into the file "said". Fields that aren't annotated are its own
+-- affair.
+local TESTING = [[
+  local testing = require "luaws.testing"
+  local file
+  local function tellOne(class, name, kind, value)
+    file:write(class, "\t", name, "\t", kind, "\t", type(value) == "string" and value:sub(1, 20) or "", "\n")
   end
+  local function kindOf(value)
+    return type(value) == "userdata" and tostring(value):match "^%a+" or math.type(value) or type(value)
+  end
+  local function tell(class, object, fields)
+    for name, value in pairs((getmetatable(object) or {}).__index or {}) do
+      if type(value) == "function" and name:sub(1, 2) ~= "__" then tellOne(class, name, "method") end
+    end
+    for name in fields:gmatch "%S+" do
+      if object[name] ~= nil then tellOne(class, name, kindOf(object[name]), object[name]) end
+    end
+  end
+  it("tells", function()
+    file = io.open("said", "w")
+    for name, value in pairs(testing) do
+      if name ~= "connection" or pcall(require, "luaws.testing.connection") then
+        tellOne("luaws.testing", name, type(value))
+      end
+    end
+    local server = testing.server("script.lua")
+    local client = server:connect("/", { protocols = "p" })
+    client:send "x"
+    tell("luaws.TestError", testing.nextError(), "errCode message componentSignature traceback callback")
+    client:close(3000, "enough")
+    tell("luaws.TestClient", client, FIELDS_OF_CLIENT)
+    tell("luaws.TestAnswer", server:get "/", "status headers body")
+    server.wss.handler.exit(7)
+    tell("luaws.TestServer", server, FIELDS_OF_SERVER)
+    file:close()
+  end)
+]]
+
+local SCRIPT = [[
+  local luaws = require "luaws"
+  local handler = { exit = luaws.exit }
+  function handler.onConnection() return { onMessage = function() error "raised" end }, { protocol = "p" } end
+  luaws.WebSocketServer.new(handler, { protocols = "p" })
+]]
+
+local function askSpec(all, said)
+  local function fieldsOf(class)
+    local fields = {}
+    for name, member in pairs(all.classes[class].members) do
+      if not member.isMethod then fields[#fields + 1] = name end
+    end
+    return ("%q"):format(table.concat(fields, " "))
+  end
+  local spec = TESTING:gsub("FIELDS_OF_CLIENT", fieldsOf "luaws.TestClient")
+    :gsub("FIELDS_OF_SERVER", fieldsOf "luaws.TestServer")
+  local folder = server.folder { ["spec/a_spec.lua"] = spec, ["script.lua"] = SCRIPT }
+  local child = process.run("/usr/bin/env", { "-C", folder, os.getenv "LUAWS_BIN", "test" }, 60)
+  assert.equal(0, child.code, child.stdout .. child.stderr)
+  take(readFile(folder .. "/said"), said)
   return said
 end
 
@@ -93,7 +161,7 @@ end
 
 -- Whose fields are in a task of their own, or of whom there is nothing but fields like these.
 local SEEN_ELSEWHERE = {
-  ["luaws.DrainEvent"] = true, ["luaws.ReloadEvent"] = true, ["luaws.Null"] = true, ["luaws.Blob"] = true,
+  ["luaws.TestScriptOptions"] = true, ["luaws.DrainEvent"] = true, ["luaws.ReloadEvent"] = true, ["luaws.Null"] = true, ["luaws.Blob"] = true,
 }
 
 describe("the annotations", function()
@@ -101,7 +169,7 @@ describe("the annotations", function()
 
   setup(function()
     all = names.read(readFile "lua/luaws/meta.lua")
-    said = askProgram()
+    said = askSpec(all, askProgram())
     for class, first in pairs(ANSWERS) do said[class] = fieldsOfAnswer(first) end
   end)
 
