@@ -28,6 +28,7 @@
 #include "reactor/reactor.h"
 #include "script/watchdog.h"
 #include "script/worker.h"
+#include "staff.h"
 
 enum {
   SIGNALED = 128,      // exit code of a program that a signal has ended: 128 + its number
@@ -41,6 +42,8 @@ enum {
 // Main thread, but for the atomics.
 struct threads {
   struct pool pool;
+  struct roster roster;
+  struct staff *staff;     // workers made for others' calls
   struct ids ids;          // of connections and clients
   struct tls_settings tls; // the command line's certificate; .cert NULL: none
   char *working;           // the working directory, realpath's; NULL: it is gone
@@ -102,8 +105,8 @@ static void stop_workers(struct threads *t) {
   t->is_stopping = true;
   if (t->pool.ballot) ballot_close(t->pool.ballot);
   struct event_stop stop = {.exit_code = 0};
-  for (unsigned i = 0; i < t->workers_started; i++)
-    post(worker_mailbox(t->workers[i]), EVENT_STOP, &stop, sizeof stop);
+  roster_close(&t->roster);
+  roster_tell(&t->roster, EVENT_STOP, &stop, sizeof stop);
   uv_timer_start(&t->patience, on_grace_over, GRACE_MS, 0);
 }
 
@@ -124,8 +127,7 @@ static void on_hangup(uv_signal_t *handle, int number) {
   (void)number;
   struct threads *t = handle->loop->data;
   struct event_hangup hangup = {.number = ++t->hangups};
-  for (unsigned i = 0; i < t->workers_started; i++)
-    post(worker_mailbox(t->workers[i]), EVENT_HANGUP, &hangup, sizeof hangup);
+  roster_tell(&t->roster, EVENT_HANGUP, &hangup, sizeof hangup);
   if (t->pool.ballot) ballot_call(t->pool.ballot, "on SIGHUP");
 }
 
@@ -142,10 +144,12 @@ static void on_look(uv_timer_t *timer) {
 static void on_news(uv_async_t *handle) {
   struct threads *t = handle->loop->data;
   if (atomic_load(&t->is_over)) stop_workers(t);
+  staff_tidy(t->staff);
   if (atomic_load(&t->running) == 0) uv_stop(&t->loop);
 }
 
-// A worker's thread: one script's end is everybody's.
+// A worker's thread: one script's end is everybody's, and so is it when none has anything left to
+// do.
 static void on_worker_stop(void *context) {
   struct threads *t = context;
   atomic_store(&t->is_over, true);
@@ -153,14 +157,29 @@ static void on_worker_stop(void *context) {
 }
 
 // A worker's thread: its last act.
-static void on_worker_end(void *context, int exit_code) {
+static void on_member_end(void *context, int exit_code) {
   struct threads *t = context;
   int none = 0;
   atomic_compare_exchange_strong(&t->exit_code, &none, exit_code);
   if (exit_code != 0) atomic_store(&t->is_over, true);
-  if (t->estimator) estimator_abandon(t->estimator);
   atomic_fetch_sub(&t->running, 1);
   uv_async_send(&t->news);
+}
+
+// The same of one that runs the script.
+static void on_worker_end(void *context, int exit_code) {
+  struct threads *t = context;
+  if (t->estimator) estimator_abandon(t->estimator);
+  on_member_end(t, exit_code);
+}
+
+// A worker's thread, which is one of those that run.
+static struct seat *make_worker(void *context, const char *name, struct err *err) {
+  struct threads *t = context;
+  atomic_fetch_add(&t->running, 1);
+  struct seat *seat = staff_make(t->staff, name, err);
+  if (!seat) atomic_fetch_sub(&t->running, 1);
+  return seat;
 }
 
 // No more comes from the console.
@@ -260,6 +279,8 @@ static int open_workers(struct threads *t, const struct options *o, const char *
                         unsigned count, struct err *err) {
   struct worker_options options = {
       .pool = &t->pool,
+      .roster = &t->roster,
+      .kin = 1,
       .ids = &t->ids,
       .reactors = t->mailboxes,
       .reactor_count = t->reactor_count,
@@ -294,19 +315,19 @@ static int open_workers(struct threads *t, const struct options *o, const char *
     if (!t->workers[i]) return ERR_INVALID;
     t->worker_count++;
     if (t->pool.ballot) ballot_add(t->pool.ballot, worker_mailbox(t->workers[i]));
+    roster_enter(&t->roster, worker_seat(t->workers[i]), i == 0);
   }
+  options.on_end = on_member_end;
+  t->staff = staff_new(&options, count);
   return 0;
 }
 
 // What luaws.stats() sums.
 static void open_stats(struct threads *t) {
-  struct stats_all *all = &t->pool.stats;
-  all->parts = mem_zalloc((t->reactor_count + t->worker_count) * sizeof *all->parts);
   for (unsigned i = 0; i < t->reactor_count; i++)
-    all->parts[all->count++] = reactor_stats(t->reactors[i]);
+    stats_all_add(&t->pool.stats, reactor_stats(t->reactors[i]));
   for (unsigned i = 0; i < t->worker_count; i++)
-    all->parts[all->count++] = &t->worker_stats[i];
-  all->started_at = clock_ms();
+    stats_all_add(&t->pool.stats, &t->worker_stats[i]);
 }
 
 static void add_crew(struct threads *t, struct reactor *reactor, struct worker *worker) {
@@ -372,15 +393,19 @@ static void log_counters(const struct threads *t) {
   log_debug("%" PRIu64 " allocations", mem_count());
 }
 
-// The reactors first: their batches belong to the workers' mailboxes. False: see reactor_free.
+// False: see reactor_free.
 static bool free_threads(struct threads *t) {
   bool is_free = true;
   for (unsigned i = 0; i < t->crew_count; i++)
     crew_free(t->crews[i]);
+  staff_free(t->staff);
   for (unsigned i = 0; i < t->reactor_count; i++)
     is_free = reactor_free(t->reactors[i]) && is_free;
-  for (unsigned i = 0; i < t->worker_count; i++)
+  for (unsigned i = 0; i < t->worker_count; i++) {
+    roster_leave(&t->roster, worker_seat(t->workers[i])); // it may never have run
     worker_free(t->workers[i]);
+  }
+  roster_deinit(&t->roster);
   watchdog_free(t->watchdog);
   ballot_free(t->pool.ballot);
   estimator_free(t->estimator);
@@ -391,7 +416,7 @@ static bool free_threads(struct threads *t) {
   mem_free(t->mailboxes);
   mem_free(t->workers);
   mem_free(t->worker_stats);
-  mem_free(t->pool.stats.parts);
+  stats_all_deinit(&t->pool.stats);
   mem_free(t->crews);
   return is_free;
 }
@@ -432,10 +457,10 @@ static void explain(const struct err *err) {
 }
 
 int threads_run(const struct options *options, const char *program, struct terminal *terminal) {
-  struct threads t = {.pool = {.id = 1},
-                      .watchdog = watchdog_new(),
-                      .terminal = terminal,
-                      .working = realpath(".", NULL)};
+  struct threads t = {
+      .watchdog = watchdog_new(), .terminal = terminal, .working = realpath(".", NULL)};
+  stats_all_init(&t.pool.stats);
+  roster_init(&t.roster, make_worker, on_worker_stop, &t);
   struct err err;
   if (open_loop(&t, options, &err) != 0) {
     explain(&err);

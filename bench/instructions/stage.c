@@ -45,15 +45,23 @@ static bool help(void *context) {
   return true;
 }
 
+// The stage says when it ends.
+static void on_quiet(void *context) {
+  (void)context;
+}
+
 void stage_open(struct stage *s, const char *script, const char *argument) {
   struct err err;
   log_configure(LOG_OFF, LOG_TEXT);
-  *s = (struct stage){
-      .pool = {.id = 1}, .reactor = reactor_new(0, 1, &s->ids, &err), .events = mailbox_new()};
+  *s = (struct stage){.reactor = reactor_new(0, 1, &s->ids, &err), .events = mailbox_new()};
   if (!s->reactor || !s->events) fail("no descriptors");
   s->commands = reactor_mailbox(s->reactor);
   char *args[] = {(char *)argument, NULL};
+  roster_init(&s->roster, NULL, on_quiet, NULL);
+  stats_all_init(&s->pool.stats);
   s->options = (struct worker_options){.pool = &s->pool,
+                                       .roster = &s->roster,
+                                       .kin = 1,
                                        .stats = &s->stats,
                                        .ids = &s->ids,
                                        .reactors = &s->commands,
@@ -63,7 +71,9 @@ void stage_open(struct stage *s, const char *script, const char *argument) {
                                        .args = args,
                                        .host = "127.0.0.1",
                                        .port = 0};
-  runtime_init(&s->runtime, &s->options, s->events);
+  s->seat = seat_new(WORKER_MAIN, s->events);
+  roster_enter(&s->roster, s->seat, true);
+  runtime_init(&s->runtime, &s->options, s->seat);
   outgoing_set_help(&s->runtime.outgoing[0], help, s);
   runtime_start(&s->runtime);
   runtime_turn(&s->runtime);
@@ -85,7 +95,11 @@ void stage_close(struct stage *s) {
   reactor_end(s->reactor);
   reactor_free(s->reactor);
   mailbox_take(s->events, s->runtime.finished);
-  mailbox_free(s->events);
+  roster_leave(&s->roster, s->seat);
+  seat_unref(s->seat);
+  mailbox_unref(s->events);
+  roster_deinit(&s->roster);
+  stats_all_deinit(&s->pool.stats);
 }
 
 void stage_turn(struct stage *s) {

@@ -17,6 +17,8 @@ struct stage {
   struct mailbox *commands; // the reactor's
   struct mailbox *events;   // the worker's
   struct pool pool;
+  struct roster roster;
+  struct seat *seat;
   struct stats stats;
   struct ids ids;
   struct worker_options options;

@@ -2,7 +2,9 @@
 -- looking a method up is protected like calling it, and sees what the handler has at that moment.
 -- The functions' names are known to src/script/vm.c.
 
-local native = ... -- checks of what handlers answer, in C
+local native = ... -- what is done in C: checks of what handlers answer, copies for other workers
+
+local target = require "luaws.target"
 
 local calls = {}
 
@@ -69,6 +71,16 @@ end
 
 function calls.failed(luaws, event)
   if luaws.onError ~= nil then luaws.onError(event) end
+end
+
+-- A call from another worker. `job` is C's.
+function calls.called(name, job)
+  return target.find(name)(native.takeArguments(job))
+end
+
+-- The same, which is answered.
+function calls.asked(name, job)
+  native.answer(job, xpcall(calls.called, native.boxError, name, job))
 end
 
 return calls

@@ -680,7 +680,8 @@ function log.error(message, fields) end
 ---@field json luaws.Json
 ---@field log luaws.Log
 ---@field null luaws.Null JSON's null
----@field workerIndex integer (read-only) which of the workers this one is, from 1
+---@field workerIndex? integer (read-only) which of the script's workers, from 1; else nil
+---@field workerName string (read-only) "main", or the name by which others call this one
 ---@field generation integer (read-only) how many times the script has been loaded: 1, 2, ...
 ---@field onError? fun(event: luaws.ErrorEvent) hears of errors outside handlers; yours to set
 local luaws = {}
@@ -734,6 +735,29 @@ function luaws.after(seconds, f) end
 ---@param f fun(timer: luaws.Timer)
 ---@return luaws.Timer
 function luaws.every(seconds, f) end
+
+---Calls a function in another worker, which is made when there is none of that name, and doesn't
+---wait for it. Arguments are copied: nil, booleans, numbers, strings, luaws.null, blobs and tables
+---of these; raises for anything else.
+---@param name string whom; "main" is the script's first worker
+---@param target string "module.function", or a module that is a function
+---@param ... any
+---@return true? ok
+---@return string? message why there is no such worker, or why it takes no call
+function luaws.callWorker(name, target, ...) end
+
+---Calls a function in another worker and waits: returns copies of what it returns, raises what it
+---raises, with the traceback that it has there.
+---@param name string whom; "main" is the script's first worker
+---@param target string "module.function", or a module that is a function
+---@param ... any
+---@return any ...
+function luaws.askWorker(name, target, ...) end
+
+---Ends a worker when its present call has returned; calls that wait for it are dropped. That of the
+---script ends the program. An unknown name does nothing.
+---@param name? string this one when missing
+function luaws.killWorker(name) end
 
 ---Counters of the whole process; a new table each time.
 ---@return luaws.Stats

@@ -12,7 +12,8 @@
 --   <!-- run: client of NAME -->      the same, while the program of that file serves: its port stands in for 8080
 --   <!-- compile -->                  a piece that is only compiled
 --   <!-- file: NAME -->               keeps the block under this name for the commands further down on the page
---   <!-- with: NAME, ... -->          the program finds these files beside it: a page, or a certificate and its key
+--   <!-- with: NAME, ... -->          the program finds these files beside it: one of this page, else a page, or a
+--                                     certificate and its key
 --   <!-- shell: NAME -->              commands for the shell, among the files kept so far, while the program of that
 --                                     file serves ("none": without one): its port stands in for 8080
 --   <!-- terminal: NAME; LINE; ... -->  the block is what a terminal shows on which "luaws connect" is given these
@@ -181,7 +182,9 @@ end
 local function runLua(block, kept)
   local name = noteOf(block, "file") or "script.lua"
   local files = { [name] = block.text }
-  for beside in (noteOf(block, "with") or ""):gmatch("[^,%s]+") do files[beside] = contentOf(beside) end
+  for beside in (noteOf(block, "with") or ""):gmatch("[^,%s]+") do
+    files[beside] = kept and kept[beside] or contentOf(beside)
+  end
   local path = server.folder(files) .. "/" .. name
   local run = noteOf(block, "run")
   if run == "program" then return runProgram(path) end

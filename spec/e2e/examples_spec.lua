@@ -317,11 +317,62 @@ describe("examples/client.lua", function()
   end)
 end)
 
+describe("examples/in_worker.lua", function()
+  local function ask(control, command)
+    control:send(command)
+    return (control:receive())
+  end
+
+  it("has its server in a worker, which other calls stop and start again", function()
+    local s = server.startFile("examples/in_worker.lua", { lines = 2 })
+    local control = client.open(s, "/control")
+    local ann, ben = client.open(s, "/chat"), client.open(s, "/chat")
+    for _, c in ipairs({ ann, ben }) do
+      assert.equal("Welcome on the chat! It runs in WebSocketServer", c:receive())
+    end
+    assert.equal("2", ask(control, "count"))
+    ann:send("hi")
+    assert.equal("hi", ben:receive())
+    assert.equal("it runs already", ask(control, "start"))
+    assert.equal("stopped", ask(control, "stop"))
+    for _, c in ipairs({ ann, ben }) do c:expectClose(1001) end
+    async.eventually(function() return ask(control, "start") == "started" end)
+    local cid = client.open(s, "/chat")
+    cid:receive()
+    assert.equal("killed", ask(control, "kill"))
+    cid:expectClose(1001)
+    assert.equal("started", ask(control, "start"))
+    client.open(s, "/chat"):receive()
+    assert.equal("start, stop, count or kill?", ask(control, "what?"))
+  end)
+end)
+
+describe("examples/worker.lua", function()
+  it("hashes in other threads, while other clients are served", function()
+    local s = server.startFile("examples/worker.lua")
+    local busy = { client.open(s, "/"), client.open(s, "/"), client.open(s, "/") }
+    local other = client.open(s, "/")
+    for _, c in ipairs(busy) do c:send("hash 10000000 secret") end
+    for i = 1, 20 do
+      other:send("echo " .. i)
+      assert.equal("echo " .. i, other:receive())
+    end
+    for _, c in ipairs(busy) do assert.equal(0, c.size) end -- nobody has an answer yet
+    local expected = busy[1]:receive(90)
+    assert.matches("^%x+$", expected)
+    for i = 2, 3 do assert.equal(expected, (busy[i]:receive(90))) end
+    other:send("hash 1 a")
+    assert.equal("af63dc4c8601ec8c", other:receive())
+    other:send("hash 100000001 a")
+    assert.equal("at most 100000000 rounds", other:receive())
+  end)
+end)
+
 describe("the examples", function()
   it("are all run here", function()
     -- relay: by relay_spec.
     local tested = { uppercase = 1, chat = 1, json = 1, files = 1, rooms = 1, topics = 1, secure = 1, client = 1,
-                     relay = 1 }
+                     relay = 1, in_worker = 1, worker = 1 }
     local scan = uv.fs_scandir("examples")
     while scan do
       local name = uv.fs_scandir_next(scan)

@@ -48,7 +48,7 @@ static int gc(lua_State *L) {
   ballot_free(p->ballot);
   p->ballot = NULL;
   while (p->count > 0)
-    mailbox_free(p->mailboxes[--p->count]);
+    mailbox_unref(p->mailboxes[--p->count]);
   return 0;
 }
 

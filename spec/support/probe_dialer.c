@@ -50,7 +50,7 @@ static int end_dialer(lua_State *L) {
   crew_free(d->crew);
   batch_deinit(&d->commands);
   reactor_free(d->reactor);
-  mailbox_free(d->events);
+  mailbox_unref(d->events);
   d->reactor = NULL;
   return 0;
 }
@@ -123,7 +123,7 @@ static int dial(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   struct client_config *c = client_config_new();
   c->id = ids_draw(&d->ids);
-  c->owner = d->events;
+  c->owner = mailbox_ref(d->events);
   c->host = read_string(L, "host", "127.0.0.1");
   c->port = (uint16_t)read_number(L, "port", 80);
   c->target = read_string(L, "target", "/");

@@ -42,7 +42,7 @@ static int gc(lua_State *L) {
   if (!p->mailbox) return 0;
   batch_deinit(&p->batch);
   mailbox_take(p->mailbox, mailbox_take(p->mailbox, p->taken));
-  mailbox_free(p->mailbox);
+  mailbox_unref(p->mailbox);
   p->mailbox = NULL;
   return 0;
 }
@@ -240,7 +240,7 @@ static int storm(lua_State *L) {
   uint64_t wrong = consume(mb, each * (uint64_t)count);
   for (int i = 0; i < count; i++)
     pthread_join(producers[i].thread, NULL);
-  mailbox_free(mb);
+  mailbox_unref(mb);
   lua_pushinteger(L, (lua_Integer)wrong);
   return 1;
 }

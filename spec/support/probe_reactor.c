@@ -188,7 +188,7 @@ struct echo {
 static struct web_config *echo_web(struct echo *e) {
   struct web_config *c = web_config_new();
   c->id = 1;
-  c->owner = e->events;
+  c->owner = mailbox_ref(e->events);
   c->host = mem_dup("127.0.0.1", 9);
   c->handshake_timeout = c->keep_alive_timeout = CONFIG_NONE;
   c->request_timeout = e->request_timeout;
@@ -203,7 +203,7 @@ static struct server_config *echo_server(struct echo *e) {
   struct server_config *c = server_config_new();
   c->id = 2;
   c->web = 1;
-  c->owner = e->events;
+  c->owner = mailbox_ref(e->events);
   c->link.max_payload = 1 << 20;
   c->link.max_fragments = 16384;
   c->max_connections = c->max_connections_per_address = c->link.max_message_rate = CONFIG_NONE;
@@ -324,7 +324,7 @@ static int echo_close(lua_State *L) {
   crew_free(e->crew);
   batch_deinit(&e->commands);
   reactor_free(e->reactor);
-  mailbox_free(e->events);
+  mailbox_unref(e->events);
   e->reactor = NULL;
   return 0;
 }

@@ -33,6 +33,7 @@ struct probe_worker {
   uint16_t asked;             // enum command_type of the last call
   struct server_group *group; // of that call, when it adds a server
   struct pool pool;
+  struct roster roster;
   struct ids ids;
   struct stats stats;
   bool is_joined;
@@ -46,6 +47,13 @@ static void on_end(void *context, int exit_code) {
   ((struct probe_worker *)context)->exit_code = exit_code;
 }
 
+// Nothing is left to do for it: main would end it then.
+static void on_quiet(void *context) {
+  struct probe_worker *p = context;
+  struct event_stop stop = {.exit_code = 0};
+  roster_tell(&p->roster, EVENT_STOP, &stop, sizeof stop);
+}
+
 // worker.start(script) -> worker. Its log is off: what a script has to say it sends.
 static int start(lua_State *L) {
   const char *code = luaL_checkstring(L, 1);
@@ -55,8 +63,11 @@ static int start(lua_State *L) {
   log_configure(LOG_OFF, LOG_TEXT);
   p->code = mem_dup(code, strlen(code));
   p->commands = mailbox_new();
-  p->pool.id = 1;
+  roster_init(&p->roster, NULL, on_quiet, p);
+  stats_all_init(&p->pool.stats);
   struct worker_options options = {.pool = &p->pool,
+                                   .roster = &p->roster,
+                                   .kin = 1,
                                    .stats = &p->stats,
                                    .ids = &p->ids,
                                    .reactors = &p->commands,
@@ -69,6 +80,7 @@ static int start(lua_State *L) {
                                    .context = p};
   struct err err;
   p->worker = worker_new(&options, &err);
+  roster_enter(&p->roster, worker_seat(p->worker), true);
   batch_init(&p->events, worker_mailbox(p->worker));
   p->crew = crew_new(NULL, p->worker);
   crew_start(p->crew);
@@ -81,7 +93,8 @@ static void reply(struct probe_worker *p, uint64_t call, bool ok) {
   struct event_reply *answer = (struct event_reply *)r->payload;
   *answer = (struct event_reply){.ok = ok, .is_first = true, .count = 42};
   if (ok && p->asked == COMMAND_WEB_START)
-    answer->web = web_group_new(mem_dup("127.0.0.1", 9), 4711);
+    answer->web =
+        web_group_new(mem_dup("127.0.0.1", 9), 4711, &(struct web_config){.host = "127.0.0.1"});
   if (ok && p->asked == COMMAND_SERVER_ADD)
     answer->server = p->group;
   else
@@ -320,10 +333,16 @@ static int gc(lua_State *L) {
   if (!p->worker) return 0;
   luaL_argcheck(L, p->is_joined, 1, "a worker must be joined");
   batch_deinit(&p->events);
-  mailbox_take(p->commands, p->taken);
+  struct block *left = mailbox_take(p->commands, p->taken);
+  for (struct block *b = left; b; b = b->next)
+    for (struct record *r = record_first(b); r; r = record_next(b, r))
+      if (r->type == COMMAND_FORGET) mailbox_unref(((struct command_forget *)r->payload)->owner);
+  mailbox_take(p->commands, left);
+  roster_deinit(&p->roster);
+  stats_all_deinit(&p->pool.stats);
   crew_free(p->crew);
   worker_free(p->worker);
-  mailbox_free(p->commands);
+  mailbox_unref(p->commands);
   mem_free(p->code);
   p->worker = NULL;
   return 0;

@@ -27,10 +27,10 @@
 --
 -- Options: `tls` (true, or { cert =, key = }: serves https and wss with these; clients that are given `s` then speak
 -- TLS, as s.tls says, which may be changed), `workers`, `ioThreads` (how many; start waits for all workers), `args`
--- (before the script), `scriptArgs` (behind it), `env`, `cwd`, `input` (for stdin), `lines` (startFile: how many start
--- lines there are), `exitCode` (what stop expects; 0), `noPort` (no --port 0), `closeStdout` (nobody reads it),
--- `descriptors` (how many it may have), `faults` (the rules of a luaws-faults, see spec/faults/faults.c); run:
--- `program` (all arguments instead of a script), `timeout`.
+-- (before the script), `scriptArgs` (behind it), `files` (beside it: { name = text }), `env`, `cwd`, `input` (for
+-- stdin), `lines` (startFile: how many start lines there are), `exitCode` (what stop expects; 0), `noPort` (no
+-- --port 0), `closeStdout` (nobody reads it), `descriptors` (how many it may have), `faults` (the rules of a
+-- luaws-faults, see spec/faults/faults.c); run: `program` (all arguments instead of a script), `timeout`.
 --
 -- LUAWS_SPEC_ARGS in the environment goes before the arguments of each: LUAWS_SPEC_ARGS="--io-threads 2". With
 -- LUAWS_SPEC_TLS=1 each server.start has `tls`, so that all of e2e runs over TLS; a file that is about something which
@@ -300,6 +300,12 @@ local function arguments(script, options)
   return args
 end
 
+local function folderWith(script, options)
+  local files = { ["script.lua"] = script }
+  for name, text in pairs(options.files or {}) do files[name] = text end
+  return server.folder(files)
+end
+
 local function failStart(self)
   self:awaitExit()
   error(("luaws has not started, code %d:\n%s"):format(self.code, self.stderr), 0)
@@ -309,7 +315,7 @@ function server.start(script, options)
   options = options or {}
   local isWanted = ALWAYS_TLS and options.tls == nil and not options.noPort and not server.isPlain
   if isWanted then options = setmetatable({ tls = true }, { __index = options }) end
-  local folder = server.folder({ ["script.lua"] = PRELUDE .. script .. ENDING })
+  local folder = folderWith(PRELUDE .. script .. ENDING, options)
   local self = spawn(arguments(folder .. "/script.lua", options), options)
   self.folder = folder
   local port = child.waitFor(self, function()
@@ -349,7 +355,7 @@ function server.run(script, options)
   options = options or {}
   local args = options.program
   if not args then
-    local folder = server.folder({ ["script.lua"] = script })
+    local folder = folderWith(script, options)
     args = arguments(folder .. "/script.lua", options)
   end
   local self = server.launch(args, options)

@@ -19,6 +19,10 @@ enum command_type {
   COMMAND_WEB_STOP,      // web id: struct command_close_server: for all members, stops listening,
                          // ends plain HTTP connections, closes its WebSocket servers. The other
                          // members get EVENT_WEB_STOPPED
+  COMMAND_WEB_LEAVE,     // call number: struct command_web_leave: the member leaves, which has
+                         // closed its WebSocket servers; the others go on. EVENT_REPLY follows,
+                         // not ok for the last one: its COMMAND_WEB_STOP must follow. The first
+                         // reactor decides
   COMMAND_SERVER_ADD,    // call number: struct command_server. EVENT_REPLY follows: its path
                          // answers, or is taken (struct err)
   COMMAND_SERVER_UPDATE, // call number: struct command_server, no group. The server of that id goes
@@ -56,6 +60,7 @@ enum command_type {
   COMMAND_CREDIT,   // handle: only record.credit
   COMMAND_CONSUMED, // -: record.credit: what the worker has worked off from this reactor, all
                     // connections together (EVENT_WINDOW_OVERALL)
+  COMMAND_FORGET,   // -: struct command_forget: the worker's last command: it has ended
   COMMAND_STOP,     // -: from main: no new connections; 1001 to every open one
   COMMAND_QUIT,     // -: from main, last: destroys every socket and ends the thread
 };
@@ -84,6 +89,15 @@ struct command_server {
 struct command_unlisten {
   uint64_t web; // its id
   struct mailbox *reply_to;
+};
+
+struct command_web_leave {
+  uint64_t web; // its id
+  struct mailbox *reply_to;
+};
+
+struct command_forget {
+  struct mailbox *owner; // whose events would come to nobody; a counted reference
 };
 
 struct command_consumed {

@@ -3,6 +3,7 @@
 #include "mailbox/config.h"
 
 #include "base/mem.h"
+#include "mailbox/mailbox.h"
 
 struct web_config *web_config_new(void) {
   struct web_config *c = mem_zalloc(sizeof *c);
@@ -17,6 +18,7 @@ struct web_config *web_config_ref(struct web_config *c) {
 
 void web_config_unref(struct web_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  mailbox_unref(c->owner);
   mem_free(c->host);
   mem_free(c->root);
   mem_free(c->page_tail);
@@ -36,11 +38,13 @@ void web_config_set_tls(struct web_config *c, const struct tls_settings *list, s
   c->tls_count = count;
 }
 
-struct web_group *web_group_new(char *host, uint16_t port) {
+struct web_group *web_group_new(char *host, uint16_t port, const struct web_config *first) {
   struct web_group *g = mem_zalloc(sizeof *g);
   atomic_init(&g->refs, 1);
   g->host = host;
   g->port = port;
+  g->name = mem_dup_string(first->host);
+  g->is_secure = first->tls_count > 0;
   return g;
 }
 
@@ -52,6 +56,7 @@ struct web_group *web_group_ref(struct web_group *g) {
 void web_group_unref(struct web_group *g) {
   if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1) return;
   mem_free(g->host);
+  mem_free(g->name);
   mem_free(g);
 }
 
@@ -68,6 +73,7 @@ struct server_config *server_config_ref(struct server_config *c) {
 
 void server_config_unref(struct server_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  mailbox_unref(c->owner);
   mem_free(c->path);
   mem_free_strings(c->protocols);
   mem_free_strings(c->origins);
@@ -87,6 +93,7 @@ struct client_config *client_config_ref(struct client_config *c) {
 
 void client_config_unref(struct client_config *c) {
   if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  mailbox_unref(c->owner);
   mem_free(c->host);
   mem_free(c->target);
   mem_free_strings(c->protocols);

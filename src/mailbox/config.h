@@ -8,6 +8,8 @@
 // Workers that run the same script (a pool) make the same servers: these are one for the clients.
 // Each worker has a configuration of its own, and is a *member*; what they have in common is a
 // *group*. The first reactor decides who belongs to which group, the others follow it.
+//
+// The default web server is the process's: workers of other pools may be members, too (guests).
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -23,9 +25,11 @@ struct mailbox;
 struct web_config {
   atomic_uint refs;
   uint64_t id;              // unique in the process
-  struct mailbox *owner;    // where its events go
+  struct mailbox *owner;    // where its events go: a reference
   unsigned pool;            // of workers with the same script
   unsigned ordinal;         // counts the web servers of the script: members have the same one
+  bool is_default;          // luaws.webServer
+  bool is_placed;           // its worker wants this very host and port
   char *host;               // name, address, or "unix:/path"
   uint16_t port;            // 0: any
   char *root;               // absolute path of the static files, NULL: none
@@ -47,6 +51,8 @@ struct web_group {
   atomic_uint refs;
   char *host;                  // the address that it listens at, or "unix:/path"
   uint16_t port;               // the real one
+  char *name;                  // the host as its first member has called it
+  bool is_secure;              // it speaks TLS
   atomic_bool is_stopped;      // set by each reactor that stops it, before clients can see that
   _Atomic uint64_t complained; // struct listener's
   _Atomic uint64_t hangups;    // the last SIGHUP (struct event_hangup) that a worker has seen to
@@ -83,7 +89,7 @@ struct server_config {
   atomic_uint refs;
   uint64_t id;           // unique in the process
   uint64_t web;          // id of its web server
-  struct mailbox *owner; // where its events go
+  struct mailbox *owner; // where its events go: a reference
   unsigned pool;         // of workers with the same script
   char *path;            // pattern, NULL: every path
   char **protocols;      // NULL-terminated array, by preference
@@ -103,7 +109,7 @@ struct server_config {
 struct client_config {
   atomic_uint refs;
   uint64_t id;           // the client's own, unique in the process
-  struct mailbox *owner; // where its events go
+  struct mailbox *owner; // where its events go: a reference
   char *host;            // as in a URL: "example.com", "192.0.2.1", "[::1]"
   uint16_t port;
   bool is_secure;   // wss
@@ -135,8 +141,8 @@ struct web_config *web_config_ref(struct web_config *c);
 void web_config_unref(struct web_config *c);
 // Makes copies of these its settings of TLS, in place of those that it has.
 void web_config_set_tls(struct web_config *c, const struct tls_settings *list, size_t count);
-// Takes `host`, which is mem_dup's.
-struct web_group *web_group_new(char *host, uint16_t port);
+// Takes `host`, which is mem_dup's. `first` is the first member's.
+struct web_group *web_group_new(char *host, uint16_t port, const struct web_config *first);
 struct web_group *web_group_ref(struct web_group *g);
 void web_group_unref(struct web_group *g);
 struct server_config *server_config_new(void);

@@ -18,6 +18,7 @@
 #include "base/span.h"
 #include "mailbox/batch.h"
 #include "mailbox/config.h"
+#include "mailbox/roster.h"
 
 enum event_type {
   EVENT_REPLY = 1,      // call number: struct event_reply. The worker that called waits for it
@@ -42,6 +43,9 @@ enum event_type {
   EVENT_HANGUP,         // -: struct event_hangup. From main: SIGHUP: read certificates again
   EVENT_RELOAD,         // round of the pool's ballot: -. From who has called it, and again from the
                         // last worker that has come to it (ballot.h)
+  EVENT_CALL,           // number: struct event_call. From a worker: calls a function
+  EVENT_ANSWER,         // number: what has become of a call that asked; flags: enum event_answer
+  EVENT_KILL,           // -: -. From a worker: end when the present call has returned
   EVENT_SURVEY,         // -: -. From main: collect garbage, and tell worker_options.on_survey
   EVENT_CONSOLE,        // session: text; flags: an enum event_console, a request. From main
 };
@@ -104,6 +108,7 @@ static inline uint64_t event_handle_none(unsigned reactor) {
 struct event_reply {
   bool ok;
   bool is_first;               // the group is new: no other worker is a member yet
+  bool is_guest;               // WEB_START: its settings are those of another pool's worker
   struct web_group *web;       // WEB_START, when ok
   struct server_group *server; // SERVER_ADD, when ok
   struct counted *tls; // WEB_START and TLS_RELOAD of the first reactor, when ok: what it has
@@ -158,6 +163,21 @@ struct event_closed {
   bool was_clean;
   uint8_t reason_length;
   char reason[123];
+};
+
+// Behind it: names of the workers that wait for this call, the first one's first, each with a NUL;
+// what is called, with a NUL; its arguments, as script/copy.h has them.
+struct event_call {
+  struct seat *from; // who waits for the answer, a counted reference; NULL: nobody
+  uint32_t chain_length;
+  uint32_t target_length;
+  uint32_t arguments_length;
+};
+
+enum event_answer {
+  ANSWER_RESULTS, // the results, as script/copy.h has them
+  ANSWER_ERROR,   // the same: an error and its traceback
+  ANSWER_FAILURE, // text: why there is no answer
 };
 
 struct event_hangup {

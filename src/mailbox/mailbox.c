@@ -24,6 +24,7 @@ enum {
 };
 
 struct mailbox {
+  atomic_uint refs;
   pthread_mutex_t lock;
   pthread_cond_t done_changed;
   struct block *first; // posted, not yet taken
@@ -61,11 +62,17 @@ struct mailbox *mailbox_new(void) {
   pthread_condattr_destroy(&attributes);
   pthread_mutex_init(&mb->lock, NULL);
   mb->last = &mb->first;
+  atomic_init(&mb->refs, 1);
   return mb;
 }
 
-void mailbox_free(struct mailbox *mb) {
-  if (!mb) return;
+struct mailbox *mailbox_ref(struct mailbox *mb) {
+  atomic_fetch_add_explicit(&mb->refs, 1, memory_order_relaxed);
+  return mb;
+}
+
+void mailbox_unref(struct mailbox *mb) {
+  if (!mb || atomic_fetch_sub_explicit(&mb->refs, 1, memory_order_acq_rel) != 1) return;
   free_chain(mb->first);
   free_chain(mb->spare);
   close(mb->wake_fd);

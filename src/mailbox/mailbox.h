@@ -38,12 +38,13 @@ struct mailbox_stats {
   uint64_t bytes;    // of all its blocks that there are now, full and empty
 };
 
-// NULL when the system has no descriptor left; errno says why.
+// With one reference. NULL when the system has no descriptor left; errno says why.
 struct mailbox *mailbox_new(void);
 
-// Frees it with all its blocks. No producer may be left, and the consumer must have taken
-// what its records own.
-void mailbox_free(struct mailbox *mb);
+// Any thread. Who may still post when the consumer has ended holds a reference: what is posted then
+// is freed unread, so that no record may own anything. The last one frees it with all its blocks.
+struct mailbox *mailbox_ref(struct mailbox *mb);
+void mailbox_unref(struct mailbox *mb); // NULL is fine
 
 // Producer: a block with room for at least `size` bytes of records, recycled or new.
 struct block *mailbox_block(struct mailbox *mb, size_t size);

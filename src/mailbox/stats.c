@@ -3,7 +3,9 @@
 #include "mailbox/stats.h"
 
 #include <string.h>
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 static const char *const COMPONENTS[STATS_COMPONENTS] = {
     [STATS_LUAW] = ERR_LUAW, [STATS_LUA_] = ERR_LUA_, [STATS_UV__] = ERR_UV__,
@@ -30,4 +32,41 @@ void stats_error(struct stats *s, const char *component) {
 
 const char *stats_component_name(enum stats_component component) {
   return COMPONENTS[component];
+}
+
+void stats_all_init(struct stats_all *all) {
+  memset(all, 0, sizeof *all);
+  all->started_at = clock_ms();
+  pthread_mutex_init(&all->lock, NULL);
+  stats_all_add(all, &all->gone);
+}
+
+void stats_all_deinit(struct stats_all *all) {
+  mem_free(all->parts);
+  pthread_mutex_destroy(&all->lock);
+}
+
+void stats_all_add(struct stats_all *all, const struct stats *part) {
+  pthread_mutex_lock(&all->lock);
+  all->parts = mem_realloc(all->parts, (all->count + 1) * sizeof *all->parts);
+  all->parts[all->count++] = part;
+  pthread_mutex_unlock(&all->lock);
+}
+
+// A struct of nothing but counters.
+static void move_counters(struct stats *to, const struct stats *from) {
+  _Atomic uint64_t *into = (_Atomic uint64_t *)to;
+  const _Atomic uint64_t *out = (const _Atomic uint64_t *)from;
+  for (size_t i = 0; i < sizeof *to / sizeof *into; i++)
+    stats_add(&into[i], atomic_load_explicit(&out[i], memory_order_relaxed));
+}
+
+void stats_all_remove(struct stats_all *all, const struct stats *part) {
+  pthread_mutex_lock(&all->lock);
+  move_counters(&all->gone, part);
+  unsigned i = 0;
+  while (all->parts[i] != part)
+    i++;
+  all->parts[i] = all->parts[--all->count];
+  pthread_mutex_unlock(&all->lock);
 }

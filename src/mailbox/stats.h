@@ -5,6 +5,7 @@
 // has one writer, whoever runs that reactor or worker, and any number of readers: so relaxed loads
 // and stores do, without a read-modify-write. A sum over all of them is of no single moment.
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -64,12 +65,21 @@ struct stats {
   struct stats_closed clients_closed;
 };
 
-// All of a process. The array and what it points to stay as long as its reactors and workers.
+// All of a process. Who reads them holds the lock.
 struct stats_all {
   uint64_t started_at; // ms of base/clock.h
+  pthread_mutex_t lock;
   unsigned count;
   const struct stats **parts;
+  struct stats gone; // what those have counted that are no more
 };
+
+void stats_all_init(struct stats_all *all);
+void stats_all_deinit(struct stats_all *all);
+
+// `part` must stay until it is removed: what it has counted then goes on to count.
+void stats_all_add(struct stats_all *all, const struct stats *part);
+void stats_all_remove(struct stats_all *all, const struct stats *part);
 
 // Of the counter's writer. `n` may be negative in two's complement.
 static inline void stats_add(_Atomic uint64_t *counter, uint64_t n) {

@@ -84,6 +84,25 @@ static void run_web_unlisten(struct reactor *r, const struct record *record) {
   reply(r, command->reply_to, record->id, &(struct event_reply){.ok = true});
 }
 
+static void run_web_leave(struct reactor *r, const struct record *record) {
+  const struct command_web_leave *command = (const struct command_web_leave *)record->payload;
+  struct web *w = web_find(r, command->web);
+  struct event_reply answer = {.ok = !w || web_leave(w, command->web)};
+  reply(r, command->reply_to, record->id, &answer);
+}
+
+// Its servers and clients have gone before, in this reactor as in the others.
+static void run_forget(struct reactor *r, const struct record *record) {
+  struct mailbox *owner = ((const struct command_forget *)record->payload)->owner;
+  struct lane *lane = lane_find(r, owner);
+  for (struct list *i = r->webs.next, *next; i != &r->webs; i = next) {
+    next = i->next;
+    web_forget(LIST_ENTRY(i, struct web, node), lane);
+  }
+  lane_free(lane);
+  mailbox_unref(owner);
+}
+
 static void run_web_stop(struct reactor *r, const struct record *record) {
   const struct command_close_server *command = (const struct command_close_server *)record->payload;
   struct web *w = web_find(r, record->id);
@@ -196,6 +215,8 @@ static void run(struct reactor *r, struct record *record) {
   case COMMAND_WEB_UPDATE: run_web_update(r, record); return;
   case COMMAND_TLS_RELOAD: run_tls_reload(r, record); return;
   case COMMAND_WEB_UNLISTEN: run_web_unlisten(r, record); return;
+  case COMMAND_WEB_LEAVE: run_web_leave(r, record); return;
+  case COMMAND_FORGET: run_forget(r, record); return;
   case COMMAND_WEB_STOP: run_web_stop(r, record); return;
   case COMMAND_SERVER_ADD: run_server_add(r, record); return;
   case COMMAND_SERVER_CLOSE: run_server_close(r, record); return;

@@ -7,7 +7,7 @@
 
 static struct lane *add(struct reactor *r, struct mailbox *to) {
   struct lane *l = mem_zalloc(sizeof *l);
-  batch_init(&l->batch, to);
+  batch_init(&l->batch, mailbox_ref(to));
   if (r->stands_in) l->batch.adopted = &r->has_adopted;
   list_init(&l->paused);
   list_push(&r->lanes, &l->node);
@@ -15,8 +15,10 @@ static struct lane *add(struct reactor *r, struct mailbox *to) {
 }
 
 void lane_free(struct lane *l) {
+  struct mailbox *to = l->batch.to;
   list_remove(&l->node);
   batch_deinit(&l->batch);
+  mailbox_unref(to);
   mem_free(l);
 }
 

@@ -79,7 +79,7 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, str
   int status = r->mailbox ? init_loop(r) : -errno;
   if (status < 0) {
     err_set_errno(err, -status, "can't start an I/O thread");
-    mailbox_free(r->mailbox);
+    mailbox_unref(r->mailbox);
     mem_free(r);
     return NULL;
   }
@@ -282,6 +282,8 @@ static void drop_block(struct block *block) {
       web_config_unref(((struct command_web *)i->payload)->config);
       web_group_unref(((struct command_web *)i->payload)->group);
       counted_unref(((struct command_web *)i->payload)->tls);
+    } else if (i->type == COMMAND_FORGET) {
+      mailbox_unref(((struct command_forget *)i->payload)->owner);
     } else if (i->type == COMMAND_DIAL) {
       client_config_unref(((struct command_dial *)i->payload)->config);
     } else if (i->type == COMMAND_SERVER_ADD || i->type == COMMAND_SERVER_UPDATE) {
@@ -309,7 +311,7 @@ bool reactor_free(struct reactor *r) {
   while (!list_empty(&r->lanes))
     lane_free(LIST_ENTRY(r->lanes.next, struct lane, node));
   registry_deinit(&r->registry);
-  mailbox_free(r->mailbox);
+  mailbox_unref(r->mailbox);
   mem_free(r->dirty);
   mem_free(r->pieces);
   ws_codec_free(r->codec);

@@ -82,11 +82,23 @@ struct web_member *web_pick(struct web *w) {
 
 // Starting ----------------------------------------------------------------------------------------
 
-// The same web server of the same script.
+static bool is_at_same_place(const struct web *w, const struct web_config *config) {
+  const struct web_config *first = w->first;
+  return (config->port == first->port || config->port == w->group->port) &&
+         strcmp(first->host, config->host) == 0;
+}
+
+static bool is_guest(const struct web *w, const struct web_config *config) {
+  return w->first->pool != config->pool;
+}
+
+// The same web server of the same script; or the process's default one, with whatever settings it
+// has.
 static bool may_join(const struct web *w, const struct web_config *config) {
   const struct web_config *first = w->first;
-  return first->pool == config->pool && first->ordinal == config->ordinal &&
-         first->port == config->port && strcmp(first->host, config->host) == 0;
+  if (is_guest(w, config)) return first->is_default && config->is_default;
+  return first->ordinal == config->ordinal && first->port == config->port &&
+         strcmp(first->host, config->host) == 0;
 }
 
 // The first reactor decides; the others do what it has answered.
@@ -107,7 +119,7 @@ static struct web_group *make_group(const struct web *w) {
     listener_host(&w->listener, text);
     host = text;
   }
-  return web_group_new(mem_dup_string(host), w->listener.port);
+  return web_group_new(mem_dup_string(host), w->listener.port, w->config);
 }
 
 static int listen_first(struct web *w, struct err *err) {
@@ -183,13 +195,21 @@ static void add_member(struct web *w, const struct web_config *config) {
   list_push(&w->members, &m->node);
 }
 
+static bool check_place(const struct web *w, const struct web_config *config, struct err *err) {
+  if (!is_guest(w, config) || !config->is_placed || is_at_same_place(w, config)) return true;
+  err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "already running on %s, port %u, by another worker",
+          w->group->name, w->group->port);
+  return false;
+}
+
 void web_start(struct reactor *r, const struct command_web *command, struct event_reply *answer) {
   struct web *w = find_joined(r, command);
   answer->is_first = !w;
   if (!w) w = open_web(r, command, &answer->err);
-  answer->ok = w != NULL;
-  if (w) {
+  answer->ok = w && check_place(w, command->config, &answer->err);
+  if (answer->ok) {
     add_member(w, command->config);
+    answer->is_guest = is_guest(w, command->config);
     answer->web = web_group_ref(w->group);
     if (r->index == 0) answer->tls = counted_ref(tls_context_counted(w->tls));
   }
@@ -263,6 +283,45 @@ void web_stop(struct web *w, uint64_t stopper) {
   }
   web_unlisten(w);
   close_idle(w);
+}
+
+// An onRequest that will never answer.
+static void answer_for(struct web *w, const struct lane *lane) {
+  for (struct list *i = w->conns.next, *next; i != &w->conns; i = next) {
+    next = i->next;
+    struct conn *c = LIST_ENTRY(i, struct conn, member);
+    if (c->state == CONN_HANDLING && c->exchange->asked == lane)
+      conn_http_refuse(c, 503, "the script has ended");
+  }
+}
+
+static void remove_member(struct web_member *m) {
+  list_remove(&m->node);
+  mem_free(m);
+}
+
+bool web_leave(struct web *w, uint64_t id) {
+  struct web_member *m = find_member(w, id);
+  bool is_last = w->members.next == w->members.prev;
+  if (w->reactor->index == 0 && is_last) {
+    web_unlisten(w);
+    return false;
+  }
+  answer_for(w, m->lane);
+  remove_member(m);
+  return true;
+}
+
+void web_forget(struct web *w, const struct lane *lane) {
+  w->is_held = true;
+  answer_for(w, lane);
+  for (struct list *i = w->members.next, *next; i != &w->members; i = next) {
+    next = i->next;
+    struct web_member *m = LIST_ENTRY(i, struct web_member, node);
+    if (m->lane == lane) remove_member(m);
+  }
+  w->is_held = false;
+  web_release(w);
 }
 
 void web_close_servers(struct web *w, uint64_t timeout) {

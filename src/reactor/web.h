@@ -62,6 +62,13 @@ void web_unlisten(struct web *w);
 // the members but that of the id `stopper`. web_close_servers must follow.
 void web_stop(struct web *w, uint64_t stopper);
 
+// COMMAND_WEB_LEAVE. False for the last member of the first reactor, which stays: it no longer
+// listens, and is to be stopped.
+bool web_leave(struct web *w, uint64_t id);
+
+// COMMAND_FORGET: lets go of that lane. May free it.
+void web_forget(struct web *w, const struct lane *lane);
+
 // Closes the WebSocket servers of a stopped one; `timeout` as in struct command_close_server. May
 // free it.
 void web_close_servers(struct web *w, uint64_t timeout);

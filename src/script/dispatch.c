@@ -3,9 +3,11 @@
 #include "script/dispatch.h"
 
 #include "base/log.h"
+#include "script/ask.h"
 #include "script/websocket.h"
 #include "script/connection.h"
 #include "script/console.h"
+#include "script/job.h"
 #include "script/survey.h"
 #include "script/task.h"
 #include "script/vote.h"
@@ -75,6 +77,9 @@ static void dispatch(struct runtime *rt, const struct record *record) {
     webserver_on_hangup(rt, ((const struct event_hangup *)record->payload)->number);
     return;
   case EVENT_RELOAD: vote_on_reload(rt, record->id); return;
+  case EVENT_CALL: job_on_call(rt, record); return;
+  case EVENT_ANSWER: ask_on_answer(rt, record); return;
+  case EVENT_KILL: job_on_kill(rt); return;
   case EVENT_SURVEY: survey_tell(rt); return;
   case EVENT_CONSOLE: console_on_request(rt, record); return;
   case EVENT_REPLY: return; // runtime_call has had it

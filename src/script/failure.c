@@ -13,7 +13,7 @@
 #include "script/vm.h"
 #include "script/wss.h"
 
-enum { FIELDS_MAX = 4 };
+enum { FIELDS_MAX = 5 };
 
 static void print(struct runtime *rt);
 static void push_event(lua_State *L, int code, const char *component);
@@ -175,6 +175,8 @@ static void write_log(enum log_level level, lua_State *L, const char *what, cons
   struct log_field fields[FIELDS_MAX];
   size_t count = 0;
   if (what) fields[count++] = make_string("in", what);
+  const char *worker = runtime_of(L)->options->name;
+  if (worker) fields[count++] = make_string("worker", worker);
   bool is_client = link && !link_kind(link)->has_server;
   if (is_client) fields[count++] = make_string("url", websocket_of(link)->shown_url);
   if (link && !is_client) wss = connection_of(link)->wss;

@@ -8,7 +8,7 @@
 
 struct runtime;
 
-void lib_luaws_open(lua_State *L);      // sleep, await, spawn, stats, exit, workerIndex; and print
+void lib_luaws_open(lua_State *L);      // sleep, await, spawn, stats, exit, workers; and print
 void lib_timer_open(lua_State *L);      // after, every
 void lib_log_open(lua_State *L);        // log
 void lib_connection_open(lua_State *L); // the class WebSocketConnection (no constructor)

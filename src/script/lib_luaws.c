@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <stdio.h>
 #include "script/args.h"
+#include "script/ask.h"
 #include "script/console.h"
 #include "script/lib.h"
 #include "script/runtime.h"
@@ -42,15 +43,19 @@ static int print_line(lua_State *L) {
 }
 
 void lib_luaws_open(lua_State *L) {
-  static const luaL_Reg FUNCTIONS[] = {{"sleep", wait_sleep},
-                                       {"await", wait_await},
-                                       {"spawn", wait_spawn},
-                                       {"stats", lib_stats_push},
-                                       {"exit", exit_cleanly},
-                                       {"reload", lib_reload_ask},
-                                       {NULL, NULL}};
+  static const luaL_Reg FUNCTIONS[] = {
+      {"sleep", wait_sleep},           {"await", wait_await},
+      {"spawn", wait_spawn},           {"stats", lib_stats_push},
+      {"exit", exit_cleanly},          {"reload", lib_reload_ask},
+      {"callWorker", ask_call_worker}, {"askWorker", ask_ask_worker},
+      {"killWorker", ask_kill_worker}, {NULL, NULL}};
   luaL_setfuncs(L, FUNCTIONS, 0);
-  lua_pushinteger(L, (lua_Integer)runtime_of(L)->options->index + 1);
-  lua_setfield(L, -2, "workerIndex");
+  const struct runtime *rt = runtime_of(L);
+  if (!rt->options->name) {
+    lua_pushinteger(L, (lua_Integer)rt->options->index + 1);
+    lua_setfield(L, -2, "workerIndex");
+  }
+  lua_pushstring(L, rt->seat->name);
+  lua_setfield(L, -2, "workerName");
   lua_register(L, "print", print_line);
 }

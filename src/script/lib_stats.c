@@ -89,13 +89,13 @@ static void push_sent(lua_State *L, const struct stats_all *all) {
   set_sum(L, all, "wire", AT(sent_wire));
 }
 
-int lib_stats_push(lua_State *L) {
+static int push_all(lua_State *L) {
   static const struct {
     const char *name;
     void (*push)(lua_State *L, const struct stats_all *all);
   } TABLES[] = {{"refused", push_refused}, {"closed", push_closed},     {"clients", push_clients},
                 {"errors", push_errors},   {"received", push_received}, {"sent", push_sent}};
-  const struct stats_all *all = &runtime_of(L)->options->pool->stats;
+  const struct stats_all *all = lua_touserdata(L, 1);
   lua_createtable(L, 0, 13);
   lua_pushnumber(L, (lua_Number)(clock_ms() - all->started_at) / 1000);
   lua_setfield(L, -2, "uptime");
@@ -111,4 +111,16 @@ int lib_stats_push(lua_State *L) {
     lua_setfield(L, -2, TABLES[i].name);
   }
   return 1;
+}
+
+// What is summed stays meanwhile; running out of memory must not leave the lock taken.
+int lib_stats_push(lua_State *L) {
+  struct stats_all *all = &runtime_of(L)->options->pool->stats;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, push_all);
+  lua_pushlightuserdata(L, all);
+  pthread_mutex_lock(&all->lock);
+  int status = lua_pcall(L, 1, 1, 0);
+  pthread_mutex_unlock(&all->lock);
+  return status == LUA_OK ? 1 : lua_error(L);
 }

@@ -55,6 +55,23 @@ static int refuse_elsewhere(lua_State *L, const struct webserver *web) {
   return 2;
 }
 
+// Another worker's settings are not this one's to change.
+static int refuse_guest(lua_State *L, const struct webserver *web) {
+  lua_pushnil(L);
+  lua_pushfstring(L, "already running on %s, with the settings of another worker",
+                  webserver_push_url(L, web, "http", "/"));
+  lua_remove(L, -2);
+  return 2;
+}
+
+static bool has_settings(lua_State *L, int index) {
+  if (!lua_istable(L, index)) return false;
+  lua_pushnil(L);
+  bool has = lua_next(L, index);
+  lua_settop(L, index);
+  return has;
+}
+
 // What an earlier generation of the script has started goes on with other settings.
 static int start_again(lua_State *L, struct webserver *web) {
   webserver_reload_read_settings(L, web, 2);
@@ -70,6 +87,7 @@ static int start_again(lua_State *L, struct webserver *web) {
 static int restart(lua_State *L, struct webserver *web) {
   if (webserver_reload_is_old(runtime_of(L), web)) return start_again(L, web);
   webserver_read_settings(L, web, 2, "start");
+  if (web->is_guest && has_settings(L, 2)) return refuse_guest(L, web);
   if (is_elsewhere(L, web)) return refuse_elsewhere(L, web);
   struct err err;
   if (lua_istable(L, 2) && lua_getfield(L, 2, "tls") != LUA_TNIL &&
@@ -81,6 +99,14 @@ static int restart(lua_State *L, struct webserver *web) {
   return 1;
 }
 
+static void note_place(lua_State *L, struct webserver *web) {
+  if (!lua_istable(L, 2)) return;
+  bool has_host = lua_getfield(L, 2, "host") != LUA_TNIL;
+  bool has_port = lua_getfield(L, 2, "port") != LUA_TNIL;
+  web->is_placed = web->is_placed || has_host || has_port;
+  lua_settop(L, 2);
+}
+
 // web:start([settings]) -> true | nil, message
 static int start(lua_State *L) {
   struct webserver *web = object_self(L, &WEBSERVER_CLASS, "start");
@@ -88,10 +114,12 @@ static int start(lua_State *L) {
   if (web->is_running) return restart(L, web);
   webserver_read_settings(L, web, 2, "start");
   webserver_commit_settings(L, web, 1, 2);
+  note_place(L, web);
   struct err err;
   bool is_started = runtime_of(L)->phase == PHASE_RUNNING && webserver_start(L, web, 1, &err);
   if (!is_started && runtime_is_stopping(runtime_of(L))) return runtime_refuse_start(L, "start");
   if (!is_started) return push_failure(L, err.text);
+  if (web->is_guest && has_settings(L, 2)) return refuse_guest(L, web);
   lua_pushboolean(L, 1);
   return 1;
 }

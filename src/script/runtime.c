@@ -12,6 +12,7 @@
 #include "script/websocket.h"
 #include "script/dispatch.h"
 #include "script/failure.h"
+#include "script/job.h"
 #include "script/lib.h"
 #include "script/reload.h"
 #include "script/link.h"
@@ -27,7 +28,8 @@ enum {
   TEXT_MAX = INT32_MAX, // the scratch buffer's ceiling
   FLUSH_MS = 2,         // how long a reply may wait while other events are dealt with
   TICK_AFTER_MAX = 16,  // events between two ticks
-  WORKER_SHIFT = 48,    // ids are the worker's index, then a count
+  WORKER_SHIFT = 32,    // ids are the worker's index, then a count
+  COPIED_KEPT = 65536,  // what rt->copied keeps between two calls
 };
 
 static void tick(struct runtime *rt);
@@ -36,25 +38,29 @@ static void run_due(struct runtime *rt);
 static void end(struct runtime *rt);
 static void on_main_done(struct runtime *rt, struct task *t, bool ok);
 
-void runtime_init(struct runtime *rt, const struct worker_options *options,
-                  struct mailbox *mailbox) {
+void runtime_init(struct runtime *rt, const struct worker_options *options, struct seat *seat) {
+  struct mailbox *mailbox = seat->mailbox;
   *rt = (struct runtime){.options = options,
                          .stats = options->stats,
+                         .seat = seat,
                          .mailbox = mailbox,
+                         .is_busy = !options->name,
                          .tick_after = 1,
                          .generation = 1,
                          .reactor_count = options->reactor_count,
                          .last_id = (uint64_t)options->index << WORKER_SHIFT,
                          .now = clock_ms()};
   rt->inbox_last = &rt->inbox;
-  struct list *lists[] = {&rt->ready,  &rt->turn,    &rt->waiting, &rt->held,      &rt->wsses,
-                          &rt->timers, &rt->clients, &rt->dialing, &rt->webservers};
+  struct list *lists[] = {&rt->ready,      &rt->turn,   &rt->waiting, &rt->held,
+                          &rt->wsses,      &rt->timers, &rt->clients, &rt->dialing,
+                          &rt->webservers, &rt->jobs,   &rt->asks};
   for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
     list_init(lists[i]);
   list_init(&rt->consoles);
   wheel_init(&rt->wheel, rt->now);
   vote_init(rt);
   buf_init(&rt->text, TEXT_MAX);
+  buf_init(&rt->copied, JOB_SIZE_MAX);
   rt->outgoing = mem_zalloc(rt->reactor_count * sizeof *rt->outgoing);
   rt->links = mem_zalloc(rt->reactor_count * sizeof *rt->links);
   for (unsigned i = 0; i < rt->reactor_count; i++)
@@ -79,14 +85,19 @@ void runtime_deinit(struct runtime *rt) {
   mem_free(rt->outgoing);
   mem_free(rt->links);
   buf_deinit(&rt->text);
+  buf_deinit(&rt->copied);
 }
 
 void runtime_start(struct runtime *rt) {
   lua_State *L = rt->L;
+  if (rt->options->name) {
+    rt->is_loaded = true;
+    return;
+  }
   if (!vm_load(rt, L)) {
     failure_print(rt);
     lua_settop(L, 0);
-    rt->exit_code = 1;
+    runtime_stop(rt, 1);
     return;
   }
   watch_start(rt);
@@ -97,6 +108,22 @@ void runtime_start(struct runtime *rt) {
   luaL_checkstack(t->co, count, NULL);
   lua_xmove(L, t->co, count);
   task_defer(rt, t);
+}
+
+// One that has nothing left to do waits for calls, and ends with all the others.
+static void note_busy(struct runtime *rt) {
+  bool is_busy = runtime_is_alive(rt);
+  if (is_busy == rt->is_busy) return;
+  rt->is_busy = is_busy;
+  if (is_busy)
+    roster_rise(rt->options->roster);
+  else
+    roster_rest(rt->options->roster);
+}
+
+void runtime_take_share(struct runtime *rt) {
+  if (rt->is_busy) roster_rest(rt->options->roster);
+  rt->is_busy = true;
 }
 
 void runtime_turn(struct runtime *rt) {
@@ -115,7 +142,7 @@ void runtime_turn(struct runtime *rt) {
   }
   bool is_empty = list_empty(&rt->wsses) && list_empty(&rt->clients);
   if (rt->phase == PHASE_STOPPING && is_empty) end(rt);
-  if (!runtime_is_alive(rt)) end(rt);
+  note_busy(rt);
   flush_all(rt);
 }
 
@@ -131,19 +158,38 @@ bool runtime_is_alive(const struct runtime *rt) {
   if (rt->phase != PHASE_RUNNING) return rt->phase == PHASE_STOPPING;
   return rt->options->stays || rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->waiting) ||
          !list_empty(&rt->held) || !list_empty(&rt->wsses) || !list_empty(&rt->webservers) ||
-         !list_empty(&rt->clients) || !list_empty(&rt->timers) || uvloop_is_alive(rt);
+         !list_empty(&rt->clients) || !list_empty(&rt->timers) || job_is_there(rt) ||
+         uvloop_is_alive(rt);
 }
 
 void runtime_stop(struct runtime *rt, int exit_code) {
-  if (rt->phase != PHASE_RUNNING) return;
+  if (rt->is_exiting || rt->phase == PHASE_ENDED) return;
+  bool is_running = rt->phase == PHASE_RUNNING;
+  rt->is_exiting = true;
   rt->phase = PHASE_STOPPING;
   rt->exit_code = exit_code;
   atomic_store(&rt->options->pool->is_ending, true);
   vote_stop(rt);
   if (rt->options->on_stop) rt->options->on_stop(rt->options->context);
+  if (!is_running) return; // it has been killed: all that follows is under way
+  job_drop_waiting(rt, "luaws is shutting down");
   while (!list_empty(&rt->webservers))
     webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
   websocket_end_all(rt);
+}
+
+void runtime_retire(struct runtime *rt) {
+  if (rt->phase != PHASE_RUNNING) return;
+  rt->phase = PHASE_STOPPING;
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next)
+    wss_terminate(rt, LIST_ENTRY(i, struct wss, node), CONFIG_NONE);
+  while (!list_empty(&rt->webservers))
+    webserver_leave(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node));
+  websocket_end_all(rt);
+}
+
+void runtime_relax_copied(struct runtime *rt) {
+  if (rt->copied.cap > COPIED_KEPT) buf_deinit(&rt->copied);
 }
 
 static bool find_stop(struct block *blocks) {
@@ -249,6 +295,7 @@ static void end(struct runtime *rt) {
   vote_leave(rt);
   task_kill_all(rt);
   lib_timer_end_all(rt);
+  job_drop_all(rt, rt->is_exiting ? "luaws is shutting down" : "it was killed");
 }
 
 static void on_main_done(struct runtime *rt, struct task *t, bool ok) {

@@ -19,6 +19,7 @@
 #include "script/outgoing.h"
 #include "script/worker.h"
 
+struct job;
 struct link;
 struct runtime;
 struct task;
@@ -39,6 +40,8 @@ enum call {
   CALL_FAILED,           // luaws.onError
   CALL_REQUEST,
   CALL_RELOAD,
+  CALL_CALLED, // a call from another worker
+  CALL_ASKED,  // the same, which is answered
   CALLS,
 };
 
@@ -67,6 +70,7 @@ struct runtime {
   struct stats *stats;
   char *folder; // of the script, absolute: where relative paths in settings start
 
+  struct seat *seat; // what other workers know of this one
   struct mailbox *mailbox;
   struct outgoing *outgoing; // one for each reactor
   unsigned reactor_count;
@@ -99,6 +103,12 @@ struct runtime {
   struct list consoles;     // struct console_session
   struct webserver *default_web;
 
+  struct list jobs; // struct job: calls from other workers that wait
+  struct job *job;  // the one that is being carried out
+  struct list asks; // struct ask: calls to other workers whose answers are awaited
+  uint64_t last_ask;
+  struct buf copied; // scratch: values for other workers
+
   uint64_t last_id;   // of web servers and WebSocket servers; the worker's index on top
   unsigned last_web;  // web servers made so far
   uint64_t last_call; // of commands that are answered
@@ -123,6 +133,9 @@ struct runtime {
   struct deadline reload_due; // when that is given up
   bool is_loaded;             // the main chunk has returned
   bool collected;             // a cycle of the garbage collector has ended (vm.c)
+  bool is_busy;    // counted as such by the roster
+  bool is_killed;  // ends after its present job
+  bool is_exiting; // and takes the process along
   enum phase phase;
   int exit_code;
 };
@@ -131,9 +144,8 @@ static inline struct runtime *runtime_of(lua_State *L) {
   return *(struct runtime **)lua_getextraspace(L);
 }
 
-// Opens the Lua state with everything in it. `mailbox` is where its events come.
-void runtime_init(struct runtime *rt, const struct worker_options *options,
-                  struct mailbox *mailbox);
+// Opens the Lua state with everything in it. `seat` has the mailbox where its events come.
+void runtime_init(struct runtime *rt, const struct worker_options *options, struct seat *seat);
 
 // Closes the state. No task may be left.
 void runtime_deinit(struct runtime *rt);
@@ -150,9 +162,18 @@ uint64_t runtime_timeout(const struct runtime *rt);
 // False when nothing is left that could ever call the script again.
 bool runtime_is_alive(const struct runtime *rt);
 
-// Begins the end: all servers are closed; when they have ended, so has the runtime. A second call
-// changes nothing.
+// Begins the end of the process: all servers are closed; when they have ended, so has the runtime.
+// A second call changes nothing.
 void runtime_stop(struct runtime *rt, int exit_code);
+
+// Begins the end of this worker alone, which has been killed.
+void runtime_retire(struct runtime *rt);
+
+// An event that counts as something to do (EVENT_CALL) has come: this worker has it now.
+void runtime_take_share(struct runtime *rt);
+
+// Gives back the memory of rt->copied after something large.
+void runtime_relax_copied(struct runtime *rt);
 
 // Whether the end has begun, here or in another worker, or main has asked for it and the worker has
 // not come to that yet: reactors hear of a signal as soon as the worker does.

@@ -16,6 +16,8 @@
 #include "script/coroutines.h"
 #include "script/embed.h"
 #include "script/excerpt.h"
+#include "script/ask.h"
+#include "script/job.h"
 #include "script/json.h"
 #include "script/lib.h"
 #include "script/request.h"
@@ -50,6 +52,8 @@ static const char *const CALL_NAMES[CALLS] = {
     [CALL_REQUEST] = "request",
     [CALL_CLIENT_ERROR] = "clientError",
     [CALL_RELOAD] = "reload",
+    [CALL_CALLED] = "called",
+    [CALL_ASKED] = "asked",
 };
 
 static size_t find_cap(void);
@@ -258,6 +262,8 @@ static void open_calls(struct runtime *rt) {
   load_embedded(L, embed_find("luaws.calls"));
   lua_newtable(L);
   answer_open(L);
+  job_open(L);
+  ask_open(L);
   lua_call(L, 1, 1);
   for (int i = 0; i < CALLS; i++) {
     lua_getfield(L, -1, CALL_NAMES[i]);

@@ -135,6 +135,7 @@ static bool start_reactors(struct runtime *rt, struct webserver *web, bool *is_f
   }
   *is_first = first.is_first;
   web->group = first.web;
+  web->is_guest = first.is_guest;
   web->port = first.web->port;
   return true;
 }
@@ -196,6 +197,8 @@ bool webserver_reload_tls(lua_State *L, struct webserver *web, struct err *err) 
   bool ok = false;
   if (!web->is_running)
     err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "%s is not running", url);
+  else if (web->is_guest)
+    err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "%s has the settings of another worker", url);
   else if (!webserver_is_secure(rt, web))
     err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "%s has no certificates: it doesn't speak TLS",
             url);
@@ -231,7 +234,7 @@ void webserver_on_hangup(struct runtime *rt, uint64_t number) {
   for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
     struct webserver *web = LIST_ENTRY(i, struct webserver, node);
     struct err err;
-    if (!webserver_is_secure(rt, web)) continue;
+    if (!webserver_is_secure(rt, web) || web->is_guest) continue;
     count++;
     if (!is_seen_to(web->group, number)) webserver_reload_tls(rt->L, web, &err);
   }
@@ -273,6 +276,27 @@ void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout)
   note_stopped(rt, web);
 }
 
+// True: others go on with it. The first reactor has then let this worker go, which tells the
+// others.
+static bool try_to_leave(struct runtime *rt, const struct webserver *web, unsigned reactor) {
+  uint64_t number = ++rt->last_call;
+  struct record *r = batch_push(&rt->outgoing[reactor].batch, COMMAND_WEB_LEAVE, number,
+                                sizeof(struct command_web_leave));
+  *(struct command_web_leave *)r->payload =
+      (struct command_web_leave){.web = web->id, .reply_to = rt->mailbox};
+  return runtime_call(rt, number).ok;
+}
+
+void webserver_leave(struct runtime *rt, struct webserver *web) {
+  if (!web->is_default || !try_to_leave(rt, web, 0)) {
+    webserver_stop(rt, web, CONFIG_NONE);
+    return;
+  }
+  for (unsigned i = 1; i < rt->reactor_count; i++)
+    try_to_leave(rt, web, i);
+  note_stopped(rt, web);
+}
+
 static struct webserver *find(const struct runtime *rt, uint64_t id) {
   for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
     struct webserver *web = LIST_ENTRY(i, struct webserver, node);
@@ -287,6 +311,7 @@ void webserver_on_stopped(struct runtime *rt, uint64_t id) {
 }
 
 const char *webserver_host(const struct runtime *rt, const struct webserver *web) {
+  if (web->is_running) return web->group->name;
   if (rt->options->on_free_ports) return LOOPBACK;
   bool is_set = web->is_default && rt->options->host;
   return is_set ? rt->options->host : web->settings->host;
@@ -310,6 +335,7 @@ static bool is_tls_given(const struct runtime *rt, const struct webserver *web) 
 
 // The clients of --estimate speak no TLS, those of tests where they want it.
 bool webserver_is_secure(const struct runtime *rt, const struct webserver *web) {
+  if (web->is_running && web->is_guest) return web->group->is_secure;
   if (rt->options->on_free_ports && !web->is_trial) return false;
   return is_tls_given(rt, web) || web->settings->tls_count > 0;
 }
@@ -443,8 +469,10 @@ static void set_tls(const struct runtime *rt, const struct webserver *web, struc
 static struct web_config *make_config(struct runtime *rt, const struct webserver *web) {
   struct web_config *c = copy_config(web->settings);
   c->id = web->id;
-  c->owner = rt->mailbox;
-  c->pool = rt->options->pool->id;
+  c->owner = mailbox_ref(rt->mailbox);
+  c->pool = rt->options->kin;
+  c->is_default = web->is_default;
+  c->is_placed = web->is_placed;
   c->ordinal = web->ordinal;
   c->port = wanted_port(rt, web);
   mem_free(c->host);

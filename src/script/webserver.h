@@ -26,6 +26,8 @@ struct webserver {
   bool is_running;
   char *folder;    // where its relative paths start; NULL: the script's
   bool is_trial;   // of a script under test, whose TLS is by the command line's certificate
+  bool is_placed;  // the script has set host or port
+  bool is_guest;   // while it runs: another worker has started it, with settings of its own
   bool is_default; // luaws.webServer: the command line overrides its settings
   int ref;         // keeps the userdata alive while it runs
   unsigned scope;  // of the start (task.h)
@@ -66,6 +68,9 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
 
 // Terminates its WebSocket servers and stops listening, for all workers.
 void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout);
+
+// For this worker alone, which ends: the others go on. Its WebSocket servers have been told to end.
+void webserver_leave(struct runtime *rt, struct webserver *web);
 
 // Host and port as they are in effect.
 const char *webserver_host(const struct runtime *rt, const struct webserver *web);

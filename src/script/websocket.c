@@ -59,7 +59,7 @@ void websocket_start(lua_State *L, struct websocket *c, int index) {
   c->link.handle = event_handle_none(rt->next_reactor);
   rt->next_reactor = (rt->next_reactor + 1) % rt->reactor_count;
   c->config->id = c->link.id;
-  c->config->owner = rt->mailbox;
+  c->config->owner = mailbox_ref(rt->mailbox);
   c->scope = task_scope(rt);
   c->place = trial_note_place(rt, L);
   lua_pushvalue(L, index);

@@ -7,13 +7,16 @@
 #include <poll.h>
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mailbox/command.h"
 #include "mailbox/event.h"
+#include "script/job.h"
 #include "script/runtime.h"
 #include "script/uvloop.h"
 
 struct worker {
   struct worker_options options;
   struct mailbox *mailbox;
+  struct seat *seat;
   struct runtime runtime;
   bool (*help)(void *context);
   void *help_context;
@@ -31,6 +34,7 @@ struct worker *worker_new(const struct worker_options *options, struct err *err)
   struct worker *w = mem_zalloc(sizeof *w);
   w->options = *options;
   w->mailbox = mailbox;
+  w->seat = seat_new(options->name ? options->name : WORKER_MAIN, mailbox);
   return w;
 }
 
@@ -43,14 +47,20 @@ struct mailbox *worker_mailbox(struct worker *w) {
   return w->mailbox;
 }
 
+struct seat *worker_seat(struct worker *w) {
+  return w->seat;
+}
+
 void worker_free(struct worker *w) {
   if (!w) return;
-  mailbox_free(w->mailbox);
+  seat_unref(w->seat);
+  mailbox_unref(w->mailbox);
   mem_free(w);
 }
 
 void worker_begin(struct worker *w) {
-  runtime_init(&w->runtime, &w->options, w->mailbox);
+  if (w->options.on_begin) w->options.on_begin(w->options.context);
+  runtime_init(&w->runtime, &w->options, w->seat);
   for (unsigned i = 0; i < w->options.reactor_count; i++)
     outgoing_set_help(&w->runtime.outgoing[i], w->help, w->help_context);
   runtime_start(&w->runtime);
@@ -108,6 +118,17 @@ bool worker_rest(struct worker *w, bool lendable) {
   return true;
 }
 
+// What has come too late; the blocks go back.
+static void refuse_all(struct worker *w, struct block *chain) {
+  while (chain) {
+    for (struct record *r = record_first(chain); r; r = record_next(chain, r))
+      if (r->type == EVENT_CALL) job_refuse(w->options.roster, w->seat, r);
+    struct block *next = chain->next;
+    mailbox_return(w->mailbox, chain);
+    chain = next;
+  }
+}
+
 static void give_back(struct mailbox *mailbox, struct block *chain) {
   while (chain) {
     struct block *next = chain->next;
@@ -116,11 +137,26 @@ static void give_back(struct mailbox *mailbox, struct block *chain) {
   }
 }
 
+// The last command: nothing of this worker is left in the reactors but the way to its mailbox.
+static void be_forgotten(struct worker *w) {
+  for (unsigned i = 0; i < w->options.reactor_count; i++) {
+    struct batch batch;
+    batch_init(&batch, w->options.reactors[i]);
+    struct record *r = batch_push(&batch, COMMAND_FORGET, 0, sizeof(struct command_forget));
+    ((struct command_forget *)r->payload)->owner = mailbox_ref(w->mailbox);
+    batch_flush(&batch);
+    batch_deinit(&batch);
+  }
+}
+
 void worker_end(struct worker *w) {
   struct runtime *rt = &w->runtime;
   int exit_code = rt->exit_code;
   runtime_deinit(rt);
-  give_back(w->mailbox, rt->inbox);
+  roster_leave(w->options.roster, w->seat);
+  refuse_all(w, rt->inbox);
+  refuse_all(w, mailbox_take(w->mailbox, NULL));
   give_back(w->mailbox, rt->finished);
+  be_forgotten(w);
   if (w->options.on_end) w->options.on_end(w->options.context, exit_code);
 }

@@ -13,28 +13,36 @@
 #include "base/tls_settings.h"
 #include "mailbox/ids.h"
 #include "mailbox/mailbox.h"
+#include "mailbox/roster.h"
 #include "mailbox/stats.h"
 
 struct ballot;
 struct watchdog;
 struct worker; // private
 
-// What the workers share that run the same script: they make the same servers, and end together.
-// Made by main, which keeps it until all have ended; any thread.
+// The name by which others call the first worker of the script.
+#define WORKER_MAIN "main"
+
+// What the workers of the process share, which end together. Made by main, which keeps it until all
+// have ended; any thread.
 struct pool {
-  unsigned id;            // unique in the process, not 0
   struct ballot *ballot;  // on reloads; NULL: there is nothing to reload
-  atomic_bool is_ending;  // one has begun to end, so that all are about to
+  atomic_bool is_ending;  // one has begun to end the process, so that all are about to end
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
-  struct stats_all stats; // of the process; unchanged while workers run
+  struct stats_all stats; // of the process
 };
 
 // All pointers must stay good until worker_free.
 struct worker_options {
   struct pool *pool;
-  struct stats *stats;             // what it counts itself
-  struct ids *ids;                 // the process's: ids of clients
-  unsigned index;                  // in the pool, from 0
+  struct roster *roster; // the process's workers, as they know each other
+  struct stats *stats;   // what it counts itself
+  struct ids *ids;       // the process's: ids of clients
+  // Of one that is made for the calls of others: it runs no script. NULL: one that runs the script.
+  const char *name;
+  unsigned index; // unique in the process. Those that run the script: from 0 on
+  unsigned kin;   // not 0: workers with the same number run the same script, so that they make the
+                  // same servers
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
   struct watchdog *watchdog; // of the process, see watchdog.h; may be NULL
@@ -52,8 +60,10 @@ struct worker_options {
   const char *watch_folder;       // of --watch=FOLDER, absolute; NULL: the script's own
   // Every web server listens on a free port of 127.0.0.1, whatever script and command line say.
   bool on_free_ports;
-  // Called in the worker's thread: when it begins to end, because its script wants that or has
-  // failed to start, or it has been told to; and when it has ended, with its exit code.
+  // Called in the worker's thread: before anything else (may be NULL); when it begins to end the
+  // process, because its script wants that or has failed to start, or it has been told to; and when
+  // it has ended, with its exit code.
+  void (*on_begin)(void *context);
   void (*on_stop)(void *context);
   void (*on_end)(void *context, int exit_code);
   // EVENT_SURVEY's answer, in the worker's thread; takes the survey over. May be NULL.
@@ -74,6 +84,9 @@ void worker_set_help(struct worker *w, bool (*help)(void *context), void *contex
 
 // Where events go (EVENT_STOP from main among them).
 struct mailbox *worker_mailbox(struct worker *w);
+
+// What others hold of it. Whoever makes it puts that on the roster.
+struct seat *worker_seat(struct worker *w);
 
 // What its thread does: begin; then turns, and waits in between; end.
 void worker_begin(struct worker *w);

@@ -120,8 +120,8 @@ static void set_identity(struct runtime *rt, const struct wss *wss, struct serve
                          uint64_t id) {
   c->id = id;
   c->web = wss->web->id;
-  c->owner = rt->mailbox;
-  c->pool = rt->options->pool->id;
+  c->owner = mailbox_ref(rt->mailbox);
+  c->pool = rt->options->kin;
 }
 
 // Tells one reactor, and waits for its answer. The first one's may be the group of another worker's
