@@ -13,7 +13,7 @@
 struct member {
   struct list node; // on staff.members
   struct staff *staff;
-  char *name;
+  char *name, *path;
   struct worker_options options;
   struct stats stats;
   struct worker *worker;
@@ -49,6 +49,7 @@ static void free_member(struct member *m) {
   crew_free(m->crew);
   worker_free(m->worker);
   mem_free(m->name);
+  mem_free(m->path);
   mem_free(m);
 }
 
@@ -95,19 +96,24 @@ static struct member *find_predecessor(struct staff *s, const char *name) {
   return NULL;
 }
 
-static struct member *new_member(struct staff *s, const char *name, struct err *err) {
+static struct member *new_member(struct staff *s, const char *name, const char *path,
+                                 struct err *err) {
   struct member *m = mem_zalloc(sizeof *m);
   list_init(&m->node);
   m->staff = s;
   m->name = mem_dup_string(name);
+  m->path = mem_dup_string(path);
   m->options = s->model;
   m->options.stats = &m->stats;
   m->options.name = m->name;
+  m->options.path = m->path;
   m->options.index = s->next_index++;
   m->options.kin = m->options.index + 1;
   m->options.on_begin = on_begin;
   m->options.on_stop = on_stop;
   m->options.on_end = on_end;
+  m->options.on_survey = NULL;
+  m->options.on_console = NULL;
   m->options.context = m;
   m->worker = worker_new(&m->options, err);
   if (m->worker) m->crew = crew_new(NULL, m->worker);
@@ -117,12 +123,13 @@ static struct member *new_member(struct staff *s, const char *name, struct err *
 }
 
 // Lock held.
-static struct member *start_member(struct staff *s, const char *name, struct err *err) {
+static struct member *start_member(struct staff *s, const char *name, const char *path,
+                                   struct err *err) {
   if (s->count == STAFF_MAX) {
     err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "there are %d workers by name already", STAFF_MAX);
     return NULL;
   }
-  struct member *m = new_member(s, name, err);
+  struct member *m = new_member(s, name, path, err);
   if (!m) return NULL;
   m->predecessor = find_predecessor(s, name);
   stats_all_add(&s->model.pool->stats, &m->stats);
@@ -139,9 +146,9 @@ static struct member *start_member(struct staff *s, const char *name, struct err
   return m;
 }
 
-struct seat *staff_make(struct staff *s, const char *name, struct err *err) {
+struct seat *staff_make(struct staff *s, const char *name, const char *path, struct err *err) {
   pthread_mutex_lock(&s->lock);
-  struct member *m = start_member(s, name, err);
+  struct member *m = start_member(s, name, path, err);
   pthread_mutex_unlock(&s->lock);
   return m ? worker_seat(m->worker) : NULL;
 }

@@ -19,7 +19,7 @@ struct staff; // private
 struct staff *staff_new(const struct worker_options *model, unsigned first_index);
 
 // roster.make: starts a worker. NULL with *err.
-struct seat *staff_make(struct staff *s, const char *name, struct err *err);
+struct seat *staff_make(struct staff *s, const char *name, const char *path, struct err *err);
 
 // Joins and frees those that have ended. Main thread.
 void staff_tidy(struct staff *s);

@@ -174,10 +174,11 @@ static void on_worker_end(void *context, int exit_code) {
 }
 
 // A worker's thread, which is one of those that run.
-static struct seat *make_worker(void *context, const char *name, struct err *err) {
+static struct seat *make_worker(void *context, const char *name, const char *path,
+                                struct err *err) {
   struct threads *t = context;
   atomic_fetch_add(&t->running, 1);
-  struct seat *seat = staff_make(t->staff, name, err);
+  struct seat *seat = staff_make(t->staff, name, path, err);
   if (!seat) atomic_fetch_sub(&t->running, 1);
   return seat;
 }
@@ -459,8 +460,6 @@ static void explain(const struct err *err) {
 int threads_run(const struct options *options, const char *program, struct terminal *terminal) {
   struct threads t = {
       .watchdog = watchdog_new(), .terminal = terminal, .working = realpath(".", NULL)};
-  stats_all_init(&t.pool.stats);
-  roster_init(&t.roster, make_worker, on_worker_stop, &t);
   struct err err;
   if (open_loop(&t, options, &err) != 0) {
     explain(&err);
@@ -470,6 +469,8 @@ int threads_run(const struct options *options, const char *program, struct termi
     return EXIT_FAILURE;
   }
   t.leaves_signals = options->command && options->command->sees_signals;
+  stats_all_init(&t.pool.stats);
+  roster_init(&t.roster, make_worker, on_worker_stop, &t);
   if (options->estimate) t.estimator = estimator_new(options);
   if (open_threads(&t, options, program, &err) == 0) {
     open_stats(&t);

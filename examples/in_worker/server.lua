@@ -24,6 +24,11 @@ function server.stop()
   return "stopped"
 end
 
+-- Where it answers.
+function server.url()
+  return (luaws.webServer.url:gsub("^http", "ws"):gsub("/$", wss.path))
+end
+
 function server.count()
   return wss and #wss.connections or 0
 end

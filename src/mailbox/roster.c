@@ -12,7 +12,8 @@ static struct seat *seat_of(struct list *node) {
   return LIST_ENTRY(node, struct seat, node);
 }
 
-void roster_init(struct roster *r, struct seat *(*make)(void *, const char *, struct err *),
+void roster_init(struct roster *r,
+                 struct seat *(*make)(void *, const char *, const char *, struct err *),
                  void (*on_quiet)(void *), void *context) {
   *r = (struct roster){.make = make, .on_quiet = on_quiet, .context = context};
   pthread_mutex_init(&r->lock, NULL);
@@ -86,11 +87,12 @@ static struct seat *find(const struct roster *r, const char *name) {
 }
 
 // A reference to the worker, which is made when there is none; NULL with *err.
-static struct seat *find_or_make(struct roster *r, const char *name, struct err *err) {
+static struct seat *find_or_make(struct roster *r, const struct roster_call *call,
+                                 struct err *err) {
   pthread_mutex_lock(&r->lock);
-  struct seat *s = find(r, name);
+  struct seat *s = find(r, call->name);
   if (!s && !r->is_closed && r->make) {
-    s = r->make(r->context, name, err);
+    s = r->make(r->context, call->name, call->path, err);
     if (s) list_push(&r->seats, &s->node);
     if (s) s->is_named = true;
   } else if (!s) {
@@ -163,7 +165,7 @@ static enum outcome post(struct roster *r, struct seat *to, const struct roster_
 int roster_call(struct roster *r, const struct roster_call *call, struct err *err) {
   enum outcome outcome;
   do {
-    struct seat *to = find_or_make(r, call->name, err);
+    struct seat *to = find_or_make(r, call, err);
     if (!to) return ERR_CLOSED;
     struct batch batch;
     batch_init(&batch, to->mailbox);

@@ -53,9 +53,9 @@ struct roster {
   struct list seats;
   unsigned busy; // workers that have something to do, and calls that have not arrived
   bool is_closed;
-  // Makes a worker of that name, whose first call counts as what it has to do. NULL with *err.
-  // The lock is held.
-  struct seat *(*make)(void *context, const char *name, struct err *err);
+  // Makes a worker of that name, which looks for Lua modules in `path`; its first call counts as
+  // what it has to do. NULL with *err. The lock is held.
+  struct seat *(*make)(void *context, const char *name, const char *path, struct err *err);
   void (*on_quiet)(void *context); // nobody has anything left to do: any thread
   void *context;
 };
@@ -63,6 +63,7 @@ struct roster {
 // A call as a worker posts it.
 struct roster_call {
   const char *name;   // whom
+  const char *path;   // package.path of a worker that must be made first
   struct seat *from;  // the caller
   uint64_t number;    // under which the answer comes; 0: none is wanted
   bool is_nested;     // asked by a call that the caller is carrying out
@@ -72,7 +73,8 @@ struct roster_call {
 };
 
 // `make` may be NULL: no worker can be made.
-void roster_init(struct roster *r, struct seat *(*make)(void *, const char *, struct err *),
+void roster_init(struct roster *r,
+                 struct seat *(*make)(void *, const char *, const char *, struct err *),
                  void (*on_quiet)(void *), void *context);
 // No seat may be left on it.
 void roster_deinit(struct roster *r);

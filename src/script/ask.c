@@ -64,16 +64,35 @@ static const char *check_target(lua_State *L, const char *what) {
   return check_text(L, TARGET, what, "a target ('module.function')", TARGET_MAX);
 }
 
+// Pushes what a new worker has as its package.path; "" when the script has put something else
+// there.
+static const char *push_path(lua_State *L) {
+  const struct runtime *rt = runtime_of(L);
+  int top = lua_gettop(L);
+  if (rt->worker_path) {
+    lua_pushstring(L, rt->worker_path);
+  } else {
+    lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, -1, "package") == LUA_TTABLE) lua_getfield(L, -1, "path");
+  }
+  if (lua_type(L, -1) != LUA_TSTRING) lua_pushliteral(L, "");
+  lua_copy(L, -1, top + 1);
+  lua_settop(L, top + 1);
+  return lua_tostring(L, -1);
+}
+
 // Posts the call with the arguments in rt->copied. 0, or negative with *err.
 static int post(lua_State *L, struct roster_call *call, struct err *err) {
   struct runtime *rt = runtime_of(L);
   size_t length;
   const char *target = lua_tolstring(L, TARGET, &length);
+  call->path = push_path(L);
   call->name = lua_tostring(L, NAME);
   call->from = rt->seat;
   call->target = (struct span){target, length + 1};
   call->arguments = buf_span(&rt->copied);
   int result = roster_call(rt->options->roster, call, err);
+  lua_pop(L, 1);
   runtime_relax_copied(rt);
   return result;
 }

@@ -86,6 +86,7 @@ void runtime_deinit(struct runtime *rt) {
   mem_free(rt->links);
   buf_deinit(&rt->text);
   buf_deinit(&rt->copied);
+  mem_free(rt->worker_path);
 }
 
 void runtime_start(struct runtime *rt) {

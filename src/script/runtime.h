@@ -108,6 +108,7 @@ struct runtime {
   struct list asks; // struct ask: calls to other workers whose answers are awaited
   uint64_t last_ask;
   struct buf copied; // scratch: values for other workers
+  char *worker_path; // package.path of workers that are made from here; NULL: this one's own
 
   uint64_t last_id;   // of web servers and WebSocket servers; the worker's index on top
   unsigned last_web;  // web servers made so far
@@ -133,9 +134,9 @@ struct runtime {
   struct deadline reload_due; // when that is given up
   bool is_loaded;             // the main chunk has returned
   bool collected;             // a cycle of the garbage collector has ended (vm.c)
-  bool is_busy;    // counted as such by the roster
-  bool is_killed;  // ends after its present job
-  bool is_exiting; // and takes the process along
+  bool is_busy;               // counted as such by the roster
+  bool is_killed;             // ends after its present job
+  bool is_exiting;            // and takes the process along
   enum phase phase;
   int exit_code;
 };

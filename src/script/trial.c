@@ -119,6 +119,15 @@ static int prepare_web(lua_State *L) {
   return 0;
 }
 
+// setWorkerPath(path): package.path of the workers that are made from here on
+static int set_worker_path(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  char *path = mem_dup_string(luaL_checkstring(L, 1));
+  mem_free(rt->worker_path);
+  rt->worker_path = path;
+  return 0;
+}
+
 // A file without a name. Several threads write to it, each line behind the last one. Or -1.
 static int open_log(void) {
   FILE *file = tmpfile();
@@ -208,6 +217,7 @@ static int open_module(lua_State *L) {
                                        {"errors", take_errors},
                                        {"log", take_log},
                                        {"prepareWeb", prepare_web},
+                                       {"setWorkerPath", set_worker_path},
                                        {NULL, NULL}};
   struct runtime *rt = runtime_of(L);
   if (!rt->trial) rt->trial = mem_alloc(sizeof *rt->trial);

@@ -318,9 +318,13 @@ static void set_paths(struct runtime *rt) {
 
   lua_State *L = rt->L;
   lua_getglobal(L, "package");
-  lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;", folder, folder);
-  lua_getfield(L, -2, "path");
-  lua_concat(L, 2);
+  if (rt->options->path) {
+    lua_pushstring(L, rt->options->path);
+  } else {
+    lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;", folder, folder);
+    lua_getfield(L, -2, "path");
+    lua_concat(L, 2);
+  }
   lua_setfield(L, -2, "path");
   lua_pop(L, 1);
   mem_free(copy);

@@ -116,6 +116,7 @@ void vote_stop(struct runtime *rt) {
 }
 
 void vote_leave(struct runtime *rt) {
+  if (rt->options->name) return; // it has no vote
   if (rt->options->pool->ballot) ballot_leave(rt->options->pool->ballot, rt->options->index);
 }
 

@@ -238,7 +238,7 @@ void webserver_on_hangup(struct runtime *rt, uint64_t number) {
     count++;
     if (!is_seen_to(web->group, number)) webserver_reload_tls(rt->L, web, &err);
   }
-  if (count == 0 && !rt->options->pool->ballot)
+  if (count == 0 && !rt->options->pool->ballot && !rt->options->name)
     log_info("SIGHUP: there are no certificates and no script's file to read again");
 }
 

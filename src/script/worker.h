@@ -40,9 +40,10 @@ struct worker_options {
   struct ids *ids;       // the process's: ids of clients
   // Of one that is made for the calls of others: it runs no script. NULL: one that runs the script.
   const char *name;
-  unsigned index; // unique in the process. Those that run the script: from 0 on
-  unsigned kin;   // not 0: workers with the same number run the same script, so that they make the
-                  // same servers
+  const char *path; // its package.path
+  unsigned index;   // unique in the process. Those that run the script: from 0 on
+  unsigned kin; // not 0: workers with the same number run the same script, so that they make the
+                // same servers
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
   struct watchdog *watchdog; // of the process, see watchdog.h; may be NULL

@@ -122,12 +122,23 @@ local function persist(self, name, init)
   return self.persisted[name]
 end
 
+-- Workers by name look for modules where the script does, and go with it.
+local function withWorkers(self, call)
+  return function(name, ...)
+    self.native.setWorkerPath(self.environment.package.path)
+    if type(name) == "string" and name ~= luaws.workerName then self.workers[name] = true end
+    return call(name, ...)
+  end
+end
+
 local function makeModule(self)
   local module = {
     generation = 1,
     exit = function(code) exit(self, code) end,
     reload = function() return nil, "a script under test isn't reloaded" end,
     persist = function(name, init) return persist(self, name, init) end,
+    callWorker = withWorkers(self, luaws.callWorker),
+    askWorker = withWorkers(self, luaws.askWorker),
     WebServer = derive(luaws.WebServer, function(settings) return newWebServer(self, settings) end),
     WebSocketServer = derive(luaws.WebSocketServer, function(handler, options)
       local settings = withWeb(self, options)
@@ -214,6 +225,7 @@ end
 
 -- Ends what its main chunk has started; its servers must have ended.
 function Script:finish()
+  for name in pairs(self.workers) do luaws.killWorker(name) end
   self.native.finish(self.scope)
   if self.module.onError then luaws.onError = nil end
 end
@@ -229,7 +241,7 @@ return function(path, options, onMade)
   local self = setmetatable({
     native = native, scope = native.newScope(), isSecure = options.tls,
     path = path, folder = path:match("^(.*)/[^/]*$") or ".",
-    servers = {}, webs = {}, loaded = {}, output = {}, persisted = {},
+    servers = {}, webs = {}, loaded = {}, output = {}, persisted = {}, workers = {},
   }, Script)
   local args = options.args or {}
   makeEnvironment(self, args)
