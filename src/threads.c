@@ -32,8 +32,8 @@
 
 enum {
   SIGNALED = 128,      // exit code of a program that a signal has ended: 128 + its number
-  COME_MS = 10000,     // for all workers to come to a reload
-  VOTE_MS = 15000,     // and for all to have prepared it
+  COME_MS = 5000,      // for all workers to come to a reload
+  VOTE_MS = 10000,     // and for all to have prepared it
   GRACE_MS = 100,      // for the script to begin the end by itself
   PATIENCE_MS = 10000, // after which a stop that hangs is explained
   TIDY_MS = 10000      // between two looks at free memory

@@ -15,7 +15,8 @@ local reload = require "luaws.reload"
 local QUIET = 50   -- without a further change, before looking
 local LATEST = 300 -- from the first change on, however many follow
 local APART = 400  -- between two reloads
-local GONE = 1000  -- before a file that is gone or empty is worth a word
+local AWAY = 200   -- for a file to come back that an editor replaces
+local GONE = 1000  -- before one that is gone or empty is worth a word
 
 local HELP = {
   ENOSPC = "the system's limit of watched folders is reached "
@@ -132,31 +133,35 @@ local function findSought(why)
   end
 end
 
--- Tells of files that are missing, once they have been for a while. True: it is too early to
--- reload.
-local function waitForMissing(missing, isAlone)
+-- Says once which files are missing. That they are there again, be it as they were, is a change.
+local function tellMissing(missing)
+  local names = namesOf(missing)
+  if names == missingTold then return end
+  missingTold = names
+  for _, path in ipairs(missing) do sources:forget(path) end
+  local is, it = "is", "it is"
+  if #missing > 1 then is, it = "are", "they are" end
+  luaws.log.warn(("%s %s gone, or empty: the old code goes on (generation %d) until %s back")
+    :format(names, is, luaws.generation, it))
+end
+
+-- Whether there is something to reload, and all that is needed for it. A module may have gone for
+-- good, with what has required it.
+local function isReady(changed, missing)
   if #missing == 0 then
     missingSince, missingTold = nil, ""
-    return false
+    return #changed > 0
   end
-  local time = now()
-  missingSince = missingSince or time
-  if time - missingSince < GONE then
-    timer:start(math.ceil(missingSince + GONE - time), 0, look)
-    return true
+  local isWaiting = #changed == 0
+  for _, path in ipairs(missing) do isWaiting = isWaiting or path == native.script end
+  missingSince = missingSince or now()
+  local left = missingSince + (isWaiting and GONE or AWAY) - now()
+  if left > 0 then
+    timer:start(math.ceil(left), 0, look)
+  elseif isWaiting then
+    tellMissing(missing)
   end
-  local names = namesOf(missing)
-  if names ~= missingTold then
-    missingTold = names
-    local is, it = "is", "it is"
-    if #missing > 1 then is, it = "are", "they are" end
-    luaws.log.warn(("%s %s gone, or empty: the old code goes on (generation %d) until %s back")
-      :format(names, is, luaws.generation, it))
-  end
-  for _, path in ipairs(missing) do
-    if path == native.script then return true end
-  end
-  return isAlone
+  return left <= 0 and not isWaiting
 end
 
 function look()
@@ -172,7 +177,7 @@ function look()
   end
   -- What was put into a folder before it was watched hasn't been told.
   if isNew and hasFailed and #changed == 0 then changed = { native.script } end
-  if waitForMissing(missing, #changed == 0) or #changed == 0 then return end
+  if not isReady(changed, missing) then return end
   touched = {}
   sources:accept()
   reloadedAt = now()

@@ -65,7 +65,8 @@ enum {
   X(uv_getaddrinfo)                                                                                \
   X(uv_async_init)                                                                                 \
   X(uv_signal_init)                                                                                \
-  X(uv_thread_create)
+  X(uv_thread_create)                                                                              \
+  X(uv_fs_event_start)
 
 #define NUMBER(name) CALL_##name,
 enum call { CALLS(NUMBER) CALL_COUNT };
@@ -347,5 +348,8 @@ LIBUV(uv_getaddrinfo,
 LIBUV(uv_async_init, (uv_loop_t * loop, uv_async_t *handle, uv_async_cb on_sent),
       (loop, handle, on_sent))
 LIBUV(uv_signal_init, (uv_loop_t * loop, uv_signal_t *handle), (loop, handle))
+LIBUV(uv_fs_event_start,
+      (uv_fs_event_t * handle, uv_fs_event_cb callback, const char *path, unsigned flags),
+      (handle, callback, path, flags))
 LIBUV(uv_thread_create, (uv_thread_t * thread, uv_thread_cb entry, void *argument),
       (thread, entry, argument))

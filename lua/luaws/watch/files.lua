@@ -40,6 +40,11 @@ function Files:compare()
   return changed, missing
 end
 
+-- Whatever is there next counts as changed.
+function Files:forget(path)
+  self.stamps[path] = ""
+end
+
 -- What is there now is what is loaded next; one that isn't counts as changed when it is back.
 function Files:accept()
   for path in pairs(self.stamps) do self.stamps[path] = stamp(path) or "" end
