@@ -844,7 +844,7 @@ function TestClient:awaitEnd() end
 ---@field url string (read-only) of the first server: "ws://127.0.0.1:34567"
 ---@field port integer (read-only) of the first server
 ---@field wss luaws.WebSocketServer (read-only) the first server
----@field output string[] (read-only) the lines that a script has printed
+---@field output? string[] (read-only) the lines that a script has printed
 ---@field exitCode? integer (read-only) what a script has given to luaws.exit
 local TestServer = {}
 
@@ -894,6 +894,13 @@ local testing = {}
 ---@param options? luaws.WebSocketServerOptions|luaws.TestScriptOptions
 ---@return luaws.TestServer
 function testing.server(target, options) end
+
+---A connection without a network, for its handler alone, and the clock that it lives by.
+---@param handler luaws.ConnectionHandler
+---@param options? luaws.WebSocketServerOptions
+---@return any ws
+---@return any clock
+function testing.connection(handler, options) end
 
 ---All that callbacks, timers and tasks have raised in this test, oldest first. A test that ends
 ---with errors it has not asked for fails.

@@ -35,7 +35,7 @@ local readFile = require("spec.support.files").read
 
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
-local API, ERRORS, TOUR = "docs/api.md", "docs/errors.md", "src/README.md"
+local API, TESTING, ERRORS, TOUR = "docs/api.md", "docs/testing.md", "docs/errors.md", "src/README.md"
 local function filesBelow(folder, ending, found)
   found = found or {}
   local scan = assert(uv.fs_scandir(folder))
@@ -478,6 +478,9 @@ local OBJECTS = {
   ["luaws.WebSocketConnection"] = "ws", ["luaws.Request"] = "request", ["luaws.WebSocket"] = "client",
 }
 
+-- The same in testing.md.
+local TEST_OBJECTS = { ["luaws.testing"] = "testing", ["luaws.TestServer"] = "chat", ["luaws.TestClient"] = "ann" }
+
 -- ... or under a heading.
 local HEADINGS = {
   ["luaws.WebSocketServerOptions"] = "Options of a WebSocketServer", ["luaws.Compression"] = "Compression",
@@ -518,6 +521,13 @@ describe(API, function()
     end
   end)
 
+  it("leaves to testing.md what tests have", function()
+    local testing = markdown.read(TESTING)
+    for class, object in pairs(TEST_OBJECTS) do
+      assert.same(sorted(all.classes[class].members), sorted(membersOf(testing, object)), class)
+    end
+  end)
+
   it("has the options, settings, methods of handlers and fields that editors are told of, and no others", function()
     for class, heading in pairs(HEADINGS) do
       local documented = namesIn(tableUnder(page, heading))
@@ -528,7 +538,7 @@ describe(API, function()
 
   it("names all else that editors are told of, with docs/testing.md", function()
     local words, missing = wordsInCode(page), {}
-    for word in pairs(wordsInCode(markdown.read("docs/testing.md"))) do words[word] = true end
+    for word in pairs(wordsInCode(markdown.read(TESTING))) do words[word] = true end
     for class, known in pairs(all.classes) do
       for name in pairs(known.members) do
         if not words[name] then missing[class .. "." .. name] = true end
