@@ -102,8 +102,9 @@ bool worker_wait(struct worker *w, uint64_t timeout) {
   return ready != 0 || clock_ms() >= w->wakes_at;
 }
 
+// In luv's loop callbacks may have looked at the mailbox, and nobody else becomes its consumer.
 bool worker_rise(struct worker *w) {
-  return mailbox_rise(w->mailbox);
+  return mailbox_rise(w->mailbox) || w->waits_in_loop;
 }
 
 bool worker_stop_lending(struct worker *w) {

@@ -83,7 +83,7 @@ end
 -- Whether live objects may get their methods from a table: what is only data belongs to the file
 -- whose variable it is.
 local function hasMethods(self, value)
-  if debug.getmetatable(value) ~= nil then return true end
+  if debug.getmetatable(value) ~= nil or rawget(value, "__index") ~= nil then return true end
   for _, field in next, value do
     if type(field) == "function" then return true end
     if not self:count() then return false end

@@ -10,7 +10,7 @@ local modules = {}
 
 local native         -- src/script/lib_reload.c
 local folder, tree   -- the project's: absolute, with a slash at the end; the second may be nil
-local notes = {}     -- name -> { file =, isLate = required by a callback for the first time }
+local notes = {}     -- name -> { file =, isOurs =, isLate = first required by a callback }
 local compiled       -- file -> chunk, while the script is read again
 local before         -- what notes were before that
 local tried = {}     -- set of the files that were opened since the last commit
@@ -51,7 +51,7 @@ local function search(name)
   if not chunk then
     error(("error loading module '%s' from file '%s':\n\t%s"):format(name, file, message), 0)
   end
-  notes[name] = { file = file, isLate = native.isCallback() }
+  notes[name] = { file = file, isOurs = modules.isOurs(file), isLate = native.isCallback() }
   return chunk, file
 end
 
@@ -66,7 +66,7 @@ end
 function modules.names()
   local names = {}
   for name, note in pairs(notes) do
-    if package.loaded[name] ~= nil and modules.isOurs(note.file) then names[#names + 1] = name end
+    if note.isOurs and package.loaded[name] ~= nil then names[#names + 1] = name end
   end
   table.sort(names)
   return names
@@ -87,7 +87,10 @@ end
 -- Compiles the script and all modules of the project anew. Returns the chunks of -e (or nil) and of
 -- the script; or nil, message. A module whose file has gone will be missed when it is required.
 function modules.compile()
-  inside, tried = {}, {}
+  tried = {}
+  for path, is in pairs(inside) do
+    if not is then inside[path] = nil end -- it may be there by now
+  end
   local code, message
   if native.code then
     code, message = _G.load(native.code, "=(command line)")
@@ -119,7 +122,7 @@ function modules.begin()
   end
   notes = {}
   for name, note in pairs(before) do
-    if not modules.isOurs(note.file) then notes[name] = note end
+    if not note.isOurs then notes[name] = note end
   end
   return late
 end
