@@ -32,6 +32,7 @@ struct guest {
   unsigned handles;    // of these, that are not closed
   struct buf in;
   bool is_open;    // the first frame has come
+  bool has_begun;  // and the worker has answered it
   bool is_leaving; // nothing more is read or written
   unsigned prompts_due, names_due;
   uint64_t left_out; // bytes, since the last notice
@@ -41,7 +42,7 @@ struct attach {
   uv_loop_t *loop;
   struct gate *gate;
   uv_poll_t door;
-  struct mailbox *worker;
+  struct worker *worker;
   struct list guests; // struct guest, until their handles are closed
   unsigned count;     // those that are not leaving
   uint64_t last_session;
@@ -70,6 +71,7 @@ static void leave(struct guest *g) {
   if (g->is_leaving) return;
   g->is_leaving = true;
   g->attach->count--;
+  if (g->has_begun) worker_end_line(g->attach->worker, g->session);
   if (g->is_open) console_request(g->attach->worker, g->session, CONSOLE_CLOSE, NULL, 0);
   close_handle((uv_handle_t *)&g->pipe);
   close_handle((uv_handle_t *)&g->patience);
@@ -135,6 +137,7 @@ static void take_frame(struct guest *g, int kind, const char *text, size_t size)
     g->names_due++;
   else
     g->prompts_due++;
+  if (kind == CONSOLE_INTERRUPT && g->has_begun) worker_end_line(g->attach->worker, g->session);
   request(g, (enum event_console)kind, text, size);
 }
 
@@ -230,7 +233,7 @@ struct attach *attach_open(const char *path, uv_loop_t *loop, struct err *err) {
   return NULL;
 }
 
-void attach_start(struct attach *a, struct mailbox *worker) {
+void attach_start(struct attach *a, struct worker *worker) {
   a->worker = worker;
   uv_poll_start(&a->door, UV_READABLE, on_door);
   log_info("the console's socket is %s", gate_path(a->gate));
@@ -265,6 +268,7 @@ static bool is_left_out(struct guest *g, int kind, size_t size) {
 void attach_answer(struct attach *a, uint64_t session, int kind, const char *text, size_t size) {
   struct guest *g = find_guest(a, session);
   if (!g || is_left_out(g, kind, size)) return;
+  g->has_begun = true;
   if (kind == CONSOLE_PROMPT && g->prompts_due > 0) g->prompts_due--;
   if (kind == CONSOLE_NAMES && g->names_due > 0) g->names_due--;
   write_frame(g, (enum event_console)kind, text, size);

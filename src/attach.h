@@ -8,7 +8,7 @@
 #include <uv.h>
 #include "base/err.h"
 #include "mailbox/event.h"
-#include "mailbox/mailbox.h"
+#include "script/worker.h"
 
 struct attach; // private
 
@@ -19,7 +19,7 @@ struct attach; // private
 struct attach *attach_open(const char *path, uv_loop_t *loop, struct err *err);
 
 // From here on guests are let in. `worker`: whose script they see.
-void attach_start(struct attach *a, struct mailbox *worker);
+void attach_start(struct attach *a, struct worker *worker);
 
 // The worker's answer to a guest, who may have gone.
 void attach_answer(struct attach *a, uint64_t session, int kind, const char *text, size_t size);

@@ -14,6 +14,7 @@
 #include "cli/editor.h"
 #include "cli/input.h"
 #include "mailbox/batch.h"
+#include "script/worker.h"
 
 enum {
   OWN_SESSION = 0,
@@ -34,7 +35,7 @@ struct console {
   struct terminal *terminal; // NULL: stdin is read as it is
   void (*on_end)(void *context, int exit_code);
   void *context;
-  struct mailbox *worker;
+  struct worker *worker;
   struct attach *attach; // NULL: no socket
   bool has_stdin;
   bool shows_prompt;  // stdin is a terminal without an editor
@@ -42,6 +43,7 @@ struct console {
   uv_poll_t readable; // stdin, where it can be waited for
   bool can_poll;      // else it is a file
   int flags;          // of its descriptor before, -1: unknown
+  bool has_begun;     // the worker has answered
   bool is_amid_chunk; // the last prompt was that for the rest of a chunk
   bool is_finished;   // no more comes from stdin
   bool is_over;       // and on_end has been called
@@ -59,10 +61,10 @@ static void read_more(struct console *c);
 
 // To the worker -----------------------------------------------------------------------------------
 
-void console_request(struct mailbox *worker, uint64_t session, enum event_console kind,
+void console_request(struct worker *worker, uint64_t session, enum event_console kind,
                      const char *text, size_t size) {
   struct batch batch;
-  batch_init(&batch, worker);
+  batch_init(&batch, worker_mailbox(worker));
   struct record *r = batch_push(&batch, EVENT_CONSOLE, session, size);
   r->flags = (uint16_t)kind;
   if (size > 0) memcpy(r->payload, text, size);
@@ -90,10 +92,13 @@ static void finish(struct console *c) {
 
 // Ctrl-C. Where there is nothing to be ended by it but luaws, it does what ctrl-D does.
 static void interrupt(struct console *c, bool has_cleared) {
-  if (c->prompts_due > 0 || c->is_amid_chunk || has_cleared)
-    ask(c, CONSOLE_INTERRUPT, NULL, 0);
-  else
+  bool is_idle = c->prompts_due == 0 && !c->is_amid_chunk && !has_cleared;
+  if (is_idle) {
     end(c);
+    return;
+  }
+  if (c->has_begun) worker_end_line(c->worker, OWN_SESSION);
+  ask(c, CONSOLE_INTERRUPT, NULL, 0);
 }
 
 static void take_edited(struct console *c, struct span line) {
@@ -156,6 +161,7 @@ static void tell_editor(struct console *c, char kind, const char *text, size_t s
 
 static void on_prompt(struct console *c, const char *text, size_t size) {
   c->prompts_due--;
+  c->has_begun = true;
   size_t length = size > 1 && text[1] == '>' ? 2 : 1;
   c->is_amid_chunk = length == 2;
   if (size > length) c->has_failed = true;
@@ -271,7 +277,7 @@ int console_open(struct console *c, const struct options *o, uv_loop_t *loop, st
   return c->attach ? 0 : ERR_INVALID;
 }
 
-void console_start(struct console *c, struct mailbox *worker) {
+void console_start(struct console *c, struct worker *worker) {
   c->worker = worker;
   if (c->attach) attach_start(c->attach, worker);
   if (c->has_stdin) ask(c, CONSOLE_OPEN, NULL, 0);

@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "cli/options.h"
 #include "mailbox/event.h"
-#include "mailbox/mailbox.h"
+#include "script/worker.h"
 #include "terminal.h"
 
 struct console; // private
@@ -24,7 +24,7 @@ int console_open(struct console *c, const struct options *options, uv_loop_t *lo
                  struct err *err);
 
 // Sessions begin. `worker`: whose script they see; it lives until console_stop.
-void console_start(struct console *c, struct mailbox *worker);
+void console_start(struct console *c, struct worker *worker);
 
 // worker_options.on_console. The worker's thread, until that has been joined.
 void console_answer(struct console *c, uint64_t session, int kind, const char *text, size_t size);
@@ -36,7 +36,7 @@ void console_stop(struct console *c); // NULL is fine
 void console_free(struct console *c); // NULL is fine; stopped, and the handles closed
 
 // Sends a request of a session to the worker.
-void console_request(struct mailbox *worker, uint64_t session, enum event_console kind,
+void console_request(struct worker *worker, uint64_t session, enum event_console kind,
                      const char *text, size_t size);
 
 #endif

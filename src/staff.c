@@ -39,6 +39,7 @@ static struct member *member_of(struct list *node) {
 struct staff *staff_new(const struct worker_options *model, unsigned first_index) {
   struct staff *s = mem_zalloc(sizeof *s);
   s->model = *model;
+  s->model.stays = false;
   s->next_index = first_index;
   list_init(&s->members);
   pthread_mutex_init(&s->lock, NULL);

@@ -375,7 +375,7 @@ static void run(struct threads *t) {
     atomic_store(&t->exit_code, EXIT_FAILURE);
     stop_workers(t);
   }
-  if (t->console && status == 0) console_start(t->console, worker_mailbox(t->workers[0]));
+  if (t->console && status == 0) console_start(t->console, t->workers[0]);
   if (atomic_load(&t->running) > 0) uv_run(&t->loop, UV_RUN_DEFAULT);
   for (unsigned i = 0; i < t->reactor_count; i++)
     reactor_quit(t->reactors[i]);

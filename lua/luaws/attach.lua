@@ -166,7 +166,7 @@ local function connect(path)
   end)
   if not err then return pipe end
   pipe:close()
-  return nil, ("%s: %s"):format(path, err:gsub("^%u+: ", ""))
+  return nil, ("%s: %s"):format(path, err == "ECONNREFUSED" and "nobody listens there" or err)
 end
 
 local function openAnswers(descriptor)

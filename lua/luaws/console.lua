@@ -4,6 +4,7 @@
 local luaws = require "luaws"
 local complete = require "luaws.console.complete"
 local show = require "luaws.console.show"
+local text = require "luaws.connect.text"
 
 local CHUNK = 1024 * 1024 -- bytes of a chunk of several lines
 local RESULTS = 50        -- that are shown
@@ -37,7 +38,7 @@ local function cutTraceback(traceback)
     if not isNative or lines[1] then lines[#lines + 1] = line end
     hasFunctions = hasFunctions or not (isNative or line:find("^\tconsole:%d+: in main chunk"))
   end
-  while lines[1] and lines[#lines]:find("^\t%[C%]: ") do lines[#lines] = nil end
+  while lines[1] and lines[#lines]:find("^\t[%[(][C.]") do lines[#lines] = nil end
   return hasFunctions and "\nstack traceback:\n" .. table.concat(lines, "\n") or ""
 end
 
@@ -65,7 +66,8 @@ end
 function Session:greet()
   local generation = luaws.generation and luaws.generation > 1
     and (", generation %d"):format(luaws.generation) or ""
-  self.write("H", ("luaws, %s%s"):format(arg and arg[0] or "no script", generation))
+  local script = arg and arg[-1] and arg[0]:match("[^/]*$") or "no script"
+  self.write("G", text.sanitiseLine(script) .. generation)
 end
 
 local function keep(self, ok, ...)

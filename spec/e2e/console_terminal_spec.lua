@@ -117,6 +117,18 @@ for name, openIt in pairs(WAYS) do
       quit(t)
     end)
 
+    it("ends with ctrl-C the line that computes, whatever it catches", function()
+      local t = openIt()
+      t:type("print 'it computes' while true do pcall(function() while true do end end) end\r")
+      awaitLast(t, "it computes")
+      t:type("\3")
+      t:await(function(lines) return lines[#lines - 1]:find("^luaws: .*interrupted$") end)
+      awaitLast(t, ">")
+      t:type("'still here'\r")
+      awaitLast(t, '"still here"', ">")
+      quit(t)
+    end)
+
     it("clears with ctrl-C what is being typed, and a chunk that isn't whole", function()
       local t = openIt()
       t:type("half a li\27[D")

@@ -347,7 +347,7 @@ local function runConsole(block, kept)
   local args = { "repl" }
   if name ~= "repl" then
     args = { "--port", "0", "--console",
-             server.folder({ ["script.lua"] = assert(kept[name], "no file " .. name) }) .. "/script.lua" }
+             server.folder({ [name] = assert(kept[name], "no file " .. name) }) .. "/" .. name }
   end
   local t = terminal.start(args, { env = { XDG_STATE_HOME = server.folder() } })
   local count = 0

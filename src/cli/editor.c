@@ -423,6 +423,13 @@ static void bind_completion(EditLine *edit) {
   el_set(edit, EL_BIND, "^I", "luaws-complete", NULL);
 }
 
+// Ctrl-C is no end of the program here: what is typed around it stays, keys of several characters
+// too, and so does what has just been written.
+static void bind_interrupt(EditLine *edit) {
+  el_set(edit, EL_SETTY, "-d", "+noflsh", NULL);
+  el_set(edit, EL_SETTY, "-x", "+noflsh", NULL);
+}
+
 static void open_history(struct editor *e) {
   HistEvent event;
   e->history = history_init();
@@ -445,6 +452,7 @@ static void open_edit(struct editor *e) {
   if (e->style == EDITOR_CONSOLE) bind_completion(e->edit);
   // What is typed while no line is edited, between two lines for example, isn't shown twice.
   el_set(e->edit, EL_SETTY, "-x", "-echo", "-icanon", NULL);
+  if (e->style == EDITOR_CONSOLE) bind_interrupt(e->edit);
   el_source(e->edit, NULL); // ~/.editrc
 }
 

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "mailbox/config.h"
 #include "script/connection.h"
+#include "script/console.h"
 #include "script/failure.h"
 #include "script/runtime.h"
 #include "script/task.h"
@@ -109,6 +110,11 @@ void budget_note_limit(struct runtime *rt, uint64_t ms) {
     atomic_store_explicit(&w->first, (uint32_t)ms, memory_order_relaxed);
 }
 
+void budget_end_line(struct runtime *rt, uint64_t session) {
+  atomic_store(&rt->budget.ended, session + 1);
+  watchdog_call(&rt->budget.watched);
+}
+
 void budget_switch(struct runtime *rt, lua_State *co) {
   struct budget *b = &rt->budget;
   b->running = co;
@@ -123,7 +129,7 @@ void budget_settle(struct runtime *rt, struct task *t, int status) {
   const char *message = has_failed ? lua_tostring(t->co, -1) : NULL;
   if (message && strstr(message, INTERRUPTED))
     t->error_code = ERR_CODE_INTERRUPTED;
-  else
+  else if (!console_has_line(t)) // who has typed it is told
     failure_warn_caught(rt);
 }
 
@@ -154,6 +160,7 @@ static void answer(struct budget *b, uint64_t due) {
   atomic_store(&b->watched.answer, (uint64_t)stretch_of(b) << 32 | due);
 }
 
+// `limit`: 0 when somebody has wanted it.
 static int interrupt(struct runtime *rt, lua_State *L, lua_Debug *ar, uint64_t limit,
                      const char *name) {
   struct budget *b = &rt->budget;
@@ -162,8 +169,11 @@ static int interrupt(struct runtime *rt, lua_State *L, lua_Debug *ar, uint64_t l
   size_t cap = rt->alloc.limit;
   alloc_bind(&rt->alloc, false);
   lua_getinfo(L, "Sl", ar);
-  lua_pushfstring(L, "%s:%d: " INTERRUPTED "%f s%s", ar->short_src, ar->currentline,
-                  (lua_Number)limit / 1000, name);
+  if (limit > 0)
+    lua_pushfstring(L, "%s:%d: " INTERRUPTED "%f s%s", ar->short_src, ar->currentline,
+                    (lua_Number)limit / 1000, name);
+  else
+    lua_pushfstring(L, "%s:%d: interrupted", ar->short_src, ar->currentline);
   rt->alloc.limit = cap;
   return lua_error(L);
 }
@@ -181,7 +191,9 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   uint64_t elapsed = (uint32_t)order;
   const char *name;
   uint64_t limit = find_limit(rt, &name);
-  if (limit > 0 && elapsed >= limit) {
+  bool is_ended = console_is_ended(rt);
+  if (is_ended) limit = 0;
+  if (is_ended || (limit > 0 && elapsed >= limit)) {
     answer(b, elapsed + AGAIN_MS);
     if (b->interrupts > 0 && b->grace > 0)
       b->grace--;

@@ -27,6 +27,7 @@ struct budget {
   uint32_t warned;             // the stretch that the log has been told of
   unsigned interrupts;         // in this stretch
   unsigned grace;              // looks of the hook, from the first interrupt on to the next
+  _Atomic uint64_t ended;      // a session of the console whose line is to end, and 1; 0: none
   // The hook of the script's own that ours has taken the place of, and whose it is; NULL: none.
   lua_State *hooked;
   lua_Hook other;
@@ -53,6 +54,10 @@ bool budget_end(struct runtime *rt, const struct budget_span *outer);
 // From now on the running task may compute for `ms` (0: as its callback may), counted from now;
 // that it has been interrupted before is forgotten.
 void budget_restart(struct runtime *rt, uint32_t ms);
+
+// If a line of that session of the console computes, it is interrupted: the next time that the
+// watchdog looks. Any thread, once the worker has begun.
+void budget_end_line(struct runtime *rt, uint64_t session);
 
 // Makes `require "luaws.budget"` work: a function(seconds or nil) that does that.
 void budget_preload(lua_State *L);

@@ -5,13 +5,17 @@
 
 #include <lauxlib.h>
 #include <stdio.h>
+#include <string.h>
 #include "base/mem.h"
 #include "mailbox/event.h"
 #include "script/object.h"
 #include "script/task.h"
 #include "script/wait.h"
 
-enum { OWN_SESSION = 0 }; // of the process's stdin
+enum {
+  OWN_SESSION = 0, // of the process's stdin
+  LINE_MS = 10000, // for which a line may compute at a stretch
+};
 
 // On runtime.consoles from CONSOLE_OPEN to CONSOLE_CLOSE, or to the end of the task that runs then.
 struct console_session {
@@ -67,15 +71,30 @@ static void free_session(struct console_session *s) {
   mem_free(s);
 }
 
+// A line has ended in a way that the session couldn't catch. Pops the event.
+static void tell_failure(const struct console_session *s, lua_State *L) {
+  static const char OWN_PREFIX[] = "luaws/";
+  lua_getfield(L, -1, "errors");
+  lua_rawgeti(L, -1, 1);
+  lua_getfield(L, -1, "message");
+  const char *message = lua_tostring(L, -1);
+  const char *colon = strstr(message, ": ");
+  bool is_own = strncmp(message, OWN_PREFIX, sizeof OWN_PREFIX - 1) == 0;
+  if (is_own && colon) message = colon + 2;
+  lua_pushfstring(L, "luaws: %s\n", message);
+  size_t size;
+  const char *text = lua_tolstring(L, -1, &size);
+  answer(s, CONSOLE_ERROR, text, size);
+  lua_pop(L, 5);
+}
+
 static void on_line_done(struct runtime *rt, struct task *t, bool ok) {
   struct console_session *s = t->owner;
   s->task = NULL;
   if (ok) {
     prompt(s, lua_toboolean(t->co, -2), lua_toboolean(t->co, -1));
-  } else { // it has ended in a way that the session couldn't catch; the log has it
-    lua_pop(rt->L, 1);
-    static const char TEXT[] = "luaws: the line was ended; the log tells why\n";
-    answer(s, CONSOLE_ERROR, TEXT, sizeof TEXT - 1);
+  } else {
+    tell_failure(s, rt->L);
     prompt(s, false, true);
   }
   for (; s->interrupts > 0; s->interrupts--)
@@ -98,7 +117,10 @@ static void run(struct console_session *s, const char *method, const char *text,
   lua_getfield(t->co, -1, method);
   lua_insert(t->co, -2);
   lua_pushlstring(t->co, text, size);
+  t->limit = LINE_MS;
   s->task = t;
+  uint64_t ended = s->id + 1; // an earlier line of this session
+  atomic_compare_exchange_strong(&rt->budget.ended, &ended, 0);
   task_run(rt, t);
 }
 
@@ -177,13 +199,23 @@ void console_on_request(struct runtime *rt, const struct record *record) {
 
 void console_print(struct runtime *rt, const char *text, size_t size) {
   struct task *t = rt->current;
-  struct console_session *s = t && t->on_done == on_line_done ? t->owner : NULL;
+  struct console_session *s = t && console_has_line(t) ? t->owner : NULL;
   if (s && s->id != OWN_SESSION) {
     answer(s, CONSOLE_TEXT, text, size);
     return;
   }
   fwrite(text, 1, size, stdout);
   fflush(stdout);
+}
+
+bool console_has_line(const struct task *t) {
+  return t->on_done == on_line_done;
+}
+
+bool console_is_ended(const struct runtime *rt) {
+  const struct task *t = rt->current;
+  if (!t || !console_has_line(t)) return false;
+  return atomic_load(&rt->budget.ended) == ((struct console_session *)t->owner)->id + 1;
 }
 
 void console_deinit(struct runtime *rt) {

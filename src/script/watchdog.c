@@ -73,6 +73,10 @@ void watchdog_remove(struct watched *w) {
   w->dog = NULL;
 }
 
+void watchdog_call(struct watched *w) {
+  atomic_store(&w->is_called, true);
+}
+
 // Only who enters writes ->thread, one after the other: to read it here needs no lock.
 void watchdog_enter(struct watched *w) {
   entered = w;
@@ -135,7 +139,8 @@ static bool look_at(struct watched *w, uint64_t now) {
     w->due = (uint32_t)answer;
     w->asked = 0;
   }
-  if (w->due != WATCHDOG_NEVER && now - w->since >= w->due) ask(w, stretch, now);
+  bool is_due = w->due != WATCHDOG_NEVER && now - w->since >= w->due;
+  if (atomic_exchange(&w->is_called, false) || is_due) ask(w, stretch, now);
   return true;
 }
 

@@ -31,6 +31,9 @@ struct watched {
   // The stretch that a signal is about, and for how long that has been seen: in the upper and the
   // lower half. Written by the watchdog, before the signal.
   _Atomic uint64_t order;
+  // Somebody wants it signalled at the next look, if script code runs then (watchdog_call). Written
+  // by any thread.
+  atomic_bool is_called;
   // What it has made of that: the stretch, and at how many ms the next signal is due. Written by
   // that thread.
   _Atomic uint64_t answer;
@@ -56,6 +59,9 @@ void watchdog_free(struct watchdog *dog);
 
 // Looks at all, at `now` (ms). Returns when to look again, in ms. Main thread.
 uint64_t watchdog_look(struct watchdog *dog, uint64_t now);
+
+// Has the script code that runs signalled at the next look: within a tenth of a second. Any thread.
+void watchdog_call(struct watched *w);
 
 // `w` is zero-initialised but for on_signal. `dog` may be NULL.
 void watchdog_add(struct watchdog *dog, struct watched *w);

@@ -51,6 +51,10 @@ struct seat *worker_seat(struct worker *w) {
   return w->seat;
 }
 
+void worker_end_line(struct worker *w, uint64_t session) {
+  budget_end_line(&w->runtime, session);
+}
+
 void worker_free(struct worker *w) {
   if (!w) return;
   seat_unref(w->seat);

@@ -89,6 +89,10 @@ struct mailbox *worker_mailbox(struct worker *w);
 // What others hold of it. Whoever makes it puts that on the roster.
 struct seat *worker_seat(struct worker *w);
 
+// Interrupts a line of that session of the console, if it computes. Any thread, once the worker has
+// answered the session.
+void worker_end_line(struct worker *w, uint64_t session);
+
 // What its thread does: begin; then turns, and waits in between; end.
 void worker_begin(struct worker *w);
 void worker_end(struct worker *w); // tells on_end
