@@ -41,10 +41,21 @@ function Handlers:use(node, kind)
   end
 end
 
+-- A function where one with such parameters is wanted.
+function Handlers:bindCallback(f, type)
+  for _, part in ipairs(names.alternatives(self.types.all, type)) do
+    local wanted = names.readFunction(part)
+    for i, symbol in ipairs(wanted and f.params or {}) do
+      if #symbol.values == 0 then symbol.type = wanted.params[i] end
+    end
+  end
+end
+
 -- A node is passed where something of that type is wanted: handlers in it are found, and it is
 -- taken to be left as it is.
 function Handlers:pass(node, type)
   node.isSettled = true
+  if node.kind == "function" then return self:bindCallback(node, type) end
   for _, class in ipairs(names.classes(self.types.all, type)) do
     if names.isHandler(class) then
       self.passed[#self.passed + 1] = { node = node, kind = class.name }
@@ -76,6 +87,12 @@ function Handlers:readCall(node)
   elseif base.name == "setmetatable" and node.args[2] then
     node.args[2].isSettled = true
   end
+end
+
+-- What is assigned to a field of one of luaws's objects.
+function Handlers:readAssignment(node)
+  local members = node.name and node.value and self.types:members(node.base, node.name)
+  for _, member in ipairs(members or {}) do self:pass(node.value, member.type) end
 end
 
 -- Which kinds of handler the methods of a shape, which is passed nowhere here, belong to. Upper and
@@ -149,6 +166,7 @@ return function(types, newShapes, nodes)
   local self = setmetatable({ types = types, passed = {}, uses = {}, all = {} }, Handlers)
   for _, node in ipairs(nodes) do
     if node.kind == "call" or node.kind == "method" then self:readCall(node) end
+    if node.isTarget and node.kind == "index" then self:readAssignment(node) end
   end
   self.shapes = newShapes(types, nodes)
   for _, passed in ipairs(self.passed) do self:use(passed.node, passed.kind) end

@@ -42,8 +42,9 @@ local function split(text, separator)
   return parts
 end
 
--- The parameters' types and the first result's of "fun(self: table, ws: luaws.WebSocket): string".
-local function readFunction(text)
+-- The parameters' types and the first result's of "fun(self: table, ws: luaws.WebSocket): string";
+-- nil for any other type.
+function names.readFunction(text)
   local inner, rest = text:match("^fun(%b())(.*)$")
   if not inner then return nil end
   local f = { params = {} }
@@ -87,7 +88,7 @@ function TAGS.field(self, rest)
   local isReadOnly = rest:find("(read-only)", 1, true) ~= nil
   type = takeType(type)
   self.class.members[name] = { name = name, type = type, isOptional = mark == "?",
-                               isReadOnly = isReadOnly, call = readFunction(type) }
+                               isReadOnly = isReadOnly, call = names.readFunction(type) }
 end
 
 function TAGS.param(self, rest)
