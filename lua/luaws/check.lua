@@ -81,12 +81,13 @@ function Check:read(path)
     return self:fail(EXIT_FINDINGS)
   end
   table.insert(self.units, { path = path, unit = unit })
-  project.gatherGlobals(path, unit, self.shared, self.seen)
+  self.project:add(path, unit)
 end
 
 function Check:judge(path, unit)
   local findings = file.check(unit, {
-    names = self.names, libraries = self.libraries, globals = globalsFor(path, self.shared),
+    names = self.names, libraries = self.libraries,
+    globals = globalsFor(path, self.project.globals), shapeOfModule = self.project:shapesFor(path),
   })
   for _, finding in ipairs(findings) do show(path, finding, self.isScreen) end
   if findings.isFull then complain(path .. ": there is more") end
@@ -95,10 +96,10 @@ end
 
 -- The exit code.
 local function checkAll(paths)
+  local all = names.read(texts["meta.lua"])
   local self = setmetatable({
-    names = names.read(texts["meta.lua"]), libraries = librariesOf(_G),
+    names = all, libraries = librariesOf(_G), project = project.new(all), units = {},
     isScreen = uv.guess_handle(1) == "tty", exitCode = 0,
-    units = {}, shared = {}, seen = { count = 0 },
   }, Check)
   for _, path in ipairs(paths) do self:read(path) end
   for _, each in ipairs(self.units) do self:judge(each.path, each.unit) end

@@ -102,6 +102,26 @@ luaws.WebSocketServer.new(F.new(), { path = "/f" })
 ]])
   end)
 
+  it("looks into the modules beside the script", function()
+    local script = PRELUDE .. [[
+local Chat = require "chat"
+luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end })]]
+    local chat = PRELUDE .. 'local Chat = luaws.class("Chat", require "base")\nreturn Chat'
+    local base = PRELUDE .. 'local Base = luaws.class "Base"\nfunction Base:onOpen() end\nreturn Base'
+    local missing = "a.lua:3:70: the handler that onConnection returns has no onMessage\n"
+    local function check(files) return run(files).stdout end
+    assert.equal(missing, check { ["a.lua"] = script, ["chat.lua"] = chat, ["base.lua"] = base })
+    assert.equal("", check { ["a.lua"] = script, ["chat.lua"] = chat,
+                             ["base.lua"] = base:gsub("onOpen", "onMessage") })
+    assert.equal("", check { ["a.lua"] = script, ["chat.lua"] = chat })
+    assert.equal("", check { ["a.lua"] = script .. "\nfunction Chat:onMessage() end", ["chat.lua"] = chat,
+                             ["base.lua"] = base })
+    assert.equal("", check { ["a.lua"] = script .. ' require "more"', ["chat.lua"] = chat, ["base.lua"] = base,
+                             ["more.lua"] = 'local Chat = require "chat" function Chat:onMessage() end' })
+    assert.equal("", check { ["a.lua"] = script, ["chat.lua"] = 'return require "base"',
+                             ["base.lua"] = 'return require "chat"' })
+  end)
+
   it("says nothing of methods that the script itself calls", function()
     assertFinds({}, [[
 local A = luaws.class "A"

@@ -116,11 +116,29 @@ local function report(unit, findings, at, message)
   findings.isFull = #findings >= FINDINGS_MAX
 end
 
+local function nothing() end
+
+-- What a module returns, as other files see it: a shape whose fields are names alone. nil when that
+-- isn't known. shapeOfModule(name): the same of those that it requires itself.
+function file.export(unit, all, shapeOfModule)
+  local last = unit.returns[#unit.returns]
+  local value = last and last[1]
+  if not value then return nil end
+  local handlers = newHandlers(newTypes(all), newShapes, unit.nodes, shapeOfModule)
+  local shape = handlers.shapes:of(value)
+  if not shape then return nil end
+  local export = { fields = {}, isOpen = shape.isOpen, isClass = shape.isClass }
+  for name in pairs(shape.fields) do export.fields[name] = { name = name } end
+  return export
+end
+
 -- context: names (of check/names), globals (a set of those that are there), libraries (name ->
--- table). Returns findings { line, column, message } in their order; isFull: there are more.
+-- table), shapeOfModule (as above; nil: none is known). Returns findings { line, column, message }
+-- in their order; isFull: there are more.
 function file.check(unit, context)
   local types = newTypes(context.names)
-  local handlers = newHandlers(types, newShapes, unit.nodes)
+  local modules = context.shapeOfModule or nothing
+  local handlers = newHandlers(types, newShapes, unit.nodes, modules)
   local globals = file.globalsOf(unit, {})
   local isAnyKnown = hasHiddenGlobals(unit)
   local findings = {}

@@ -162,13 +162,13 @@ function Handlers:bindAll(nodes)
 end
 
 -- uses: { shape, kind, at } of what is surely used as that; all: { shape, kinds } of every handler.
-return function(types, newShapes, nodes)
+return function(types, newShapes, nodes, shapeOfModule)
   local self = setmetatable({ types = types, passed = {}, uses = {}, all = {} }, Handlers)
   for _, node in ipairs(nodes) do
     if node.kind == "call" or node.kind == "method" then self:readCall(node) end
     if node.isTarget and node.kind == "index" then self:readAssignment(node) end
   end
-  self.shapes = newShapes(types, nodes)
+  self.shapes = newShapes(types, nodes, shapeOfModule)
   for _, passed in ipairs(self.passed) do self:use(passed.node, passed.kind) end
   self:bindAll(nodes)
   types:forget()

@@ -33,7 +33,7 @@ function Methods:checkHandler(shape, kinds)
   for _, name in ipairs(words.keysOf(shape.fields)) do
     local field = shape.fields[name]
     local isMethod = name:find(LIKELY) and (shape.kinds or isFunction(field.value))
-    local isMeant = known[name] or self.called[name]
+    local isMeant = known[name] or self.called[name] or not field.at
     local like = isMethod and not isMeant and words.meant(name, known)
     if like and not shape.fields[like] then
       local whose = #kinds == 1 and words.whose(self.all.classes[kinds[1]]) or "method of a handler"

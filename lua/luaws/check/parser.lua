@@ -426,7 +426,7 @@ STATEMENTS["return"] = function(self)
   local isEmpty = self.kind == ";" or CLOSES[self.kind]
   local values = isEmpty and {} or self:expressions()
   for _, value in ipairs(values) do settle(value) end
-  if self.current then table.insert(self.current.returns, values) end
+  table.insert((self.current or self.unit).returns, values)
   self:take(";")
 end
 
@@ -456,10 +456,10 @@ function Parser:scoped()
   self:close()
 end
 
--- What is in the source from the offset `start` on: nodes (each behind those that it is made of)
--- and globals (name -> symbol).
+-- What is in the source from the offset `start` on: nodes (each behind those that it is made of),
+-- globals (name -> symbol) and returns (of the main chunk: lists of nodes).
 return function(source, start)
-  local unit = { nodes = {}, globals = {} }
+  local unit = { nodes = {}, globals = {}, returns = {} }
   local self = setmetatable({ next = tokens(source, start), unit = unit }, Parser)
   self:advance()
   self:scoped()

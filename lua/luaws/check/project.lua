@@ -8,6 +8,8 @@ local SIZE_MAX = 1024 * 1024 -- Lua itself takes long for some longer ones
 local MODULES_MAX = 1000
 
 local project = {}
+local Project = {}
+Project.__index = Project
 
 -- The whole of it, or nil and what is wrong.
 local function readAll(handle)
@@ -28,6 +30,10 @@ function project.read(path)
   return source, err
 end
 
+local function folderOf(path)
+  return path:match("^(.*)/[^/]*$") or "."
+end
+
 -- The file of a module that lies below the folder, or nil.
 local function findModule(folder, name)
   if not name or not name:find("^[%w_%-.]+$") then return nil end
@@ -45,23 +51,66 @@ local function requiredName(node)
   return argument and argument.kind == "string" and argument.text or nil
 end
 
--- Adds the globals of a unit, and of all modules that it requires from its folder, and these in
--- turn. `seen`: the modules that have been read, and their count.
-function project.gatherGlobals(path, unit, globals, seen)
-  local folder = path:match("^(.*)/[^/]*$") or "."
-  local todo = { unit }
+-- Counts who requires a module.
+local function addRequirer(module, unit)
+  if module.requirers[unit] then return end
+  module.requirers[unit] = true
+  module.count = module.count + 1
+end
+
+-- The module in a file, which is read once; nil when it can't be.
+local function takeModule(self, path)
+  local module = self.modules[path]
+  if module == nil and self.count < MODULES_MAX then
+    self.count = self.count + 1
+    local source = project.read(path)
+    local unit = source and file.read(source)
+    module = unit and { unit = unit, requirers = {}, count = 0 } or false
+    self.modules[path] = module
+  end
+  return module or nil
+end
+
+-- Takes in a file: its globals, and all modules that it requires from its folder, and these in
+-- turn.
+function Project:add(path, unit)
+  local folder = folderOf(path)
+  local todo, seen = { unit }, {}
   while #todo > 0 do
     local current = table.remove(todo)
-    file.globalsOf(current, globals)
+    file.globalsOf(current, self.globals)
     for _, node in ipairs(current.nodes) do
       local found = findModule(folder, requiredName(node))
-      if found and not seen[found] and seen.count < MODULES_MAX then
-        seen[found], seen.count = true, seen.count + 1
-        local source = project.read(found)
-        todo[#todo + 1] = source and file.read(source)
+      local module = found and takeModule(self, found)
+      if module then
+        addRequirer(module, current)
+        if not seen[module] then todo[#todo + 1] = module.unit end
+        seen[module] = true
       end
     end
   end
+end
+
+-- What modules return to a file in that folder. Where several files require one, any of them may
+-- add to it.
+function Project:shapesFor(path)
+  local folder = folderOf(path)
+  local function shapeOf(name)
+    local found = findModule(folder, name)
+    local module = found and self.modules[found]
+    if not module or module.count > 1 then return nil end
+    if module.export == nil then
+      module.export = false -- while it is being looked for: modules may require each other
+      module.export = file.export(module.unit, self.names, shapeOf) or false
+    end
+    return module.export or nil
+  end
+  return shapeOf
+end
+
+-- all: of check/names. globals: a set of the names that the files make global.
+function project.new(all)
+  return setmetatable({ names = all, globals = {}, modules = {}, count = 0 }, Project)
 end
 
 return project

@@ -1,7 +1,8 @@
 -- What tables a script makes, as far as the source shows: those that it writes down, classes of
 -- luaws.class and what their `new` returns, and tables with one of these as __index.
 --
--- A shape: fields (name -> { at, value }), isOpen (it may have others), at.
+-- A shape: fields (name -> { at, value }), isOpen (it may have others), isClass, at. Fields that
+-- come from another file have no `at` and no `value`.
 
 local Shapes = {}
 Shapes.__index = Shapes
@@ -67,6 +68,10 @@ local FROM = {}
 function FROM.table(_, node) return fromItems(node) end
 
 function FROM.call(self, node)
+  if isGlobalCall(node, "require") then
+    local name = node.args[1] and node.args[1].kind == "string" and node.args[1].text
+    return name and self.shapeOfModule(name)
+  end
   if self:isClassCall(node) then return self:fromClass(node) end
   if isGlobalCall(node, "setmetatable") then return self:fromMetatable(node) end
   if isGlobalCall(node, "assert") then return node.args[1] and self:of(node.args[1]) end
@@ -134,7 +139,10 @@ local function gather(nodes)
   end
 end
 
-return function(types, nodes)
+-- shapeOfModule(name): what the module of that name returns, when it is known.
+return function(types, nodes, shapeOfModule)
   gather(nodes)
-  return setmetatable({ types = types, known = {}, ofSymbol = {}, depth = 0 }, Shapes)
+  local self = setmetatable({ types = types, shapeOfModule = shapeOfModule }, Shapes)
+  self.known, self.ofSymbol, self.depth = {}, {}, 0
+  return self
 end
