@@ -244,6 +244,28 @@ describe("testing.server with a script", function()
     trial.has(run, "spec/a_spec.lua:6: testing.server: unknown option 'port' (a script takes args and tls)")
   end)
 
+  it("gives its workers its modules, and ends them", function()
+    passes({
+      ["app/main.lua"] = [[
+        local luaws = require "luaws"
+        local Handler = {}
+        function Handler:onMessage(ws, event) ws:send(tostring(luaws.askWorker("counter", "count.up"))) end
+        luaws.callWorker("counter", "count.up")
+        luaws.WebSocketServer.new { onConnection = function() return Handler end }
+      ]],
+      ["app/count.lua"] = "local n = 0 return { up = function() n = n + 1 return n end }",
+      ["spec/a_spec.lua"] = trial.HEAD .. [[
+        for i = 1, 2 do
+          it("counts from one " .. i, function()
+            local ann = testing.server("app/main.lua"):connect()
+            ann:send "?"
+            assert.equal("2", (ann:receive(5)))
+          end)
+        end
+      ]],
+    }, 2)
+  end)
+
   it("runs one that ends by itself", function()
     passes({
       ["once.lua"] = [[
