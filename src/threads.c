@@ -29,6 +29,7 @@
 #include "script/watchdog.h"
 #include "script/worker.h"
 #include "staff.h"
+#include "wired.h"
 
 enum {
   SIGNALED = 128,      // exit code of a program that a signal has ended: 128 + its number
@@ -298,6 +299,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .watch = o->watch,
       .watch_folder = t->watch_folder,
       .on_free_ports = o->estimate || (o->command && o->command->on_free_ports),
+      .wired = &WIRED,
       .on_stop = on_worker_stop,
       .on_end = on_worker_end,
       .on_survey = on_survey,

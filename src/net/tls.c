@@ -309,6 +309,10 @@ static const struct transport_ops OPS = {
     .close = close_all,
 };
 
+bool tls_is(const struct transport *t) {
+  return t->ops == &OPS;
+}
+
 // Making one --------------------------------------------------------------------------------------
 
 static bool is_address(const char *name) {

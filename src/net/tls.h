@@ -27,6 +27,9 @@ struct tls *tls_new(struct tls_context *context, struct transport *under,
                     const struct transport_user *user, void *owner, const char *server_name);
 
 struct transport *tls_transport(struct tls *t);
+
+// Whether that transport is one of these; tls_of is for such alone.
+bool tls_is(const struct transport *t);
 struct tls *tls_of(struct transport *t);
 
 // May be called until on_closed has returned.

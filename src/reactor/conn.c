@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "mailbox/event.h"
 #include "net/tls.h"
+#include "net/wire.h"
 #include "reactor/client.h"
 #include "reactor/conn_http.h"
 #include "reactor/conn_out.h"
@@ -31,10 +32,14 @@ static void on_ready(struct transport *t, bool readable, bool writable);
 static void on_closed(struct transport *t);
 static void on_tls_ready(struct transport *t, bool readable, bool writable);
 static void on_tls_closed(struct transport *t);
+static void on_wire_ready(struct transport *t, bool readable, bool writable);
+static void on_wire_closed(struct transport *t);
 
 static const struct transport_user USER = {.on_ready = on_ready, .on_closed = on_closed};
 static const struct transport_user TLS_USER = {.on_ready = on_tls_ready,
                                                .on_closed = on_tls_closed};
+static const struct transport_user WIRE_USER = {.on_ready = on_wire_ready,
+                                                .on_closed = on_wire_closed};
 
 static struct conn *conn_of(struct transport *t) {
   return LIST_ENTRY(t, struct conn, tcp.transport);
@@ -84,6 +89,15 @@ int conn_attach(struct conn *c, int fd) {
   return status;
 }
 
+// It has its transport.
+static void enter(struct conn *c, struct web *w, const struct address *peer) {
+  c->web = w;
+  list_push(&w->conns, &c->member);
+  c->exchange = exchange_new(w->config->max_body, peer);
+  conn_set_deadline(c, reactor_due(c->reactor, w->config->handshake_timeout));
+  stats_add(&c->reactor->stats.accepted, 1);
+}
+
 void conn_accept(struct web *w, int fd, const struct address *peer) {
   struct conn *c = conn_new(w->reactor, CONN_REQUEST);
   int status = conn_attach(c, fd);
@@ -92,12 +106,17 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
     mem_free(c);
     return;
   }
-  c->web = w;
-  list_push(&w->conns, &c->member);
-  c->exchange = exchange_new(w->config->max_body, peer);
+  enter(c, w, peer);
   if (w->tls) conn_tls_accept(c, w->tls);
-  conn_set_deadline(c, reactor_due(c->reactor, w->config->handshake_timeout));
-  stats_add(&c->reactor->stats.accepted, 1);
+  conn_watch(c);
+}
+
+void conn_accept_wire(struct web *w, struct duplex *d, const struct address *peer,
+                      bool is_secure) {
+  struct conn *c = conn_new(w->reactor, CONN_REQUEST);
+  c->transport = wire_new(w->reactor->wires, d, &WIRE_USER, c);
+  enter(c, w, peer);
+  c->exchange->peer.secure = is_secure;
   conn_watch(c);
 }
 
@@ -202,6 +221,12 @@ static void on_ready(struct transport *t, bool readable, bool writable) {
 
 static void on_tls_ready(struct transport *t, bool readable, bool writable) {
   make_ready(tls_owner(t), readable, writable);
+}
+
+static void on_wire_ready(struct transport *t, bool readable, bool writable) {
+  struct conn *c = wire_owner(t);
+  make_ready(c, readable, writable);
+  wire_duplex(t)->id = c->id;
 }
 
 struct err *conn_tell_error(struct conn *c, uint16_t flags) {
@@ -376,6 +401,10 @@ static void on_closed(struct transport *t) {
 
 static void on_tls_closed(struct transport *t) {
   free_conn(tls_owner(t));
+}
+
+static void on_wire_closed(struct transport *t) {
+  free_conn(wire_owner(t));
 }
 
 void conn_sweep(struct reactor *r) {

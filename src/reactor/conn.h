@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "base/buf.h"
+#include "base/duplex.h"
 #include "base/list.h"
 #include "base/wheel.h"
 #include "mailbox/batch.h"
@@ -113,6 +114,9 @@ static inline bool conn_takes_frames(const struct conn *c) {
 
 // Takes over a socket that was accepted for `w`.
 void conn_accept(struct web *w, int fd, const struct address *peer);
+
+// Takes one end of a connection that is only memory.
+void conn_accept_wire(struct web *w, struct duplex *d, const struct address *peer, bool is_secure);
 
 // Who is told of a TLS transport whose owner is a connection.
 const struct transport_user *conn_tls_user(void);

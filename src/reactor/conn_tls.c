@@ -13,7 +13,7 @@
 enum { COMPLAIN_MS = 60000 };
 
 bool conn_tls_is_on(const struct conn *c) {
-  return c->transport != &c->tcp.transport;
+  return tls_is(c->transport);
 }
 
 void conn_tls_accept(struct conn *c, struct tls_context *context) {

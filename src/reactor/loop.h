@@ -31,6 +31,7 @@
 struct conn;
 struct form;
 struct piece;
+struct wires;
 struct ws_codec;
 
 struct reactor {
@@ -43,7 +44,10 @@ struct reactor {
   bool stands_in;   // posts make this thread a sleeping worker's stand-in
   bool has_adopted; // and one has
 
-  uv_loop_t loop;
+  struct wires *wires; // the connections', without a network; NULL: it has a loop
+  uint64_t now;        // ms, with wires: as somebody has set it (reactor_move)
+
+  uv_loop_t loop;       // without wires, as is all that belongs to it
   struct poller poller; // the connections' sockets
   uv_poll_t mail;       // mailbox_fd
   uv_prepare_t prepare; // before the loop waits: commands, hand-over, sleep
@@ -87,7 +91,7 @@ struct reactor {
 
 // Milliseconds of the loop's clock.
 static inline uint64_t reactor_now(const struct reactor *r) {
-  return uv_now(&r->loop);
+  return r->wires ? r->now : uv_now(&r->loop);
 }
 
 // When a time that begins now is over; CONFIG_NONE: never, UINT64_MAX.

@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "mailbox/command.h"
 #include "mailbox/event.h"
+#include "net/address.h"
+#include "net/wire.h"
 #include "reactor/client_tls.h"
 #include "reactor/commands.h"
 #include "reactor/conn.h"
@@ -62,8 +64,12 @@ static int init_loop(struct reactor *r) {
   return 0;
 }
 
-struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, struct err *err) {
+// All of it but what its turns are made of. NULL: errno says why.
+static struct reactor *make(unsigned index, unsigned count, struct ids *ids) {
+  struct mailbox *mailbox = mailbox_new();
+  if (!mailbox) return NULL;
   struct reactor *r = mem_zalloc(sizeof *r);
+  r->mailbox = mailbox;
   r->index = index;
   r->count = count;
   r->ids = ids;
@@ -75,15 +81,32 @@ struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, str
   list_init(&r->clients);
   list_init(&r->client_tls);
   list_init(&r->gone);
-  r->mailbox = mailbox_new();
-  int status = r->mailbox ? init_loop(r) : -errno;
+  return r;
+}
+
+struct reactor *reactor_new(unsigned index, unsigned count, struct ids *ids, struct err *err) {
+  struct reactor *r = make(index, count, ids);
+  int status = r ? init_loop(r) : -errno;
   if (status < 0) {
     err_set_errno(err, -status, "can't start an I/O thread");
-    mailbox_unref(r->mailbox);
+    if (r) mailbox_unref(r->mailbox);
     mem_free(r);
     return NULL;
   }
   wheel_init(&r->wheel, uv_now(&r->loop));
+  return r;
+}
+
+struct reactor *reactor_new_wired(unsigned index, struct ids *ids, struct err *err) {
+  struct reactor *r = make(0, 1, ids);
+  if (!r) {
+    err_set_errno(err, errno, "can't make connections without a network");
+    return NULL;
+  }
+  registry_init(&r->registry, index);
+  r->wires = mem_alloc(sizeof *r->wires);
+  wires_init(r->wires);
+  wheel_init(&r->wheel, 0);
   return r;
 }
 
@@ -189,6 +212,36 @@ static void run_deadlines(struct reactor *r) {
   }
 }
 
+// Without a network -------------------------------------------------------------------------------
+
+bool reactor_connect(struct reactor *r, uint64_t web, struct duplex *d,
+                     const struct duplex_client *client) {
+  struct web *w = web_find(r, web);
+  struct address address;
+  if (!w || !address_parse(client->address, client->port, &address)) return false;
+  conn_accept_wire(w, d, &address, client->is_secure);
+  return true;
+}
+
+bool reactor_settle(struct reactor *r) {
+  bool has_commands = mailbox_pending(r->mailbox) > 0;
+  run_commands(r);
+  bool has_news = wires_report(r->wires);
+  wires_sweep(r->wires);
+  conn_sweep(r);
+  lanes_flush(&r->lanes);
+  return has_commands || has_news;
+}
+
+void reactor_move(struct reactor *r, uint64_t now) {
+  r->now = now;
+  run_deadlines(r);
+}
+
+uint64_t reactor_wait(const struct reactor *r) {
+  return wheel_timeout(&r->wheel);
+}
+
 // Start and end -----------------------------------------------------------------------------------
 
 static void destroy_conns(struct list *conns) {
@@ -213,11 +266,15 @@ static void close_everything(struct reactor *r) {
   }
   destroy_conns(&r->clients);
   conn_sweep(r);
+  if (r->wires) wires_sweep(r->wires);
+  r->has_ended = true;
+}
+
+static void close_loop(struct reactor *r) {
   poller_close(&r->poller);
   uv_close((uv_handle_t *)&r->mail, NULL);
   uv_close((uv_handle_t *)&r->prepare, NULL);
   uv_close((uv_handle_t *)&r->check, NULL);
-  r->has_ended = true;
 }
 
 static void on_end_due(uv_timer_t *timer) {
@@ -226,6 +283,7 @@ static void on_end_due(uv_timer_t *timer) {
 
 // What is left after a while is a name that the system is looking up.
 static void run_to_the_end(struct reactor *r) {
+  close_loop(r);
   uv_timer_start(&r->timer, on_end_due, END_MS, 0);
   uv_unref((uv_handle_t *)&r->timer);
   uv_run(&r->loop, UV_RUN_DEFAULT);
@@ -251,7 +309,7 @@ bool reactor_has_adopted(struct reactor *r) {
 
 void reactor_end(struct reactor *r) {
   close_everything(r);
-  run_to_the_end(r);
+  if (!r->wires) run_to_the_end(r);
   assert(list_empty(&r->webs));
 }
 
@@ -316,7 +374,8 @@ bool reactor_free(struct reactor *r) {
   mem_free(r->pieces);
   ws_codec_free(r->codec);
   client_tls_drop(r);
-  if (uv_loop_close(&r->loop) != 0) return false;
+  if (!r->wires && uv_loop_close(&r->loop) != 0) return false;
+  mem_free(r->wires);
   mem_free(r);
   return true;
 }

@@ -123,6 +123,10 @@ static struct web_group *make_group(const struct web *w) {
 }
 
 static int listen_first(struct web *w, struct err *err) {
+  if (w->reactor->wires) { // those that connect are brought to it
+    w->group = web_group_new(mem_dup_string("wire"), 0, w->config);
+    return 0;
+  }
   bool is_alone = w->reactor->count == 1 || address_unix_path(w->config->host);
   int result = listener_open(&w->listener, &w->reactor->loop, w->config->host, w->config->port,
                              is_alone ? LISTENER_ALONE : LISTENER_FIRST, err);

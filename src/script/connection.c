@@ -10,6 +10,7 @@
 #include "script/answer.h"
 #include "script/request.h"
 #include "script/task.h"
+#include "script/wired.h"
 #include "script/wss.h"
 
 static struct connection *make(struct runtime *rt, struct wss *wss, uint64_t handle,
@@ -25,6 +26,10 @@ void connection_on_connect(struct runtime *rt, const struct record *record) {
   struct connection *c = make(rt, wss, record->id, request);
   struct task *t = task_new(rt, "onConnection", on_connection_done, NULL);
   t->link = &c->link;
+  if (link_is_wired(rt, &c->link)) {
+    t->scope = SCOPE_WIRED;
+    t->started = wired_now(rt->wired);
+  }
   c->link.task = t;
   lua_State *co = t->co;
   lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_CONNECTION]);
@@ -148,7 +153,8 @@ static void enlist(struct runtime *rt, struct connection *c, lua_State *co) {
 static bool is_in_time(struct runtime *rt, const struct connection *c, const struct task *t) {
   uint64_t timeout = c->wss->config->answer_timeout;
   if (c->link.is_late) return false;
-  return !c->link.has_ended || timeout == CONFIG_NONE || runtime_clock(rt) - t->started <= timeout;
+  if (!c->link.has_ended || timeout == CONFIG_NONE) return true;
+  return runtime_clock_of(rt, t->scope) - t->started <= timeout;
 }
 
 static void on_connection_done(struct runtime *rt, struct task *t, bool ok) {

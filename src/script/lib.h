@@ -22,6 +22,9 @@ void lib_reload_push(lua_State *L);
 // luaws.reload()
 int lib_reload_ask(lua_State *L);
 
+// Makes `require "luaws.wired"` work.
+void lib_wired_preload(lua_State *L);
+
 // luaws.stats()
 int lib_stats_push(lua_State *L);
 

@@ -40,10 +40,10 @@ static void end(struct runtime *rt, struct timer *timer) {
 // The next moment of its rhythm that is still to come; those that a long call has missed are left
 // out.
 static void start_next(struct runtime *rt, struct timer *timer) {
-  uint64_t now = runtime_clock(rt);
+  uint64_t now = runtime_clock_of(rt, timer->scope);
   timer->due += timer->period;
   if (timer->due <= now) timer->due += ((now - timer->due) / timer->period + 1) * timer->period;
-  wheel_start(&rt->wheel, &timer->deadline.timer, timer->due);
+  runtime_start_deadline(rt, timer->scope, &timer->deadline, timer->due);
 }
 
 // A repeated timer is not ended while it is busy, so that it still exists here.
@@ -85,8 +85,8 @@ static int start(lua_State *L, const char *what, uint64_t ms, uint64_t period) {
   timer->period = period;
   timer->scope = task_scope(rt);
   timer->place = trial_note_place(rt, L);
-  timer->due = runtime_clock(rt) + ms + 1; // never early, as in luaws.sleep
-  wheel_start(&rt->wheel, &timer->deadline.timer, timer->due);
+  timer->due = runtime_due(rt, timer->scope, ms);
+  runtime_start_deadline(rt, timer->scope, &timer->deadline, timer->due);
   list_push(&rt->timers, &timer->node);
   return 1;
 }

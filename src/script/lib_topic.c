@@ -13,6 +13,7 @@
 #include "script/connection.h"
 #include "script/lib_link.h"
 #include "script/message.h"
+#include "script/webserver.h"
 #include "script/wss.h"
 
 enum { GAPS_MIN = 8 }; // in the table before it is closed up
@@ -194,7 +195,7 @@ int lib_topic_count(lua_State *L) {
   const struct wss *wss = object_self(L, &WSS_CLASS, "subscriberCount");
   struct span topic = check_topic(L, 2, false, "subscriberCount");
   uint64_t total = 0;
-  for (unsigned i = 0; i < rt->reactor_count; i++)
+  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
     total += ask(rt, i, wss, topic);
   lua_pushinteger(L, (lua_Integer)total);
   return 1;

@@ -96,7 +96,7 @@ static inline const struct link_kind *link_kind(const struct link *link) {
 // The link of a live handle, or NULL.
 static inline struct link *link_find(const struct runtime *rt, uint64_t handle) {
   unsigned reactor = event_handle_reactor(handle);
-  if (reactor >= rt->reactor_count) return NULL;
+  if (reactor >= rt->outgoing_count) return NULL;
   const struct link_table *table = &rt->links[reactor];
   uint32_t slot = event_handle_slot(handle);
   struct link *link = slot < table->count ? table->slots[slot] : NULL;
@@ -105,6 +105,11 @@ static inline struct link *link_find(const struct runtime *rt, uint64_t handle) 
 
 static inline struct outgoing *link_outgoing(const struct runtime *rt, const struct link *link) {
   return &rt->outgoing[event_handle_reactor(link->handle)];
+}
+
+// Whether it has no network, and goes by that clock (script/wired.h).
+static inline bool link_is_wired(const struct runtime *rt, const struct link *link) {
+  return event_handle_reactor(link->handle) >= rt->reactor_count;
 }
 
 // Pushes its userdata.

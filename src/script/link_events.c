@@ -9,6 +9,7 @@
 #include "script/failure.h"
 #include "script/json.h"
 #include "script/task.h"
+#include "script/wired.h"
 
 // A record that waits, copied out of its block. Bounded by the credit window.
 struct held {
@@ -25,13 +26,18 @@ static void on_error_done(struct runtime *rt, struct task *t, bool ok);
 static void on_terminate_done(struct runtime *rt, struct task *t, bool ok);
 static void on_last_error_done(struct runtime *rt, struct task *t, bool ok);
 
+static unsigned scope_of(const struct runtime *rt, const struct link *link) {
+  if (link_is_wired(rt, link)) return SCOPE_WIRED;
+  return link_kind(link)->scope ? link_kind(link)->scope(link) : SCOPE_NONE;
+}
+
 // A task for a callback: on its stack wait the call, the connection and its handler for the event.
 static struct task *begin(struct runtime *rt, struct link *link, enum call call, const char *what,
                           void (*on_done)(struct runtime *, struct task *, bool)) {
   struct task *t = task_new(rt, what, on_done, NULL);
   t->link = link;
   link->task = t;
-  if (link_kind(link)->scope) t->scope = link_kind(link)->scope(link);
+  t->scope = scope_of(rt, link);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[call]);
   link_push(t->co, link);
   lua_getiuservalue(t->co, -1, LINK_HANDLER);
@@ -41,7 +47,8 @@ static struct task *begin(struct runtime *rt, struct link *link, enum call call,
 // When a closeTimeout that begins now is over.
 static uint64_t due_after_close(struct runtime *rt, const struct link *link) {
   uint64_t timeout = link_kind(link)->config(link)->close_timeout;
-  return timeout == CONFIG_NONE ? CONFIG_NONE : runtime_clock(rt) + timeout;
+  if (timeout == CONFIG_NONE) return CONFIG_NONE;
+  return runtime_clock_of(rt, scope_of(rt, link)) + timeout;
 }
 
 // After the connection's end its callbacks have what is left of closeTimeout.
@@ -343,8 +350,9 @@ static void advance(struct runtime *rt, struct link *link) {
 }
 
 static bool is_cancelled(struct runtime *rt, const struct link *link) {
-  return link->has_ended && link->queue && link->queue->cancel_due != CONFIG_NONE &&
-         rt->now >= link->queue->cancel_due;
+  if (!link->has_ended || !link->queue || link->queue->cancel_due == CONFIG_NONE) return false;
+  uint64_t now = link_is_wired(rt, link) ? wired_now(rt->wired) : rt->now;
+  return now >= link->queue->cancel_due;
 }
 
 // Starts the callback of an event. No other one of this connection is running.

@@ -7,6 +7,7 @@
 #include "script/json.h"
 #include "script/runtime.h"
 #include "script/task.h"
+#include "script/webserver.h"
 #include "ws/utf8.h"
 
 enum {
@@ -74,7 +75,7 @@ struct message message_read(lua_State *L, int index, enum datatype data, int bin
 void message_publish(struct runtime *rt, const struct wss *wss, const struct link *except,
                      struct span topic, const struct message *m) {
   uint64_t left_out = except ? except->handle : 0;
-  for (unsigned i = 0; i < rt->reactor_count; i++)
+  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
     outgoing_publish(&rt->outgoing[i], wss->config->id, left_out, topic, m->opcode, m->data,
                      m->length);
 }

@@ -22,6 +22,7 @@
 #include "script/vote.h"
 #include "script/watch.h"
 #include "script/webserver.h"
+#include "script/wired.h"
 #include "script/wss.h"
 
 enum {
@@ -61,8 +62,9 @@ void runtime_init(struct runtime *rt, const struct worker_options *options, stru
   vote_init(rt);
   buf_init(&rt->text, TEXT_MAX);
   buf_init(&rt->copied, JOB_SIZE_MAX);
-  rt->outgoing = mem_zalloc(rt->reactor_count * sizeof *rt->outgoing);
-  rt->links = mem_zalloc(rt->reactor_count * sizeof *rt->links);
+  rt->outgoing_count = rt->reactor_count;
+  rt->outgoing = mem_zalloc((rt->reactor_count + 1) * sizeof *rt->outgoing);
+  rt->links = mem_zalloc((rt->reactor_count + 1) * sizeof *rt->links);
   for (unsigned i = 0; i < rt->reactor_count; i++)
     outgoing_init(&rt->outgoing[i], options->reactors[i], mailbox,
                   event_window_share(rt->reactor_count));
@@ -78,12 +80,13 @@ void runtime_deinit(struct runtime *rt) {
   console_deinit(rt);
   vm_close(rt);
   if (rt->has_loop) uv_loop_close(&rt->loop);
-  for (unsigned i = 0; i < rt->reactor_count; i++) {
+  for (unsigned i = 0; i < rt->outgoing_count; i++) {
     outgoing_deinit(&rt->outgoing[i]);
     mem_free(rt->links[i].slots);
   }
   mem_free(rt->outgoing);
   mem_free(rt->links);
+  wired_free(rt->wired);
   buf_deinit(&rt->text);
   buf_deinit(&rt->copied);
   mem_free(rt->worker_path);
@@ -145,10 +148,12 @@ void runtime_turn(struct runtime *rt) {
   if (rt->phase == PHASE_STOPPING && is_empty) end(rt);
   note_busy(rt);
   flush_all(rt);
+  if (rt->wired && rt->phase != PHASE_ENDED) wired_turn(rt->wired);
 }
 
 uint64_t runtime_timeout(const struct runtime *rt) {
   if (rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->held)) return 0;
+  if (rt->wired && wired_is_restless(rt->wired)) return 0;
   uint64_t wait = wheel_timeout(&rt->wheel);
   if (wait == UINT64_MAX) return wait;
   uint64_t due = rt->wheel.now + wait, now = clock_ms();
@@ -175,7 +180,7 @@ void runtime_stop(struct runtime *rt, int exit_code) {
   if (!is_running) return; // it has been killed: all that follows is under way
   job_drop_waiting(rt, "luaws is shutting down");
   while (!list_empty(&rt->webservers))
-    webserver_stop(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
+    webserver_end(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node));
   websocket_end_all(rt);
 }
 
@@ -222,6 +227,21 @@ void runtime_deadline_init(struct deadline *d,
 
 uint64_t runtime_clock(struct runtime *rt) {
   return rt->now = clock_ms();
+}
+
+uint64_t runtime_clock_of(struct runtime *rt, unsigned scope) {
+  return scope == SCOPE_WIRED ? wired_now(rt->wired) : runtime_clock(rt);
+}
+
+void runtime_start_deadline(struct runtime *rt, unsigned scope, struct deadline *d, uint64_t due) {
+  if (scope == SCOPE_WIRED)
+    wired_start_deadline(rt->wired, d, due);
+  else
+    wheel_start(&rt->wheel, &d->timer, due);
+}
+
+uint64_t runtime_due(struct runtime *rt, unsigned scope, uint64_t ms) {
+  return scope == SCOPE_WIRED ? wired_now(rt->wired) + ms : runtime_clock(rt) + ms + 1;
 }
 
 static void tick(struct runtime *rt) {
@@ -273,8 +293,9 @@ struct event_reply runtime_call(struct runtime *rt, uint64_t call) {
 }
 
 static void flush_all(struct runtime *rt) {
-  for (unsigned i = 0; i < rt->reactor_count; i++)
+  for (unsigned i = 0; i < rt->outgoing_count; i++)
     outgoing_flush(&rt->outgoing[i]);
+  if (rt->wired) wired_settle(rt->wired);
   rt->flushed = rt->now;
 }
 

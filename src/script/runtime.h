@@ -25,6 +25,7 @@ struct runtime;
 struct task;
 struct trial;
 struct webserver;
+struct wired;
 
 // The Lua functions of lua/luaws/calls.lua: what tasks begin with.
 enum call {
@@ -72,8 +73,10 @@ struct runtime {
 
   struct seat *seat; // what other workers know of this one
   struct mailbox *mailbox;
-  struct outgoing *outgoing; // one for each reactor
+  struct outgoing *outgoing; // one for each reactor, and for the wired one
   unsigned reactor_count;
+  unsigned outgoing_count; // reactor_count, and one more once there are wired connections
+  struct wired *wired;     // connections without a network, NULL: there have been none
   struct block *inbox; // taken and not yet dispatched
   struct block **inbox_last;
   struct block *finished; // dispatched and not yet given back
@@ -93,7 +96,7 @@ struct runtime {
   unsigned idle_count;
   struct list held; // struct link_queue that can go on
 
-  struct link_table *links; // one for each reactor
+  struct link_table *links; // as many as `outgoing`
   struct list wsses;        // struct wss, until their onTerminate has returned
   struct list clients;      // struct websocket, until their onTerminate has returned
   struct list dialing;      // struct websocket, those whose handle isn't known yet
@@ -188,6 +191,17 @@ void runtime_deadline_init(struct deadline *d, void (*on_due)(struct runtime *, 
 
 // Looks at the clock: rt->now, ms.
 uint64_t runtime_clock(struct runtime *rt);
+
+// The same for what has that scope (task.h): what wired connections have started goes by a clock
+// that moves when it is told to (wired.h).
+uint64_t runtime_clock_of(struct runtime *rt, unsigned scope);
+
+// Starts a deadline by that clock; wheel_stop stops it.
+void runtime_start_deadline(struct runtime *rt, unsigned scope, struct deadline *d, uint64_t due);
+
+// When a span of `ms` that begins now is over. The machine's millisecond has begun a while ago: it
+// is one more, or the span could be too short.
+uint64_t runtime_due(struct runtime *rt, unsigned scope, uint64_t ms);
 
 // Looks at the clock again, hands over replies that have been waiting for long, and runs what is
 // due: for whoever has dealt with rt->tick_after events. Only from the top of the loop.

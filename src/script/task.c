@@ -144,7 +144,7 @@ void task_cancel(struct runtime *rt, struct task *t) {
 }
 
 void task_cancel_at(struct runtime *rt, struct task *t, uint64_t due) {
-  wheel_start(&rt->wheel, &t->end.timer, due);
+  runtime_start_deadline(rt, t->scope, &t->end, due);
 }
 
 void task_interrupt(struct runtime *rt, struct task *t) {
@@ -155,7 +155,7 @@ void task_interrupt(struct runtime *rt, struct task *t) {
 void task_listen(struct runtime *rt, struct task *t, struct list *list, uint64_t due) {
   t->state = TASK_LISTENING;
   list_push(list, &t->turn);
-  if (due != CONFIG_NONE) wheel_start(&rt->wheel, &t->due.timer, due);
+  if (due != CONFIG_NONE) runtime_start_deadline(rt, t->scope, &t->due, due);
 }
 
 bool task_serve(struct runtime *rt, struct list *list) {

@@ -14,6 +14,7 @@
 // SCOPE_NONE when a callback of a handler or of luv's has. When the script is reloaded, what has
 // the old generation's scope is ended (scope.h).
 
+#include <limits.h>
 #include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -25,6 +26,9 @@ struct waiter;
 struct wss;
 
 enum { SCOPE_NONE = 0 };
+
+// Of what connections without a network have started (wired.h): that also has a clock of its own.
+#define SCOPE_WIRED UINT_MAX
 
 enum task_state {
   TASK_FRESH,   // its function has not been called yet

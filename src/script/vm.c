@@ -87,6 +87,7 @@ void vm_open(struct runtime *rt) {
   open_message_events(rt);
   uvloop_preload(L);
   trial_preload(L);
+  lib_wired_preload(L);
   excerpt_preload(L);
   suggest_preload(L);
   embed_preload(L);

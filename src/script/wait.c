@@ -31,9 +31,8 @@ int wait_sleep(lua_State *L) {
   struct task *t = wait_check(L, "luaws.sleep");
   struct runtime *rt = runtime_of(L);
   t->state = TASK_SLEEPING;
-  // The clock's millisecond has begun a while ago: one more, or the sleep could be too short.
-  uint64_t due = runtime_clock(rt) + ms + 1;
-  if (ms > 0 && !t->is_interrupted) wheel_start(&rt->wheel, &t->due.timer, due);
+  if (ms > 0 && !t->is_interrupted)
+    runtime_start_deadline(rt, t->scope, &t->due, runtime_due(rt, t->scope, ms));
   return lua_yieldk(L, 0, (lua_KContext)t, go_on_after_sleep);
 }
 

@@ -38,7 +38,7 @@ static struct web_config *copy_config(const struct web_config *from);
 static struct web_config *make_config(struct runtime *rt, const struct webserver *web);
 static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
                                unsigned reactor, const struct event_reply *first);
-static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count,
+static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned last,
                           uint64_t timeout);
 static bool has_handler(lua_State *L, int index);
 static bool is_tls_given(const struct runtime *rt, const struct webserver *web);
@@ -117,10 +117,11 @@ void webserver_commit_settings(lua_State *L, struct webserver *web, int self_ind
 // The first reactor's answer is what the others are told.
 static bool start_reactors(struct runtime *rt, struct webserver *web, bool *is_first,
                            struct err *err) {
-  struct event_reply first = call(rt, web, COMMAND_WEB_START, 0, NULL);
+  unsigned at = webserver_first(rt, web), last = webserver_last(rt, web);
+  struct event_reply first = call(rt, web, COMMAND_WEB_START, at, NULL);
   bool ok = first.ok;
   if (!ok) *err = first.err;
-  for (unsigned i = 1; ok && i < rt->reactor_count; i++) {
+  for (unsigned i = at + 1; ok && i < last; i++) {
     struct event_reply reply = call(rt, web, COMMAND_WEB_START, i, &first);
     ok = reply.ok;
     web_group_unref(reply.web);
@@ -155,8 +156,8 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   web->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   bool is_open =
       web->settings->has_handler || web->settings->root || (web->is_default && rt->options->root);
-  watch_on_web(rt);
-  if (is_first && is_open) {
+  if (!web->is_wired) watch_on_web(rt);
+  if (is_first && is_open && !web->is_wired) {
     webserver_announce("open", webserver_push_url(L, web, "http", "/"));
     lua_pop(L, 1);
   }
@@ -166,7 +167,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
 bool webserver_update(lua_State *L, struct webserver *web, int index, struct err *err) {
   struct runtime *rt = runtime_of(L);
   web->settings->has_handler = has_handler(L, index);
-  for (unsigned i = 0; i < rt->reactor_count; i++) {
+  for (unsigned i = webserver_first(rt, web); i < webserver_last(rt, web); i++) {
     struct event_reply reply = call(rt, web, COMMAND_WEB_UPDATE, i, NULL);
     if (reply.ok) continue;
     *err = reply.err;
@@ -244,7 +245,8 @@ void webserver_on_hangup(struct runtime *rt, uint64_t number) {
 
 // One reactor alone closes its port before its connections.
 static void stop_listening(struct runtime *rt, const struct webserver *web) {
-  for (unsigned i = 0; i < rt->reactor_count && rt->reactor_count > 1; i++) {
+  unsigned first = webserver_first(rt, web), last = webserver_last(rt, web);
+  for (unsigned i = first; i < last && last - first > 1; i++) {
     uint64_t number = ++rt->last_call;
     struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_WEB_UNLISTEN, number,
                                   sizeof(struct command_unlisten));
@@ -272,8 +274,12 @@ static void note_stopped(struct runtime *rt, struct webserver *web) {
 void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout) {
   if (!web->is_running) return;
   stop_listening(rt, web);
-  stop_reactors(rt, web, rt->reactor_count, timeout);
+  stop_reactors(rt, web, webserver_last(rt, web), timeout);
   note_stopped(rt, web);
+}
+
+void webserver_end(struct runtime *rt, struct webserver *web) {
+  webserver_stop(rt, web, web->is_wired ? 0 : CONFIG_NONE);
 }
 
 // True: others go on with it. The first reactor has then let this worker go, which tells the
@@ -289,7 +295,7 @@ static bool try_to_leave(struct runtime *rt, const struct webserver *web, unsign
 
 void webserver_leave(struct runtime *rt, struct webserver *web) {
   if (!web->is_default || !try_to_leave(rt, web, 0)) {
-    webserver_stop(rt, web, CONFIG_NONE);
+    webserver_end(rt, web);
     return;
   }
   for (unsigned i = 1; i < rt->reactor_count; i++)
@@ -498,9 +504,9 @@ static struct event_reply call(struct runtime *rt, struct webserver *web, enum c
   return runtime_call(rt, number);
 }
 
-static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned count,
+static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned last,
                           uint64_t timeout) {
-  for (unsigned i = 0; i < count; i++) {
+  for (unsigned i = webserver_first(rt, web); i < last; i++) {
     struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_WEB_STOP, web->id,
                                   sizeof(struct command_close_server));
     ((struct command_close_server *)r->payload)->timeout = timeout;

@@ -24,6 +24,7 @@ struct webserver {
   struct web_group *group;     // while it runs: what it has in common with other workers'
   uint16_t port;               // the real one, while it runs
   bool is_running;
+  bool is_wired;   // its connections have no network (script/wired.h)
   char *folder;    // where its relative paths start; NULL: the script's
   bool is_trial;   // of a script under test, whose TLS is by the command line's certificate
   bool is_placed;  // the script has set host or port
@@ -69,8 +70,21 @@ bool webserver_update(lua_State *L, struct webserver *web, int index, struct err
 // Terminates its WebSocket servers and stops listening, for all workers.
 void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout);
 
+// The same at the end of the program: where there is no network, at once.
+void webserver_end(struct runtime *rt, struct webserver *web);
+
 // For this worker alone, which ends: the others go on. Its WebSocket servers have been told to end.
 void webserver_leave(struct runtime *rt, struct webserver *web);
+
+// Whose it is: the reactors from the first one up to before the last one. The first one decides
+// what the others do.
+static inline unsigned webserver_first(const struct runtime *rt, const struct webserver *web) {
+  return web->is_wired ? rt->reactor_count : 0;
+}
+
+static inline unsigned webserver_last(const struct runtime *rt, const struct webserver *web) {
+  return web->is_wired ? rt->reactor_count + 1 : rt->reactor_count;
+}
 
 // Host and port as they are in effect.
 const char *webserver_host(const struct runtime *rt, const struct webserver *web);

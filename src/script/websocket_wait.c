@@ -31,7 +31,7 @@ static void settle_due(lua_State *L, const char *what) {
   uint64_t due = CONFIG_NONE;
   if (!lua_isnoneornil(L, 2)) {
     uint64_t ms = wait_check_seconds(L, 2, what);
-    due = ms > 0 ? runtime_clock(runtime_of(L)) + ms + 1 : 0; // never early, as in luaws.sleep
+    due = ms > 0 ? runtime_due(runtime_of(L), task_scope(runtime_of(L)), ms) : 0;
   }
   lua_settop(L, 1);
   lua_pushinteger(L, (lua_Integer)due);
@@ -45,7 +45,8 @@ static int wait_on(lua_State *L, struct list *list, const char *what, lua_KFunct
 
 static bool is_too_late(lua_State *L) {
   uint64_t due = due_at_2(L);
-  return due == 0 || (due != CONFIG_NONE && runtime_clock(runtime_of(L)) >= due);
+  return due == 0 ||
+         (due != CONFIG_NONE && runtime_clock_of(runtime_of(L), task_scope(runtime_of(L))) >= due);
 }
 
 static int push_failure(lua_State *L, const char *why) {

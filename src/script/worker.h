@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/duplex.h"
 #include "base/err.h"
 #include "base/survey.h"
 #include "base/tls_settings.h"
@@ -30,6 +31,22 @@ struct pool {
   atomic_bool is_ending;  // one has begun to end the process, so that all are about to end
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
   struct stats_all stats; // of the process
+};
+
+// How a worker comes to connections without a network: a reactor of its own, which its own thread
+// runs (reactor/reactor.h says what each does). Script code knows no reactor, so that whoever puts
+// the program together hands these over.
+struct reactor;
+
+struct worker_wired {
+  struct reactor *(*open)(unsigned index, struct ids *ids, struct err *err);
+  bool (*free)(struct reactor *r);
+  struct mailbox *(*mailbox)(struct reactor *r);
+  bool (*connect)(struct reactor *r, uint64_t web, struct duplex *d,
+                  const struct duplex_client *client);
+  bool (*settle)(struct reactor *r);
+  void (*move)(struct reactor *r, uint64_t now);
+  uint64_t (*wait)(const struct reactor *r);
 };
 
 // All pointers must stay good until worker_free.
@@ -61,6 +78,7 @@ struct worker_options {
   const char *watch_folder;       // of --watch=FOLDER, absolute; NULL: the script's own
   // Every web server listens on a free port of 127.0.0.1, whatever script and command line say.
   bool on_free_ports;
+  const struct worker_wired *wired; // NULL: there are no connections without a network
   // Called in the worker's thread: before anything else (may be NULL); when it begins to end the
   // process, because its script wants that or has failed to start, or it has been told to; and when
   // it has ended, with its exit code.

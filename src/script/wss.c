@@ -145,12 +145,13 @@ static struct event_reply add_to(struct runtime *rt, struct wss *wss, unsigned r
 static bool add(struct runtime *rt, struct wss *wss, bool *is_first, struct err *err) {
   set_identity(rt, wss, wss->config, ++rt->last_id);
   wss->group = server_group_new();
-  for (unsigned i = 0; i < rt->reactor_count; i++) {
+  unsigned first = webserver_first(rt, wss->web), last = webserver_last(rt, wss->web);
+  for (unsigned i = first; i < last; i++) {
     struct event_reply reply = add_to(rt, wss, i);
-    if (i == 0) *is_first = reply.is_first;
+    if (i == first) *is_first = reply.is_first;
     if (reply.ok) continue;
     *err = reply.err;
-    while (i-- > 0)
+    while (i-- > first)
       push_close(rt, wss, i, 0);
     return false;
   }
@@ -168,6 +169,7 @@ static struct task *begin(struct runtime *rt, struct wss *wss, enum call call, c
                           void (*on_done)(struct runtime *, struct task *, bool)) {
   struct task *t = task_new(rt, what, on_done, wss);
   t->wss = wss;
+  if (wss->web->is_wired) t->scope = SCOPE_WIRED;
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[call]);
   wss_push(t->co, wss);
   lua_getiuservalue(t->co, -1, WSS_HANDLER);
@@ -221,7 +223,7 @@ int wss_new(lua_State *L) {
   wss->place = trial_note_place(rt, L);
   webserver_claim(rt, wss->web);
   list_push(&rt->wsses, &wss->node);
-  if (is_first) announce(L, wss);
+  if (is_first && !wss->web->is_wired) announce(L, wss);
   budget_note_limit(rt, wss->config->handler_timeout);
   wss->opening = begin(rt, wss, CALL_OPEN, "onOpen", on_open_done);
   push_plain_event(wss->opening->co, "open");
@@ -240,7 +242,7 @@ const char *wss_push_name(lua_State *L, const struct wss *wss) {
 void wss_change_config(struct runtime *rt, struct wss *wss, struct server_config *config) {
   struct server_config *old = wss->config;
   set_identity(rt, wss, config, old->id);
-  for (unsigned i = 0; i < rt->reactor_count; i++) {
+  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++) {
     uint64_t number = ++rt->last_call;
     struct record *r = batch_push(&rt->outgoing[i].batch, COMMAND_SERVER_UPDATE, number,
                                   sizeof(struct command_server));
@@ -261,7 +263,7 @@ static void forget(struct runtime *rt, struct wss *wss) {
 }
 
 void wss_drop(struct runtime *rt, struct wss *wss) {
-  for (unsigned i = 0; i < rt->reactor_count; i++)
+  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
     push_close(rt, wss, i, 0);
   if (wss->opening) task_drop(rt, wss->opening);
   wss->opening = NULL;
@@ -312,7 +314,7 @@ void wss_note_closing(struct wss *wss) {
 void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout) {
   if (wss->state == WSS_TERMINATED) return;
   wss_note_closing(wss);
-  for (unsigned i = 0; i < rt->reactor_count; i++)
+  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
     push_close(rt, wss, i, timeout);
 }
 
@@ -329,7 +331,8 @@ void wss_on_closed(struct runtime *rt, struct wss *wss) {
 }
 
 void wss_end_if_over(struct runtime *rt, struct wss *wss) {
-  bool is_over = wss->closed == rt->reactor_count && list_empty(&wss->connections);
+  unsigned reactors = webserver_last(rt, wss->web) - webserver_first(rt, wss->web);
+  bool is_over = wss->closed == reactors && list_empty(&wss->connections);
   if (!is_over || wss->state == WSS_TERMINATED) return;
   wss->state = WSS_TERMINATED;
   uint64_t dropped = atomic_load_explicit(&wss->config->link.dropped, memory_order_relaxed);
@@ -338,7 +341,7 @@ void wss_end_if_over(struct runtime *rt, struct wss *wss) {
   struct task *t = begin(rt, wss, CALL_TERMINATE, "onTerminate", on_terminate_done);
   push_plain_event(t->co, "terminate");
   uint64_t timeout = wss->config->link.close_timeout;
-  if (timeout != CONFIG_NONE) task_cancel_at(rt, t, runtime_clock(rt) + timeout);
+  if (timeout != CONFIG_NONE) task_cancel_at(rt, t, runtime_clock_of(rt, t->scope) + timeout);
   task_defer(rt, t);
 }
 
