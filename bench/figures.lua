@@ -36,6 +36,12 @@ function figures.median(results, field)
   return stats.median(figures.list(results, field))
 end
 
+-- The greatest value of all rounds; nil where there are fewer than three.
+function figures.worst(results, field)
+  local values = figures.list(results, field)
+  return #values >= 3 and math.max(table.unpack(values)) or nil
+end
+
 -- How many rounds failed.
 function figures.failures(results)
   local failures = 0

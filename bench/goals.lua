@@ -1,6 +1,7 @@
 -- What luaws aims for, one entry a goal. The figure is luaws's divided by that of the server
 -- `against`, in the same round; with `by = "difference"` less that of the server; without `against`
--- luaws's own. It should be `most` or less (`least` or more), better still `stretch`.
+-- luaws's own, with `by = "worst"` that of its worst round. It should be `most` or less (`least` or
+-- more), better still `stretch`.
 -- `field`: which of the line's figures; the first of its costs, if nothing is said.
 -- `base`: luaws on another line takes the place of `against`.
 
@@ -40,5 +41,7 @@ return {
   { line = "rate1k", field = "p50_us", by = "difference", against = "bun", most = 10, stretch = 0 },
   { line = "rate20k", field = "p99_us", against = "bun", most = 1.2, stretch = 1.0 },
   { line = "stall", field = "p99_us", against = "bun", most = 0.1 },
+  { line = "reload", field = "max_us", by = "worst", most = 50000, stretch = 25000 },
+  { line = "reload", field = "reload_us", by = "worst", most = 50000, stretch = 25000 },
   { line = "workers2", field = "rate", base = "workers1", least = 1.8 },
 }

@@ -57,8 +57,9 @@ local function findSides(goal, byName)
   return ours, goal.against and section and section.results[goal.against]
 end
 
-local function isUsable(results, field)
-  return figures.failures(results) == 0 and (figures.isSteady(results, field))
+local function isUsable(goal, results, field)
+  local isSteady = goal.by == "worst" or figures.isSteady(results, field)
+  return figures.failures(results) == 0 and isSteady
 end
 
 local function compare(goal, value)
@@ -84,14 +85,16 @@ local function evaluate(goal, byName)
   end
   local field = goal.field or section.line.costs[1].field
   verdict.field = field
-  if not isCompared then
+  if goal.by == "worst" then
+    verdict.value = figures.worst(ours, field)
+  elseif not isCompared then
     verdict.value = figures.median(ours, field)
   elseif goal.by == "difference" then
     verdict.value = figures.difference(ours, theirs, field)
   else
     verdict.value = figures.ratio(ours, theirs, field)
   end
-  local isUsed = isUsable(ours, field) and (not isCompared or isUsable(theirs, field))
+  local isUsed = isUsable(goal, ours, field) and (not isCompared or isUsable(goal, theirs, field))
   local isServers = not isCompared or not isGenerators(section.line, theirs, field)
   if not verdict.value or not isUsed or not isServers then
     verdict.text = "not measured"

@@ -211,6 +211,28 @@ local lines = {
     unpinned = true,
     duration = 2,
   },
+  -- By SIGHUP, four times; `reload_us` is what the server says of the longest of them.
+  {
+    name = "reload",
+    mode = "reload",
+    rounds = 5,
+    load = "rate --rate 5000 --connections 5000 --size 64 --hangups 4",
+    costs = {
+      {
+        field = "max_us",
+        title = "longest delay of an echo during reloads of 1,000 lines, 5,000 connections",
+        unit = "us",
+      },
+      {
+        field = "reload_us",
+        title = "reload of 1,000 lines, 5,000 connections",
+        unit = "us",
+      },
+    },
+    peers = {},
+    paced = true,
+    duration = 2,
+  },
   {
     name = "echo64x16w2",
     mode = "echo",

@@ -5,19 +5,32 @@
 -- `test`, `missing`: a shell test that fails where the server can't run, and the notice that says
 -- so. `npm`: it comes from npm.
 
+local project = require "bench.project"
+
+local PROJECT = "build/bench/project"
+
+-- The bench's script, or that of many files, and its arguments.
+local function scriptFor(line)
+  if line.mode ~= "reload" then
+    return "bench/peers/luaws_peer.lua " .. line.mode
+  end
+  os.execute("mkdir -p " .. PROJECT)
+  return (project.write(PROJECT))
+end
+
 local function luaws(name, binary)
   return {
     name = name,
     binary = binary,
     start = function(line)
       local tls = line.tls and '--tls-cert "$TLS_CERT" --tls-key "$TLS_KEY"' or ""
-      return ("%s --host 127.0.0.1 --port 0 %s %s bench/peers/luaws_peer.lua %s"):format(
-        binary, tls, line.options or "", line.mode)
+      return ("%s --host 127.0.0.1 --port 0 %s %s %s"):format(
+        binary, tls, line.options or "", scriptFor(line))
     end,
     port = "wss?://127%.0%.0%.1:(%d+)",
     modes = {
       echo = true, idle = true, json = true, broadcast = true, publish = true, foreach = true,
-      work = true, stall = true, compute = true,
+      work = true, stall = true, compute = true, reload = true,
     },
     test = "test -x " .. binary,
     missing = binary .. " isn't built",

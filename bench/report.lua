@@ -126,7 +126,7 @@ local function formatGoal(goal, value)
   elseif goal.against or goal.base then
     return ("%.2f"):format(value)
   end
-  return grouped(value) .. " B"
+  return report.formatCost(value, goal.by == "worst" and "us" or "B")
 end
 
 -- The goals that were run, or "" where none was.

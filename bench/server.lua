@@ -61,6 +61,15 @@ local function checkAlive(self)
   end
 end
 
+-- The longest of the reloads that luaws has logged behind `from`, in microseconds; nil: none.
+local function longestReload(self, from)
+  local longest
+  for ms in readFile(self.log):sub(from):gmatch "reloaded [^\n]- in ([%d.]+) ms%)" do
+    longest = math.max(longest or 0, tonumber(ms) * 1000)
+  end
+  return longest
+end
+
 -- One run of the generator against it: the figures that it answers with. `errors` is above 0 where
 -- something went wrong.
 function Server:load(arguments, pin)
@@ -71,12 +80,17 @@ function Server:load(arguments, pin)
   local generator = isClient and self.peer.binary .. " bench/client.lua" or OUT .. "/load"
   local command = "%s %s %s --port %s --pid %d"
   command = command:format(pin, generator, arguments, self.port, self.pid)
+  local logged = #readFile(self.log)
   local pipe <close> = assert(io.popen(command))
   local result = samples.decode(pipe:read "a")
   if not result or result.errors ~= 0 then
     checkAlive(self)
   end
-  return result and result.errors and result or { errors = 1 }
+  if not result or not result.errors then
+    return { errors = 1 }
+  end
+  result.reload_us = longestReload(self, logged + 1)
+  return result
 end
 
 return Server

@@ -62,6 +62,7 @@ static void parse_options(int argc, char **argv, struct options *o) {
                                           {"heavy", required_argument, NULL, 'v'},
                                           {"heavy-rate", required_argument, NULL, 'R'},
                                           {"heavy-path", required_argument, NULL, 'V'},
+                                          {"hangups", required_argument, NULL, 'u'},
                                           {"memory-path", required_argument, NULL, 'm'},
                                           {"binary", no_argument, NULL, 'b'},
                                           {"json", no_argument, NULL, 'j'},
@@ -90,6 +91,7 @@ static void parse_options(int argc, char **argv, struct options *o) {
     case 'v': o->heavy = (uint32_t)parse_number("heavy", optarg, 0, 1e6); break;
     case 'R': o->heavy_rate = parse_number("heavy-rate", optarg, 0, 1e6); break;
     case 'V': o->heavy_path = optarg; break;
+    case 'u': o->hangups = (uint32_t)parse_number("hangups", optarg, 0, 1e6); break;
     case 'm': o->memory_path = optarg; break;
     case 'b': o->is_binary = true; break;
     case 'j': o->is_json = true; break;
@@ -120,7 +122,7 @@ static void usage(void) {
           "            [--inflight N] [--size BYTES] [--seconds S] [--warmup S] [--patience S]\n"
           "            [--pid SERVER] [--binary] [--json] [--tls] [--resume] [--rate N] [--spin]\n"
           "            [--sleep] [--pings] [--heavy N] [--heavy-rate N] [--heavy-path /work]\n"
-          "            [--memory-path PATH] [--hold]\n",
+          "            [--hangups N] [--memory-path PATH] [--hold]\n",
           modes_names);
   exit(2);
 }

@@ -5,6 +5,7 @@
 // The generator must not add latency of its own: to wake up takes tens of microseconds. Where it
 // has a core for itself it doesn't sleep.
 
+#include <signal.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ struct rate {
   struct pace pace;
   struct fleet heavy;
   struct pace heavy_pace;
+  struct pace hangups;
   int timer; // -1: none
 };
 
@@ -33,6 +35,7 @@ static void start_pace(struct pace *pace, double rate);
 static void start_clock(struct run *run);
 static void on_timer(struct run *run);
 static void send_due(struct run *run);
+static void hang_up(struct run *run);
 static void send_next(struct run *run, struct fleet *f, struct pace *pace, uint64_t due);
 static void on_answer(struct client *c);
 static void on_work_done(struct client *c);
@@ -52,6 +55,8 @@ void mode_rate(const struct options *options, struct result *result) {
   if (run.errors == 0) {
     start_heavy(&run);
     start_pace(&rate.pace, options->rate);
+    if (options->hangups > 0)
+      rate.hangups.period = (uint64_t)(RUN_SECOND * options->seconds / options->hangups);
     start_clock(&run);
     run_measure(&run);
     run_drain(&run, is_home, "messages were lost");
@@ -112,6 +117,19 @@ static void send_due(struct run *run) {
     for (; due <= clock_ns() && run->errors == 0; due += pace->period)
       send_next(run, fleets[i], pace, due);
   }
+  if (run->measuring) hang_up(run);
+}
+
+// The first one half a period into what is measured, so that what comes of the last one is seen.
+static void hang_up(struct run *run) {
+  const struct options *o = run->options;
+  struct pace *pace = &((struct rate *)run->mode)->hangups;
+  if (pace->period == 0 || o->pid == 0 || pace->ticks == o->hangups) return;
+  uint64_t now = clock_ns();
+  if (pace->first_due == 0) pace->first_due = now + pace->period / 2;
+  if (pace->first_due + pace->ticks * pace->period > now) return;
+  pace->ticks++;
+  kill(o->pid, SIGHUP);
 }
 
 static void send_next(struct run *run, struct fleet *f, struct pace *pace, uint64_t due) {

@@ -31,6 +31,7 @@ struct options {
   uint32_t heavy;          // rate: further connections, whose messages are work for the server,
   double heavy_rate;       // so many per second; 0: one of each connection always on its way
   const char *heavy_path;  // where they connect to
+  uint32_t hangups;        // rate: SIGHUPs that the server gets while it is measured
   const char *memory_path; // idle: where the server tells how much memory its script holds; or NULL
   bool hold;               // idle: stay until stdin ends
 };

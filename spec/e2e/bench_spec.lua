@@ -1,6 +1,9 @@
 -- The bench's load generator against luaws: figures of every kind of line, and what it sees that a server does wrong.
 
+local async = require "spec.support.async"
+local attempts = require "spec.support.attempts"
 local lines = require "bench.lines"
+local project = require "bench.project"
 local process = require "spec.support.process"
 local samples = require "bench.samples"
 local server = require "spec.support.server"
@@ -72,11 +75,13 @@ describe("the load generator", function()
   before_each(compile)
   teardown(function() os.execute("rm -rf '" .. (folder or "") .. "'") end)
 
-  local kinds = {}
+  local kinds, reloadLine = {}, nil
   for _, line in ipairs(lines) do
     local options = (line.options or "") .. (line.tls and " --tls-self-signed" or "")
     local kind = line.mode .. line.load:gsub("%d+", "") .. options
-    if not kinds[kind] then
+    if line.mode == "reload" then
+      reloadLine = line
+    elseif not kinds[kind] then
       kinds[kind] = true
       it("has the figures of the line " .. line.name, function()
         local result = measureAny(startPeer(line.mode, options),
@@ -86,6 +91,27 @@ describe("the load generator", function()
       end)
     end
   end
+
+  -- The line "reload", with five times the room that its goals leave. Were a message lost, doubled or changed, the
+  -- generator would say so.
+  it("has the figures of the line reload; no message is lost, and none waits for long", function()
+    local isSlow = async.seconds(1) > 1 -- built with a sanitizer
+    local script, length = project.write(server.folder({}))
+    assert.is_true(length >= 1000)
+    local s = server.startFile(script)
+    local arguments = reloadLine.load
+    if isSlow then arguments = arguments:gsub("(s) 5000", "%1 300"):gsub("(rate) %d+", "%1 300") end
+    attempts.within(0.25, "the longest delay, and the longest reload", function()
+      local before = #s.stderr
+      local result = measure(s, arguments, 1)
+      local longest, count = 0, 0
+      for ms in s.stderr:sub(before + 1):gmatch("reloaded [^\n]- in ([%d.]+) ms%)") do
+        longest, count = math.max(longest, tonumber(ms)), count + 1
+      end
+      assert.equal(4, count)
+      return math.max(longest / 1e3, result.max_us / 1e6)
+    end)
+  end)
 
   it("tells rates, processor time and latencies that fit together", function()
     local result = measure(startPeer("echo"), "echo --connections 5 --inflight 3")

@@ -218,6 +218,14 @@ describe("goals", function()
     assert.equal("missed", judgeOne({ most = 18 }, sections).text)
   end)
 
+  it("may be about the worst round, steady or not", function()
+    local sections = { section("echo", { luaws = rounds({ 5, 50, 20 }) }) }
+    assert.equal("reached", judgeOne({ by = "worst", most = 50 }, sections).text)
+    assert.equal("missed", judgeOne({ by = "worst", most = 49 }, sections).text)
+    local two = { section("echo", { luaws = rounds({ 5, 5 }) }) }
+    assert.equal("not measured", judgeOne({ by = "worst", most = 50 }, two).text)
+  end)
+
   it("may compare luaws on two lines", function()
     local sections = {
       section("two", { luaws = rounds(STEADY, { rate = { 190 } }) }, { unpinned = true }),

@@ -36,7 +36,7 @@ struct ballot {
   uint64_t ready;    // and have
   uint64_t finished; // and are through with it
   uint64_t round;
-  uint64_t called; // ms: when it was
+  uint64_t called; // ns: when it was
   enum stage stage;
   enum verdict verdict;
   unsigned teller; // who has found out that it can't be done
@@ -109,7 +109,7 @@ static void post_to(struct ballot *b, uint64_t voters) {
 static void open_round(struct ballot *b) {
   if (b->members == 0) return;
   b->round++;
-  b->called = clock_ms();
+  b->called = clock_ns();
   b->voters = b->members;
   b->come = b->begun = b->ready = b->finished = 0;
   b->verdict = VERDICT_NONE;
@@ -216,7 +216,7 @@ uint64_t ballot_patience(const struct ballot *b) {
 
 static void fill(const struct ballot *b, struct ballot_result *result) {
   result->is_done = b->verdict == VERDICT_DO;
-  result->took = clock_ms() - b->called;
+  result->took = clock_ns() - b->called;
   result->failed = b->failed;
   result->voters = count_bits(b->voters);
   memcpy(result->what, b->what, sizeof result->what);

@@ -25,7 +25,7 @@ enum { BALLOT_VOTERS_MAX = 64, BALLOT_TEXT_MAX = 8192 };
 // What has become of a round, for the one who tells of it.
 struct ballot_result {
   bool is_done;               // all have the new code
-  uint64_t took;              // ms since it was called
+  uint64_t took;              // ns since it was called
   unsigned failed;            // whose reason `why` is
   unsigned voters;            // how many took part
   char what[BALLOT_TEXT_MAX]; // why it was called

@@ -47,11 +47,12 @@ static void tell_success(const struct runtime *rt, const struct ballot_result *r
                          const char *details) {
   struct buf text;
   buf_init(&text, INT32_MAX);
-  buf_printf(&text, "reloaded %s (generation %u, in %llu ms)%s", result->what, rt->generation,
-             (unsigned long long)result->took, details ? details : "");
+  double ms = (double)result->took / 1e6;
+  buf_printf(&text, "reloaded %s (generation %u, in %.1f ms)%s", result->what, rt->generation, ms,
+             details ? details : "");
   struct log_field fields[] = {
       {.key = "generation", .kind = LOG_INTEGER, .integer = rt->generation},
-      {.key = "ms", .kind = LOG_INTEGER, .integer = (int64_t)result->took},
+      {.key = "ms", .kind = LOG_NUMBER, .number = ms},
   };
   log_write(LOG_INFO, text.data, text.len, fields, log_is_json() ? 2 : 0);
   buf_deinit(&text);
