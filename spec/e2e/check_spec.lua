@@ -281,6 +281,7 @@ goto done
 do local x <const> = 1 print(x) end
 ::done::
 ]])
+    assert.same({}, findings "local search = package.searchers or package.loaders print(search)")
     assert.same({}, findings "setmetatable(_G, {}) print(anything)")
     assert.same({}, findings "rawset(_G, 'a', 1) print(a)")
     assert.same({}, findings "local function f(_ENV) return x end print(f)")

@@ -78,7 +78,7 @@ function Members:checkLibrary(node)
   local library
   if base.kind == "name" then library = libraryOf(base.symbol, self.libraries) end
   if base.kind == "string" then library = self.libraries.string end
-  if not library or library[node.name] ~= nil then return end
+  if not library or library[node.name] ~= nil or node.isGuarded then return end
   if base.symbol and base.symbol.fields[node.name] then return end
   local like = words.hint(suggest(node.name, words.keysOf(library)))
   self.report(node.at, ("'%s' has no '%s'%s"):format(base.name or "string", node.name, like))
