@@ -132,16 +132,17 @@ static struct member *start_member(struct staff *s, const char *name, const char
   }
   struct member *m = new_member(s, name, path, err);
   if (!m) return NULL;
-  m->predecessor = find_predecessor(s, name);
+  struct member *before = m->predecessor = find_predecessor(s, name);
+  if (before) before->has_successor = true;
   stats_all_add(&s->model.pool->stats, &m->stats);
   int status = crew_start(m->crew);
   if (status < 0) {
     err_set_errno(err, -status, "can't start a thread for worker '%s'", name);
+    if (before) before->has_successor = false;
     stats_all_remove(&s->model.pool->stats, &m->stats);
     free_member(m);
     return NULL;
   }
-  if (m->predecessor) m->predecessor->has_successor = true;
   list_push(&s->members, &m->node);
   s->count++;
   return m;

@@ -48,6 +48,9 @@ local function run(script, options)
   return child
 end
 
+-- Where a sanitizer may make things slow, which the log warns of.
+local SLOW = { timeout = 120, args = { "--log-level", "error" } }
+
 -- What a script prints whose log is empty.
 local function printed(script, options)
   local child = run(script, options)
@@ -229,7 +232,7 @@ describe("what is copied", function()
   end)
 
   it("is refused, at the caller's line, when it is nothing to copy", function()
-    local list = lines(printed [[
+    local list = lines(printed([[
       local co = coroutine.create(print)
       local deep = {}
       for _ = 1, 200 do deep = { deep } end
@@ -241,7 +244,7 @@ describe("what is copied", function()
         local ok, message = pcall(luaws.callWorker, "a", "m.echo", table.unpack(value))
         print(ok, message)
       end
-    ]], { timeout = 90 })
+    ]], SLOW))
     for i, expected in ipairs {
       "argument 1 is a function, which can't be copied",
       "argument 2.callbacks[3] is a function, which can't be copied",
@@ -265,7 +268,7 @@ describe("what is copied", function()
       for i = 1, 1000000 do t[i] = i end
       local copy = luaws.askWorker("a", "m.echo", t)
       print(#copy, copy[1000000])
-    ]], { timeout = 90 }))
+    ]], SLOW))
   end)
 
   it("is refused on the way back, too", function()
