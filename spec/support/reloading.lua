@@ -127,6 +127,7 @@ function reloading.start(files, options)
   self.root = server.folder({})
   self:edit(files)
   self.server = server.startFile(self.root .. "/main.lua", options)
+  self.server.port = tonumber(self.server.stderr:match "ws://[^\n]-:(%d+)/control\n")
   self.control = self:open("/control")
   return self
 end

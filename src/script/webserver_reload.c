@@ -8,6 +8,7 @@
 #include "mailbox/config.h"
 #include "script/task.h"
 #include "script/webserver.h"
+#include "script/wss.h"
 
 static struct webserver *web_at(struct list *node) {
   return LIST_ENTRY(node, struct webserver, node);
@@ -58,8 +59,11 @@ void webserver_reload_stage(lua_State *L, struct webserver *web, int self_index,
   web_config_unref(web->next);
   web->next = web->draft;
   web->draft = NULL;
-  if (lua_istable(L, index) && lua_getfield(L, index, "handler") == LUA_TTABLE)
+  if (!lua_istable(L, index)) return;
+  if (lua_getfield(L, index, "handler") == LUA_TTABLE)
     lua_setiuservalue(L, self_index, WEBSERVER_NEXT);
+  else
+    lua_pop(L, 1);
 }
 
 void webserver_reload_refuse(struct runtime *rt, struct webserver *web) {
@@ -177,12 +181,21 @@ static void go_on(struct runtime *rt, lua_State *L, struct webserver *web) {
   forget_next(L, web);
 }
 
+// Whether WebSocket servers stay on it: such as callbacks have made.
+static bool is_used(const struct runtime *rt, const struct webserver *web) {
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    const struct wss *wss = LIST_ENTRY(i, struct wss, node);
+    if (wss->web == web && wss->state == WSS_OPEN && wss->scope != rt->generation) return true;
+  }
+  return false;
+}
+
 void webserver_reload_commit(struct runtime *rt, lua_State *L) {
   for (struct list *i = rt->webservers.next, *next; i != &rt->webservers; i = next) {
     next = i->next;
     struct webserver *web = web_at(i);
     if (web->scope != rt->generation) continue;
-    if (web->wanted == rt->preparing)
+    if (web->wanted == rt->preparing || is_used(rt, web))
       go_on(rt, L, web);
     else
       webserver_stop(rt, web, CONFIG_NONE);
