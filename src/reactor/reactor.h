@@ -49,9 +49,9 @@ void reactor_quit(struct reactor *r);
 
 // Those without a network. The same thread, always: its worker's own.
 
-// A connection to the web server with a member of the id `web`, one end of which is `d`. The client's
-// strings are looked at during the call alone. False:
-// there is none, or the address is none.
+// A connection to the web server with a member of the id `web`, one end of which is `d`. The
+// client's strings are looked at during the call alone. False: there is none, or the address is
+// none.
 bool reactor_connect(struct reactor *r, uint64_t web, struct duplex *d,
                      const struct duplex_client *client);
 

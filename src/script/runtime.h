@@ -77,7 +77,7 @@ struct runtime {
   unsigned reactor_count;
   unsigned outgoing_count; // reactor_count, and one more once there are wired connections
   struct wired *wired;     // connections without a network, NULL: there have been none
-  struct block *inbox; // taken and not yet dispatched
+  struct block *inbox;     // taken and not yet dispatched
   struct block **inbox_last;
   struct block *finished; // dispatched and not yet given back
 
