@@ -286,6 +286,7 @@ static int open_workers(struct threads *t, const struct options *o, const char *
       .ids = &t->ids,
       .reactors = t->mailboxes,
       .reactor_count = t->reactor_count,
+      .memory_limit = o->memory_limit,
       .watchdog = t->watchdog,
       .script = o->script,
       .code = o->code,

@@ -55,6 +55,8 @@
 ---@field message string
 ---@field componentSignature luaws.ComponentSignature
 ---@field traceback? string where a script's error was raised
+---@field file? string the same: the source
+---@field line? integer and the line
 
 ---A server has started, or a connection is open.
 ---@class luaws.OpenEvent

@@ -324,7 +324,7 @@ describe("what goes wrong", function()
     s:expectLines("luaws.onError 1 in onTerminate")
     s:awaitExit()
     for _, where in ipairs { "onOpen", "onMessage", "onTerminate" } do
-      assert.matches("error in " .. where .. ".*in=" .. where, s.stderr)
+      assert.matches("error Teller:" .. where .. ", client 1 of ws://[%w.:]+/chat\n  in " .. where, s.stderr)
     end
   end)
 
@@ -333,7 +333,7 @@ describe("what goes wrong", function()
     p:accept():drop()
     s:expectLines("terminate Closed 1006 nil false false")
     s:awaitExit()
-    assert.matches("error in onError", s.stderr)
+    assert.matches("error Teller:onError, client 1 of [^\n]+\n  in onError", s.stderr)
   end)
 
   it("with a server that reads too slowly is a failure: onError, then onTerminate", function()

@@ -22,3 +22,11 @@ size_t character_length(const unsigned char *p, size_t n) {
 bool character_is_control(const unsigned char *p, size_t n) {
   return p[0] < 0x20 || p[0] == 0x7f || (n == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
+
+size_t character_cut(const char *text, size_t n, size_t max) {
+  if (n <= max) return n;
+  n = max;
+  while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+    n--;
+  return n;
+}

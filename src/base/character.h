@@ -13,4 +13,8 @@ size_t character_length(const unsigned char *p, size_t n);
 // Whether this character of `n` bytes is a control one: C0, DEL, or C1 in its UTF-8 form.
 bool character_is_control(const unsigned char *p, size_t n);
 
+// The length of the beginning of a text of `n` bytes that has at most `max` of them and no half
+// character at its end.
+size_t character_cut(const char *text, size_t n, size_t max);
+
 #endif

@@ -2,12 +2,17 @@
 
 #include "cli/options.h"
 
+#include <ctype.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/mem.h"
 
 enum { THREADS_MAX = 64 };
+
+#define MEMORY_LIMIT_MIN (UINT64_C(1) << 20)
+#define MEMORY_LIMIT_MAX (UINT64_C(1) << 40)
 
 const char *const OPTIONS_HELP_TEXT =
     "usage: luaws [options] script.lua [args...]\n"
@@ -35,6 +40,7 @@ const char *const OPTIONS_HELP_TEXT =
     "  --io-threads N       threads that serve the sockets, 1 to 64 (1)\n"
     "  --workers N          threads that run the script, each in a Lua state of its own, 1 to 64 "
     "(1)\n"
+    "  --memory-limit SIZE  what Lua may take in each worker, as 64M (three quarters of it all)\n"
     "  --log-level LEVEL    debug, info, warn, error or off (info)\n"
     "  --log-format FORMAT  text or json (text)\n"
     "  -e CODE              runs CODE before the script, or alone\n"
@@ -118,6 +124,23 @@ static int set_workers(struct options *o, const char *value, struct err *err) {
   if (count < 0) return ERR_INVALID;
   o->workers = (unsigned)count;
   return 0;
+}
+
+// "64M": a number of bytes, or of KiB, MiB or GiB.
+static int set_memory_limit(struct options *o, const char *value, struct err *err) {
+  static const char UNITS[] = "KMG";
+  char *end;
+  errno = 0;
+  unsigned long long number = *value >= '0' && *value <= '9' ? strtoull(value, &end, 10) : 0;
+  const char *unit = number > 0 && *end ? strchr(UNITS, toupper((unsigned char)*end)) : NULL;
+  int shift = unit ? 10 * (int)(unit - UNITS + 1) : 0;
+  bool is_number = number > 0 && errno == 0 && (unit ? end[1] == '\0' : *end == '\0') &&
+                   number <= UINT64_MAX >> shift;
+  o->memory_limit = is_number ? (uint64_t)number << shift : 0;
+  if (o->memory_limit >= MEMORY_LIMIT_MIN && o->memory_limit <= MEMORY_LIMIT_MAX) return 0;
+  err_set(err, ERR_LUAW, 2, "--memory-limit wants a size from 1M to 1024G, as 64M, got '%s'",
+          value);
+  return ERR_INVALID;
 }
 
 static int set_level(struct options *o, const char *value, struct err *err) {
@@ -214,6 +237,7 @@ static const struct option {
     {"--tls-self-signed", NO_VALUE, set_tls_self_signed},
     {"--io-threads", VALUE, set_io_threads},
     {"--workers", VALUE, set_workers},
+    {"--memory-limit", VALUE, set_memory_limit},
     {"--log-level", VALUE, set_level},
     {"--log-format", VALUE, set_format},
     {"-e", VALUE, add_code},

@@ -4,6 +4,7 @@
 // The command line, parsed. Pure but for memory.
 
 #include <stdbool.h>
+#include <stdint.h>
 #include "base/err.h"
 #include "base/log.h"
 
@@ -34,6 +35,7 @@ struct options {
   bool tls_self_signed;                  // not with these
   unsigned io_threads;                   // 1-64
   unsigned workers;                      // 1-64
+  uint64_t memory_limit;                 // bytes; 0: not given
   bool watch;                            // reload the script when its files change
   const char *watch_folder;              // of --watch=FOLDER, NULL: the script's
   bool console;                          // lines of stdin are run in the script's state

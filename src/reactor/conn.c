@@ -111,8 +111,7 @@ void conn_accept(struct web *w, int fd, const struct address *peer) {
   conn_watch(c);
 }
 
-void conn_accept_wire(struct web *w, struct duplex *d, const struct address *peer,
-                      bool is_secure) {
+void conn_accept_wire(struct web *w, struct duplex *d, const struct address *peer, bool is_secure) {
   struct conn *c = conn_new(w->reactor, CONN_REQUEST);
   c->transport = wire_new(w->reactor->wires, d, &WIRE_USER, c);
   enter(c, w, peer);

@@ -31,6 +31,7 @@ struct alloc_chunk {
 
 static void *allocate_rarely(struct alloc *a, size_t size) __attribute__((noinline));
 static void *move(struct alloc *a, void *p, size_t old_size, size_t size) __attribute__((noinline));
+static void *refuse(struct alloc *a, size_t size) __attribute__((noinline));
 
 void alloc_init(struct alloc *a, size_t cap) {
   *a = (struct alloc){.cap = cap, .limit = SIZE_MAX};
@@ -72,6 +73,11 @@ static inline void release(struct alloc *a, void *p, size_t size) {
   *list = p;
 }
 
+static void *refuse(struct alloc *a, size_t size) {
+  a->refused = size;
+  return NULL;
+}
+
 // Without `p`, old_size names the kind of object.
 void *alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
   struct alloc *a = ud;
@@ -79,7 +85,7 @@ void *alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
     if (p) release(a, p, old_size);
     return NULL;
   }
-  if (!p) return a->used + size > a->limit ? NULL : allocate(a, size);
+  if (!p) return a->used + size > a->limit ? refuse(a, size) : allocate(a, size);
   return move(a, p, old_size, size);
 }
 
@@ -109,7 +115,7 @@ static void *allocate_rarely(struct alloc *a, size_t size) {
 }
 
 static void *move(struct alloc *a, void *p, size_t old_size, size_t size) {
-  if (size > old_size && a->used + (size - old_size) > a->limit) return NULL;
+  if (size > old_size && a->used + (size - old_size) > a->limit) return refuse(a, size);
   if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
     a->used += size - old_size;
     return p;

@@ -22,7 +22,8 @@ struct alloc {
   size_t used;  // bytes that Lua holds
   size_t taken; // bytes that malloc has given for them
   size_t cap;
-  size_t limit; // the cap, or none
+  size_t limit;   // the cap, or none
+  size_t refused; // the latest allocation that would have passed it
 };
 
 // The cap binds only while a script is running: it raises "not enough memory" there, inside a task.

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "base/character.h"
 #include "base/mem.h"
 #include "mailbox/config.h"
 #include "script/suggest.h"
@@ -140,9 +141,7 @@ char *args_copy_place(lua_State *L) {
 
 // Pushes the beginning of a text, on one line, without half a character at its end.
 static void push_shown(lua_State *L, const char *text, size_t length) {
-  size_t n = length <= SHOWN_MAX ? length : SHOWN_MAX;
-  while (n < length && n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-    n--;
+  size_t n = character_cut(text, length, SHOWN_MAX);
   bool is_utf8 = ws_utf8_valid(text, n);
   char shown[SHOWN_MAX];
   for (size_t i = 0; i < n; i++) {

@@ -178,6 +178,15 @@ static int interrupt(struct runtime *rt, lua_State *L, lua_Debug *ar, uint64_t l
   return lua_error(L);
 }
 
+// Nobody waits for luaws's own commands, or for -e alone.
+static void warn(struct runtime *rt, lua_State *L, uint64_t elapsed) {
+  if (rt->current && rt->current->is_main && !rt->options->script) return;
+  size_t cap = rt->alloc.limit;
+  alloc_bind(&rt->alloc, false);
+  failure_warn_busy(rt, L, elapsed);
+  rt->alloc.limit = cap;
+}
+
 // A hook that has been left on a coroutine by an earlier stretch removes itself.
 static void on_hook(lua_State *L, lua_Debug *ar) {
   struct budget *b = budget_of(L);
@@ -204,10 +213,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   remove_hook(b, L);
   if (elapsed >= WATCHDOG_WARN_MS && b->warned != stretch) {
     b->warned = stretch;
-    size_t cap = rt->alloc.limit;
-    alloc_bind(&rt->alloc, false);
-    failure_warn_busy(rt, L, elapsed);
-    rt->alloc.limit = cap;
+    warn(rt, L, elapsed);
   }
   uint64_t due = limit > 0 ? limit : WATCHDOG_NEVER;
   if (b->warned != stretch && due > WATCHDOG_WARN_MS) due = WATCHDOG_WARN_MS;

@@ -54,8 +54,9 @@ static int resume_protected(lua_State *L) {
   return returned + 1;
 }
 
-void coroutines_push_traceback(lua_State *L, int index) {
+void coroutines_take_traceback(lua_State *L, int index) {
   index = lua_absindex(L, index);
+  luaL_checkstack(L, 3, "no room for a traceback");
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &ORIGIN) != LUA_TTABLE) {
     lua_pop(L, 1);
     lua_pushnil(L);
@@ -68,12 +69,14 @@ void coroutines_push_traceback(lua_State *L, int index) {
     lua_pushnil(L);
   lua_replace(L, -3);
   lua_pop(L, 1);
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &ORIGIN);
 }
 
 // `co` has failed with the error on top of L. Leaves there its traceback, behind that of the
 // coroutines that the error has come through before.
 static void push_origin(lua_State *L, lua_State *co) {
-  coroutines_push_traceback(L, -1);
+  coroutines_take_traceback(L, -1);
   bool has_inner = !lua_isnil(L, -1);
   if (has_inner)
     lua_pushliteral(L, "\n");

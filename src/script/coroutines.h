@@ -9,8 +9,8 @@
 // Puts them in the place of Lua's own.
 void coroutines_open(lua_State *L);
 
-// Pushes the traceback of the coroutines that the error value at `index` has come through, one line
-// an entry, or nil when it has come through none.
-void coroutines_push_traceback(lua_State *L, int index);
+// Pushes the traceback of the coroutines that the latest error has come through, if that is the
+// value at `index`: lines as traceback_push_lines makes them; else nil. It is forgotten.
+void coroutines_take_traceback(lua_State *L, int index);
 
 #endif

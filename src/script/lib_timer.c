@@ -20,7 +20,7 @@ struct timer {
   uint64_t due;    // ms
   int ref;         // keeps the userdata alive as long; LUA_NOREF: ended
   unsigned scope;  // its calls' too
-  char *place;     // where it was started (trial.h), or NULL
+  char *place;     // where it was started, or NULL
   bool is_busy;    // a call of a repeated one has not returned
   bool is_cancelled;
 };
@@ -84,7 +84,7 @@ static int start(lua_State *L, const char *what, uint64_t ms, uint64_t period) {
   timer->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   timer->period = period;
   timer->scope = task_scope(rt);
-  timer->place = trial_note_place(rt, L);
+  timer->place = args_copy_place(L);
   timer->due = runtime_due(rt, timer->scope, ms);
   runtime_start_deadline(rt, timer->scope, &timer->deadline, timer->due);
   list_push(&rt->timers, &timer->node);

@@ -13,6 +13,7 @@
 #include "script/dispatch.h"
 #include "script/failure.h"
 #include "script/job.h"
+#include "script/fold.h"
 #include "script/lib.h"
 #include "script/reload.h"
 #include "script/link.h"
@@ -78,6 +79,7 @@ void runtime_deinit(struct runtime *rt) {
   uvloop_close(rt);
   task_deinit_idle(rt);
   console_deinit(rt);
+  fold_deinit(rt);
   vm_close(rt);
   if (rt->has_loop) uv_loop_close(&rt->loop);
   for (unsigned i = 0; i < rt->outgoing_count; i++) {

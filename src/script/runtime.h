@@ -20,6 +20,7 @@
 #include "script/worker.h"
 
 struct job;
+struct fold;
 struct link;
 struct runtime;
 struct task;
@@ -89,6 +90,7 @@ struct runtime {
 
   struct task *current; // the one that is running, NULL at the top of the loop
   struct budget budget; // of what is running
+  struct fold *fold;    // of repeated errors, NULL before the first one
   struct list ready;    // struct task
   struct list turn;     // struct task: those of the ready ones that this turn has yet to run
   struct list waiting;  // struct task

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <lauxlib.h>
 #include "base/mem.h"
+#include "script/args.h"
 #include "script/failure.h"
 #include "script/trial.h"
 #include "script/vm.h"
@@ -42,7 +43,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->wss = NULL;
   t->waiter = NULL;
   t->scope = SCOPE_NONE;
-  t->place = trial_note_place(rt, rt->current ? rt->current->co : NULL);
+  t->place = rt->current ? args_copy_place(rt->budget.running) : NULL;
   t->limit = 0;
   t->text = NULL;
   t->started = rt->now;
@@ -110,7 +111,7 @@ bool task_run_inside(struct runtime *rt, struct task *t, lua_State *L, uint32_t 
   rt->current = t;
   budget_begin(rt, t->co, ms, &span);
   int status = lua_resume(t->co, L, lua_gettop(t->co) - 1, &results);
-  budget_end(rt, &span);
+  t->is_spent = budget_end(rt, &span);
   rt->current = outer;
   bool ok = status == LUA_OK;
   if (ok)

@@ -56,7 +56,7 @@ struct task {
   uint64_t started;      // ms
   struct waiter *waiter; // TASK_AWAITING
   unsigned scope;        // see above
-  char *place;           // where it was started, noted for specs alone (trial.h); else NULL
+  char *place;           // where in a script it was started ("chat.lua:12"); NULL: by none
   uint32_t limit;        // ms that it may compute at a stretch; 0: as its callback may (budget.h)
   const char *text;      // a string that is valid UTF-8 and stays on its stack, or NULL
   int error_code;        // luaws's own, for an error that luaws raises in it; 0: none

@@ -25,7 +25,7 @@ static bool is_scripts(const lua_Debug *frame) {
   return frame->what[0] != 'C' && !traceback_is_own(frame);
 }
 
-static int count_levels(lua_State *co) {
+int traceback_count_levels(lua_State *co) {
   lua_Debug frame;
   int low = 0, high = 1; // level `low` - 1 exists, `high` doesn't
   while (lua_getstack(co, high - 1, &frame)) {
@@ -89,20 +89,20 @@ static void push_name(lua_State *L, lua_Debug *frame) {
 }
 
 // One string.
-static void push_line(lua_State *L, lua_Debug *frame, bool is_first) {
+static void push_line(lua_State *L, lua_Debug *frame, bool is_first, bool is_last) {
   lua_pushfstring(L, "%s\t%s:", is_first ? "" : "\n", frame->short_src);
   if (frame->currentline > 0)
     lua_pushfstring(L, "%d: in ", frame->currentline);
   else
     lua_pushliteral(L, " in ");
   push_name(L, frame);
-  lua_pushstring(L, frame->istailcall ? "\n\t(...tail calls...)" : "");
+  lua_pushstring(L, frame->istailcall && !is_last ? "\n\t(...tail calls...)" : "");
   lua_concat(L, 4);
 }
 
 const char *traceback_push_lines(lua_State *L, lua_State *co) {
   lua_Debug frame;
-  int first = 0, end = count_levels(co);
+  int first = 0, end = traceback_count_levels(co);
   while (first < end && get_frame(co, first, &frame) && !is_scripts(&frame))
     first++;
   while (end > first && get_frame(co, end - 1, &frame) && !is_scripts(&frame))
@@ -116,7 +116,7 @@ const char *traceback_push_lines(lua_State *L, lua_State *co) {
       level += skipped;
     }
     if (!get_frame(co, level, &frame) || traceback_is_own(&frame)) continue;
-    push_line(L, &frame, lua_gettop(L) == top);
+    push_line(L, &frame, lua_gettop(L) == top, level == end - 1);
   }
   lua_concat(L, lua_gettop(L) - top);
   return lua_tostring(L, -1);

@@ -15,6 +15,9 @@ const char *traceback_push_lines(lua_State *L, lua_State *co);
 // there is none.
 bool traceback_find_place(lua_State *co, lua_Debug *frame);
 
+// How many frames there are; 0 is the top's level.
+int traceback_count_levels(lua_State *co);
+
 // Whether this frame, filled with "S", is of luaws's own Lua code.
 bool traceback_is_own(const lua_Debug *frame);
 

@@ -69,7 +69,8 @@ static void set_paths(struct runtime *rt);
 static void set_arg(struct runtime *rt);
 
 void vm_open(struct runtime *rt) {
-  alloc_init(&rt->alloc, find_cap());
+  uint64_t limit = rt->options->memory_limit;
+  alloc_init(&rt->alloc, limit > 0 ? limit : find_cap());
   lua_State *L = rt->L = lua_newstate(alloc_for_lua, &rt->alloc);
   lua_atpanic(L, on_panic);
   buf_init(&rt->warning, WARNING_MAX);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include "base/hash.h"
 #include "base/mem.h"
+#include "script/args.h"
 #include "script/task.h"
 #include "script/trial.h"
 #include "ws/close.h"
@@ -61,7 +62,7 @@ void websocket_start(lua_State *L, struct websocket *c, int index) {
   c->config->id = c->link.id;
   c->config->owner = mailbox_ref(rt->mailbox);
   c->scope = task_scope(rt);
-  c->place = trial_note_place(rt, L);
+  c->place = args_copy_place(L);
   lua_pushvalue(L, index);
   c->link.ref = luaL_ref(L, LUA_REGISTRYINDEX);
   list_push(&rt->clients, &c->node);

@@ -30,7 +30,7 @@ struct websocket {
   struct list node;    // on runtime.clients until its end
   struct list dialing; // on runtime.dialing from COMMAND_DIAL to EVENT_DIALED
   unsigned scope;      // its callbacks' too
-  char *place;         // where it was started (trial.h), or NULL
+  char *place;         // where it was started, or NULL
   struct client_config *config;
   struct websocket_reconnect reconnect;
   char *shown_url; // for the log: without user info and query

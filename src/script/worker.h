@@ -63,6 +63,7 @@ struct worker_options {
                 // same servers
   struct mailbox *const *reactors; // where commands go
   unsigned reactor_count;
+  uint64_t memory_limit;     // bytes that its Lua state may have; 0: the default (vm.c)
   struct watchdog *watchdog; // of the process, see watchdog.h; may be NULL
   const char *script;        // path, "-" for stdin, NULL: only `code`
   const char *code;          // -e, run before the script; may be NULL
