@@ -329,7 +329,7 @@ function WebSocketServerClass.new(handler, options) end
 ---@class luaws.WebSocketServer
 ---@field connections luaws.WebSocketConnection[] (read-only) the open ones; replaced, never changed
 ---@field connectionCount integer (read-only) over all workers
----@field handler luaws.ServerHandler (read-only) the handler passed to new
+---@field handler table (read-only) what was passed to new: a luaws.ServerHandler
 ---@field path? string (read-only) as given
 ---@field dataType luaws.DataType (read-only)
 ---@field terminated boolean (read-only) true in onTerminate and later
@@ -364,7 +364,7 @@ function WebSocketServer:subscriberCount(topic) end
 ---@class luaws.WebSocketConnection
 ---@field id integer (read-only) unique in this process, never used again
 ---@field status luaws.Status (read-only)
----@field handler luaws.ConnectionHandler (read-only) the table that onConnection returned
+---@field handler table (read-only) what onConnection returned: a luaws.ConnectionHandler
 ---@field wss luaws.WebSocketServer (read-only) its server
 ---@field remoteAddress string (read-only) "" on a unix socket
 ---@field path string (read-only) as in event.request
@@ -518,7 +518,7 @@ function WebSocketClass.new(url, handler, options) end
 ---@field id integer (read-only) unique in this process, never used again
 ---@field url string (read-only) as passed
 ---@field status luaws.ClientStatus (read-only)
----@field handler luaws.ClientHandler (read-only) the table passed to new; else an empty one
+---@field handler table (read-only) what was passed to new, a luaws.ClientHandler; or an empty one
 ---@field dataType luaws.DataType (read-only)
 ---@field protocol? string (read-only) the subprotocol chosen
 ---@field bufferedAmount integer (read-only) framed bytes that the system has not taken yet

@@ -127,6 +127,8 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end })]]
 local A = luaws.class "A"
 function A:onMessages() end
 function A:onMessage() self:onMessages() end
+function A:onOpenDoor() end
+function A:open() end
 ]])
   end)
 
@@ -240,6 +242,7 @@ function Chat:onMessage(ws, event)
   ws.sned = print
   print(ws.user, ws.users, event.user, event.dat)
   ws:sned()
+  print(ws.ip, ws.data, ws.pass, ws.state, event.request.user, ws.handler.open)
   pcall(ws.send, ws, "x")
   ws.send(ws, "x")
 end

@@ -33,8 +33,9 @@ end
 function Members:checkRead(node, what)
   local members, classes = self.types:members(node.base, node.name)
   if not members or #members > 0 or self.assigned[node.name] then return members, classes end
-  local like = words.meant(node.name, namesOfAll(classes))
-  if like or areClosed(classes) then
+  local isClosed, known = areClosed(classes), namesOfAll(classes)
+  local like = isClosed and words.meant(node.name, known) or words.surelyMeant(node.name, known)
+  if like or isClosed then
     local whose = words.describe(classes)
     self.report(node.at, ("%s has no %s '%s'%s"):format(whose, what, node.name, words.hint(like)))
   end

@@ -34,7 +34,8 @@ function Methods:checkHandler(shape, kinds)
     local field = shape.fields[name]
     local isMethod = name:find(LIKELY) and (shape.kinds or isFunction(field.value))
     local isMeant = known[name] or self.called[name] or not field.at
-    local like = isMethod and not isMeant and words.meant(name, known)
+    local find = shape.kinds and words.meant or words.surelyMeant
+    local like = isMethod and not isMeant and find(name, known)
     if like and not shape.fields[like] then
       local whose = #kinds == 1 and words.whose(self.all.classes[kinds[1]]) or "method of a handler"
       self.report(field.at, ("unknown %s: '%s'%s"):format(whose, name, words.hint(like)))

@@ -27,6 +27,29 @@ function words.meant(name, known)
   return suggest(name, words.keysOf(known))
 end
 
+-- Whether one slip of a finger makes the difference: a letter too many, too few or wrong, two that
+-- have changed places, upper and lower case. Of short names no such thing can be said.
+local function isOneSlip(a, b)
+  a, b = a:lower(), b:lower()
+  local first = 1
+  while first <= #a and a:byte(first) == b:byte(first) do first = first + 1 end
+  local last = 0
+  while last < math.min(#a, #b) - first + 1 and a:byte(#a - last) == b:byte(#b - last) do
+    last = last + 1
+  end
+  a, b = a:sub(first, #a - last), b:sub(first, #b - last)
+  return (#a <= 1 and #b <= 1) or (#a == 2 and a == b:reverse())
+end
+
+local SHORT = 4 -- letters
+
+-- The same where other names could be meant as well: only when there is hardly a doubt.
+function words.surelyMeant(name, known)
+  local like = words.meant(name, known)
+  if not like or like == ELSEWHERE[name] then return like end
+  return #like >= SHORT and isOneSlip(name, like) and like or nil
+end
+
 function words.hint(like)
   return like and (" (did you mean '%s'?)"):format(like) or ""
 end
