@@ -361,8 +361,9 @@ function reload.commit()
   attempt.merge:remember()
   for _, ws in ipairs(attempt.told) do native.tell(ws) end
   table.sort(notes)
-  local text = (": %s, %s"):format(plural(#modules.names(), "module"),
-    plural(countConnections(), "connection"))
+  local count = #modules.names()
+  local text = count > 0 and (": %s, "):format(plural(count, "module")) or ": "
+  text = text .. plural(countConnections(), "connection")
   for _, note in ipairs(notes) do text = text .. "\n  " .. note end
   attempt = nil
   return true, text

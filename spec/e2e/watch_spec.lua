@@ -5,6 +5,7 @@ local uv = require "luv"
 local async = require "spec.support.async"
 local client = require "spec.support.client"
 local files = require "spec.support.files"
+local process = require "spec.support.process"
 local server = require "spec.support.server"
 
 -- A server on /chat that answers each message with this word before it.
@@ -428,5 +429,17 @@ describe("several workers", function()
     s:signalProcess("sighup")
     awaitGeneration(s, 2)
     allSay({ c }, "two ", 2)
+  end)
+end)
+
+describe("docs/reload.md", function()
+  it("shows what tools/transcript.lua prints", function()
+    local function level(text)
+      return (text:gsub("%d%d:%d%d:%d%d%.%d+", "TIME"):gsub("in [%d.]+ ms", "in MS ms"))
+    end
+    local child = process.run(os.getenv("LUAWS_BIN"), { "tools/transcript.lua" })
+    assert.equal(0, child.code, child.stderr)
+    local shown = files.read("docs/reload.md"):match("```text\n(%$ luaws %-%-watch.-)```")
+    assert.equal(level(shown), level(child.stdout))
   end)
 end)
