@@ -135,13 +135,13 @@
 -- looked up when the event comes, and may wait.
 
 ---An HTTP answer. A field that isn't listed is an error.
----@class luaws.Response
+---@class (exact) luaws.Response
 ---@field status? integer 200 to 599 (200); as a refusal 300 to 599 (403)
 ---@field headers? table<string, luaws.HeaderValue>
 ---@field body? string|luaws.Blob
 
 ---What onConnection may return beside a handler.
----@class luaws.Acceptance
+---@class (exact) luaws.Acceptance
 ---@field protocol? string a subprotocol that the client has offered
 ---@field headers? table<string, luaws.HeaderValue> further headers of the 101
 
@@ -234,7 +234,7 @@ function RequestHandler:onRequest(web, event) end
 ---@alias luaws.TLSByName table<string, luaws.TLSSettings>
 
 ---Settings of a WebServer. Limits and clocks that may be false are switched off by it.
----@class luaws.WebServerSettings
+---@class (exact) luaws.WebServerSettings
 ---@field host? string address or name, or "unix:/path"; "127.0.0.1"
 ---@field port? integer 0 takes a free one; 8080
 ---@field root? string|false folder of static files, from the script's folder on
@@ -285,7 +285,7 @@ function WebServer:stop(timeout) end
 -- WebSocketServer --------------------------------------------------------------------------------
 
 ---How permessage-deflate is offered and used.
----@class luaws.Compression
+---@class (exact) luaws.Compression
 ---@field threshold? integer bytes; shorter messages go out as they are; 1024
 ---@field contextTakeover? boolean messages refer to earlier ones (300 KiB a connection); false
 ---@field level? integer 0 to 9; 6
@@ -293,7 +293,7 @@ function WebServer:stop(timeout) end
 ---@field memLevel? integer 1 to 9; 8
 
 ---Options of a WebSocketServer. Limits and clocks that may be false are switched off by it.
----@class luaws.WebSocketServerOptions
+---@class (exact) luaws.WebSocketServerOptions
 ---@field path? string "/chat", "/rooms/:room", "/files/*"; nil: every path that no other one has
 ---@field dataType? luaws.DataType "text"
 ---@field protocols? string|string[] subprotocols that it speaks, by preference
@@ -426,21 +426,21 @@ function WebSocketConnection:publish(topic, message) end
 ---| "Closed"     # in onTerminate and later
 
 ---What a client shows and demands over TLS. Files, from the script's folder on, or PEM text.
----@class luaws.ClientTls
+---@class (exact) luaws.ClientTls
 ---@field ca? string who signs the server's certificate; the system's store
 ---@field cert? string the client's own certificate, with the chain behind it
 ---@field key? string of cert
 ---@field insecure? boolean believes any certificate; false
 
 ---When a client connects again.
----@class luaws.Reconnect
+---@class (exact) luaws.Reconnect
 ---@field min? number seconds between an end and the next attempt, at least; 1
 ---@field max? number at most; 30
 ---@field attempts? integer|false that may fail in a row; any number
 ---@field queue? integer bytes of messages that are kept while it isn't open; none
 
 ---Options of a WebSocket. Limits and clocks that may be false are switched off by it.
----@class luaws.WebSocketOptions
+---@class (exact) luaws.WebSocketOptions
 ---@field dataType? luaws.DataType the handler's, else "text"
 ---@field headers? table<string, luaws.HeaderValue> of the handshake, over the handler's
 ---@field protocols? string|string[] subprotocols that are offered, by preference
@@ -879,7 +879,7 @@ function TestServer:awaitOutput(pattern, timeout) end
 function TestServer:stop() end
 
 ---How a script under test is run.
----@class luaws.TestScriptOptions
+---@class (exact) luaws.TestScriptOptions
 ---@field args? string[] its arguments
 ---@field tls? boolean whether it serves https and wss, with a certificate made for the run
 

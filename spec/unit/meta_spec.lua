@@ -35,7 +35,7 @@ local function parse(text)
     local tag, rest = line:match "^%-%-%-@(%a+)%s*(.*)$"
     local value = line:match '^%-%-%-| "([^"]+)"'
     if tag == "class" then
-      declare(rest:match "^[%w.]+", line)
+      declare(rest:gsub("^%(exact%) ", ""):match "^[%w.]+", line)
     elseif tag == "alias" then
       alias = rest:match "^[%w.]+"
       declare(alias, line)

@@ -68,7 +68,8 @@ end
 local TAGS = {}
 
 function TAGS.class(self, rest)
-  local name, parent = rest:match("^(luaws[%w_.]*)<?%w*>?%s*:?%s*(%S*)")
+  local declared = rest:gsub("^%(exact%)%s*", "")
+  local name, parent = declared:match("^(luaws[%w_.]*)<?%w*>?%s*:?%s*(%S*)")
   self.class = newClass(name, parent ~= "" and parent or nil)
   self.names.classes[name] = self.class
 end
