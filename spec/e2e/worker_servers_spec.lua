@@ -34,6 +34,7 @@ local MODULE = [[
   function m.count() return wss.connectionCount end
   function m.add(a, b) return a + b end
   function m.sleep(seconds) return luaws.sleep(seconds) end
+  function m.setOnce(value) once = once or value return tostring(once) end
   function m.fail(message) error(message, 0) end
 
   -- A web server of its own, whose onRequest never answers.
@@ -339,6 +340,29 @@ describe("workers that come and go", function()
       assert.same({ 0, ("nil\t%s\n3\n"):format(what) }, { child.code, child.stdout })
     end)
   end
+end)
+
+describe("a reload of the script", function()
+  it("ends who asks at its top level, and leaves workers by name alone", function()
+    local s = start([[
+      serve({ onMessage = function(_, ws, event)
+        ws:send(luaws.askWorker(event.data, "m.setOnce", luaws.generation))
+      end }, { path = "/" })
+      luaws.spawn(function() print(luaws.askWorker("a", "m.sleep", 0.5), "too late") end)
+    ]])
+    local c = client.open(s, "/")
+    c:send("b")
+    assert.equal("1", c:receive())
+    s:signalProcess("sighup")
+    s:awaitLog("reloaded")
+    c:send("b")
+    assert.equal("1", c:receive()) -- its globals are those of the first generation
+    c:send("a")
+    assert.equal("2", c:receive()) -- behind both sleeps, whose first answer nobody waits for
+    s:expectLines("true\ttoo late")
+    s:stop()
+    assert.equal(1, select(2, s.stdout:gsub("too late", "")))
+  end)
 end)
 
 describe("a callback that asks a worker", function()

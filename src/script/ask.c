@@ -2,6 +2,7 @@
 
 #include "script/ask.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <string.h>
 #include "base/mem.h"
@@ -22,10 +23,9 @@ static const char CLASS;
 
 // One that waits: a userdata on its task's stack.
 struct ask {
+  struct waiter waiter;
   struct list node; // on runtime.asks until it is answered, or given up
-  struct task *task;
   uint64_t number;
-  bool is_answered;
   enum event_answer kind;
   char *data; // of the answer
   size_t length;
@@ -148,7 +148,7 @@ static struct span push_chain(lua_State *L, bool *is_nested) {
 
 static struct ask *push_ask(lua_State *L, struct task *t) {
   struct ask *ask = lua_newuserdatauv(L, sizeof *ask, 0);
-  *ask = (struct ask){.task = t, .number = ++runtime_of(L)->last_ask};
+  *ask = (struct ask){.waiter = {.task = t}, .number = ++runtime_of(L)->last_ask};
   list_init(&ask->node);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASS);
   lua_setmetatable(L, -2);
@@ -171,6 +171,7 @@ int ask_ask_worker(lua_State *L) {
   if (post(L, &call, &err) != 0) return args_error(L, "%s: %s", what, err.text);
   list_push(&runtime_of(L)->asks, &ask->node);
   t->state = TASK_AWAITING;
+  t->waiter = &ask->waiter;
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
 }
 
@@ -180,11 +181,12 @@ void ask_on_answer(struct runtime *rt, const struct record *record) {
     struct ask *ask = LIST_ENTRY(i, struct ask, node);
     if (ask->number != record->id) continue;
     list_remove(&ask->node);
-    ask->is_answered = true;
+    if (!ask->waiter.task) return;
+    ask->waiter.is_done = true;
     ask->kind = (enum event_answer)record->flags;
     ask->data = mem_dup(record->payload, record->length);
     ask->length = record->length;
-    task_wake(rt, ask->task);
+    task_wake(rt, ask->waiter.task);
     return;
   }
 }
@@ -220,8 +222,11 @@ static int raise_error(lua_State *L, const struct ask *ask) {
 static int go_on(lua_State *L, int status, lua_KContext context) {
   (void)status;
   struct ask *ask = lua_touserdata(L, ASK);
+  struct task *t = (struct task *)context;
+  t->waiter = NULL;
   list_remove(&ask->node); // it may have been cancelled: an answer finds nobody then
-  if (!ask->is_answered) wait_check_cancelled(L, (struct task *)context);
+  if (!ask->waiter.is_done) wait_check_cancelled(L, t);
+  assert(ask->waiter.is_done);
   switch (ask->kind) {
   case ANSWER_RESULTS: return copy_decode(L, ask->data, ask->length);
   case ANSWER_ERROR: return raise_error(L, ask);

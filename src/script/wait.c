@@ -8,13 +8,6 @@
 #include "script/args.h"
 #include "script/task.h"
 
-// What `done` of a luaws.await shares with the task that waits: a userdata whose user value holds
-// the results.
-struct waiter {
-  struct task *task; // the one that waits, NULL: not yet, or no more
-  bool is_done;
-};
-
 // The longest wait: a hundred years of milliseconds.
 #define SECONDS_MAX 3.2e9
 
@@ -42,7 +35,7 @@ int wait_await(lua_State *L) {
     return args_error(L, "luaws.await: expected a function, got %s", args_describe(L, 1));
   struct task *t = wait_check(L, "luaws.await");
   lua_settop(L, 1);
-  struct waiter *w = lua_newuserdatauv(L, sizeof *w, 1);
+  struct waiter *w = lua_newuserdatauv(L, sizeof *w, 1); // its user value holds the results
   *w = (struct waiter){0};
   lua_insert(L, 1); // it stays there while this call lives
   lua_pushvalue(L, 1);

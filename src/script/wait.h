@@ -4,16 +4,23 @@
 // The functions of the Lua API with which a task waits, or starts another one. Lua thread.
 
 #include <lua.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 struct task;
-struct waiter;
+
+// What a task in TASK_AWAITING shares with whom it waits for: `done` of a luaws.await, or the
+// answer of another worker.
+struct waiter {
+  struct task *task; // the one that waits, NULL: not yet, or no more
+  bool is_done;
+};
 
 int wait_sleep(lua_State *L); // luaws.sleep
 int wait_await(lua_State *L); // luaws.await
 int wait_spawn(lua_State *L); // luaws.spawn
 
-// The task that waits is gone: a late `done` finds nobody.
+// The task that waits is gone: a late `done` or answer finds nobody.
 void wait_forget(struct waiter *w);
 
 // The running task; raises, with the reason, where it can't wait. `what` names the function.
