@@ -360,6 +360,7 @@ describe("a reload of the script", function()
     c:send("a")
     assert.equal("2", c:receive()) -- behind both sleeps, whose first answer nobody waits for
     s:expectLines("true\ttoo late")
+    c:close(1000)
     s:stop()
     assert.equal(1, select(2, s.stdout:gsub("too late", "")))
   end)
