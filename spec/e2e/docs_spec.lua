@@ -7,7 +7,7 @@
 --                                     "server, errors": its handlers raise, and the log says so).
 --                                     Steps: connect PATH [as NAME]; from NAME (the client that the next steps are
 --                                     about); send TEXT; receive TEXT; close; get PATH STATUS; refuse PATH STATUS
---                                     (an upgrade that is not accepted)
+--                                     (an upgrade that is not accepted); edit TEXT => TEXT (in the program's file)
 --   <!-- run: program -->             one that ends by itself, with exit code 0
 --   <!-- run: client of NAME -->      the same, while the program of that file serves: its port stands in for 8080
 --   <!-- compile -->                  a piece that is only compiled
@@ -129,6 +129,15 @@ function STEPS.send(state, text) state.current:send(text) end
 function STEPS.receive(state, text) assert.equal(text, (state.current:receive())) end
 function STEPS.close(state) state.current:close(1000) end
 
+function STEPS.edit(state, rest)
+  local from, to = rest:match("^(.-) => (.*)$")
+  local text = readFile(state.path)
+  local first, last = text:find(from, 1, true)
+  local file = assert(io.open(state.path, "w"))
+  file:write(text:sub(1, first - 1), to, text:sub(last + 1))
+  file:close()
+end
+
 function STEPS.get(state, rest)
   local path, status = rest:match("^(%S+) (%d+)$")
   assert.equal(tonumber(status), client.get(state.server, path).status, path)
@@ -141,7 +150,7 @@ end
 
 local function runServer(path, how, steps)
   local s = server.startFile(path, { cwd = path:match("^(.*)/"), lines = tonumber(how:match("%d+")) })
-  local state = { server = s, clients = {} }
+  local state = { server = s, clients = {}, path = path }
   for step in steps:gmatch("[^;]+") do
     local verb, rest = step:match("^%s*(%S+)%s*(.-)%s*$")
     assert(STEPS[verb], "unknown step: " .. step)(state, rest)
