@@ -415,12 +415,16 @@ describe("errors of handlers", function()
     local run = trial.run(HANDLER .. [[
       it("raises", function() raise "raise" end)
       it("raises in a timer", function() raise "timer" luaws.sleep(0.02) end)
+      it("raises again", function() raise "raise" end)
       it("is fine", function() raise "nothing" end)
     ]])
-    trial.counts(run, 1, 0, 2)
+    trial.counts(run, 1, 0, 3)
+    assert.equal(2, select(2, run.stdout:gsub("> 6 |", "")), "an error is told whole in each test")
     trial.has(run, "errors that the test has not looked at (testing.errors):\n"
       .. "  onMessage: spec/a_spec.lua:6: attempt to index a nil value (local 'none')")
     trial.has(run, "  timer: spec/a_spec.lua:8: in a timer")
+    trial.has(run, "handler:onMessage, connection")
+    trial.has(run, "> 6 |         none.x = 1")
     assert.equal("", run.stderr)
   end)
 

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "script/budget.h"
 #include "script/failure.h"
+#include "script/fold.h"
 #include "script/lib.h"
 #include "script/object.h"
 #include "script/scope.h"
@@ -189,8 +190,10 @@ static int take_errors(lua_State *L) {
   return 1;
 }
 
-// log() -> what the log has got since the last call
+// log() -> what the log has got since the last call; the next error is told whole, even if it is
+// one that has been told
 static int take_log(lua_State *L) {
+  fold_deinit(runtime_of(L));
   int log = trial_of(L)->log;
   luaL_Buffer text;
   luaL_buffinit(L, &text);
