@@ -11,6 +11,16 @@
 
 #define MODULE "luaws.watch"
 
+// Where served pages hear that they are to be loaded again: a WebSocket server of luaws's own.
+#define REFRESH_PATH "/.luaws/refresh"
+
+// It loads the page again when it is told to, and when luaws is back after it has been gone.
+#define PAGE_TAIL                                                                                  \
+  "\n<script>(function c(again){const s=new "                                                      \
+  "WebSocket(location.origin.replace('http','ws')+'" REFRESH_PATH                                  \
+  "');s.onmessage=()=>location.reload();s.onopen=()=>again&&location.reload();"                    \
+  "s.onclose=()=>setTimeout(c,1000,true)})()</script>\n"
+
 // webs() -> array of { web =, root = }: the web servers that run and have a root
 static int push_webs(lua_State *L) {
   struct runtime *rt = runtime_of(L);
@@ -48,7 +58,7 @@ static void push_native(lua_State *L) {
   lua_setfield(L, -2, "folder");
   lua_pushstring(L, rt->options->watch_folder);
   lua_setfield(L, -2, "tree");
-  lua_pushliteral(L, WATCH_REFRESH_PATH);
+  lua_pushliteral(L, REFRESH_PATH);
   lua_setfield(L, -2, "refreshPath");
   free(script);
 }
@@ -80,6 +90,11 @@ static void call(struct runtime *rt, const char *function) {
   lua_settop(co, 1);
   lua_xmove(rt->L, co, 1);
   task_defer(rt, t);
+}
+
+// Workers by name have web servers of their own, whose files nobody watches.
+const char *watch_page_tail(const struct runtime *rt) {
+  return rt->options->watch && !rt->options->name ? PAGE_TAIL : NULL;
 }
 
 void watch_start(struct runtime *rt) {

@@ -7,16 +7,8 @@
 
 #include "script/runtime.h"
 
-// Where served pages hear that they are to be loaded again: a WebSocket server of luaws's own.
-#define WATCH_REFRESH_PATH "/.luaws/refresh"
-
-// What goes out behind each page. It loads the page again when it is told to, and when luaws is
-// back after it has been gone.
-#define WATCH_PAGE_TAIL                                                                            \
-  "\n<script>(function c(again){const s=new "                                                      \
-  "WebSocket(location.origin.replace('http','ws')+'" WATCH_REFRESH_PATH                            \
-  "');s.onmessage=()=>location.reload();s.onopen=()=>again&&location.reload();"                    \
-  "s.onclose=()=>setTimeout(c,1000,true)})()</script>\n"
+// What goes out behind the pages of this worker's web servers, NULL: nothing.
+const char *watch_page_tail(const struct runtime *rt);
 
 // Begins, before the script does.
 void watch_start(struct runtime *rt);

@@ -485,7 +485,7 @@ static struct web_config *make_config(struct runtime *rt, const struct webserver
   c->host = mem_dup_string(webserver_host(rt, web));
   mem_free(c->root);
   c->root = webserver_root(rt, web);
-  c->page_tail = rt->options->watch ? mem_dup_string(WATCH_PAGE_TAIL) : NULL;
+  c->page_tail = mem_dup_string(watch_page_tail(rt));
   set_tls(rt, web, c);
   return c;
 }

@@ -1,5 +1,5 @@
 -- The browsers that show pages of a web server's root: they are told when a file there has changed.
--- What they listen with stands behind each page (src/script/watch.h); what to is a WebSocketServer
+-- What they listen with stands behind each page (src/script/watch.c); what to is a WebSocketServer
 -- here.
 
 local luaws = require "luaws"
