@@ -202,10 +202,11 @@ describe("a WebSocket server in a worker", function()
       run("luaws.askWorker('a', 'm.serve', '/a')")
       run("luaws.askWorker('b', 'm.serve', '/b')")
       local a, b = echo(s, "/a", "a"), echo(s, "/b", "b")
-      run("luaws.spawn(function() " .. stop .. " end)")
-      c:expectClose(1001)
-      a:expectClose(1001)
-      b:expectClose(1001)
+      local d = client.open(s, "/control")
+      d:send(stop)
+      for _, other in ipairs { a, b, c } do other:expectClose(1001) end
+      while d:receiveFrame().opcode ~= client.CLOSE do end -- behind the answer, or before it
+      d:sendClose(1001)
       assert.equal(0, (s:awaitExit())) -- nothing is left
     end
   end)
