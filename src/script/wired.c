@@ -13,7 +13,7 @@
 enum {
   // Turns in a row without rest, in which something must be going round in a circle. A message to
   // a handler takes three.
-  TURNS_MAX = 100000,
+  TURNS_MAX = 10000,
 };
 
 struct wired {
@@ -173,12 +173,18 @@ static void wake_all(struct wired *w, bool is_rest) {
   w->turns = 0;
 }
 
+// Something never rests. Time goes on all the same where that is wished: it may end it.
+static void give_up(struct wired *w) {
+  w->turns = 0;
+  if (w->target <= w->now || !move(w)) wake_all(w, false);
+}
+
 void wired_turn(struct wired *w) {
   w->is_restless = true;
   if (look_at_peers(w)) wired_settle(w);
   bool has_run = run_due(w);
   if (has_run || !is_at_rest(w)) {
-    if (++w->turns > TURNS_MAX) wake_all(w, false);
+    if (++w->turns > TURNS_MAX) give_up(w);
     return;
   }
   if (w->rt->phase == PHASE_STOPPING) hurry(w);

@@ -68,8 +68,6 @@ function Connection:deliver(message, isBinary)
       error(("deliver: expected a message, got a %s"):format(type(message)), 2)
     end
     message = luaws.json.encode(message)
-  elseif isBinary == nil then
-    isBinary = self.wss.dataType == "blob"
   end
   return settle(self.peer:send(message, isBinary))
 end
@@ -146,16 +144,14 @@ local function encode(text)
   return (tostring(text):gsub("[^%w%-._~]", function(c) return ("%%%02X"):format(c:byte()) end))
 end
 
--- The pattern of the server with what its names stand for.
+-- The pattern of the server with what its names stand for. nil, name: that isn't given.
 local function fillPattern(pattern, params)
+  local missing
   local path = pattern:gsub(":([^/]+)", function(name)
-    local value = params[name]
-    if value == nil then
-      error(("testing.connection: params.%s is needed for the path %s (or a url)"):format(name,
-        pattern), 0)
-    end
-    return encode(value)
+    if params[name] == nil then missing = name end
+    return encode(params[name])
   end)
+  if missing then return nil, missing end
   return (path:gsub("%*", function() return params["*"] and encode(params["*"]) or "x" end))
 end
 
@@ -166,7 +162,11 @@ end
 
 local function urlOf(wss, options)
   if options.url then return options.url end
-  local url = fillPattern(wss.path or "/", options.params or {})
+  local url, missing = fillPattern(wss.path or "/", options.params or {})
+  if not url then
+    error(("testing.connection: params.%s is needed for the path %s, or a url"):format(missing,
+      wss.path), 3)
+  end
   local names, parts = {}, {}
   for name in pairs(options.query or {}) do names[#names + 1] = name end
   table.sort(names)
@@ -177,16 +177,10 @@ end
 
 local function addHeader(lines, name, value)
   if type(value) ~= "table" then value = { value } end
-  for _, one in ipairs(value) do
-    local line = ("%s: %s"):format(name, tostring(one))
-    if line:find "[\r\n]" then
-      error("testing.connection: a header with a line break: " .. name, 0)
-    end
-    lines[#lines + 1] = line
-  end
+  for _, one in ipairs(value) do lines[#lines + 1] = ("%s: %s"):format(name, tostring(one)) end
 end
 
--- The headers that the options give replace those of the same name.
+-- The headers that the options give replace those of the same name; `false` leaves one out.
 local function headOf(url, world, options)
   local protocols = options.protocols
   if type(protocols) == "string" then protocols = { protocols } end
@@ -202,7 +196,14 @@ local function headOf(url, world, options)
   for _, header in ipairs(headers) do
     if header[2] and not given[header[1]:lower()] then addHeader(lines, header[1], header[2]) end
   end
-  for name, value in pairs(options.headers or {}) do addHeader(lines, name, value) end
+  for name, value in pairs(options.headers or {}) do
+    if value then addHeader(lines, name, value) end
+  end
+  for _, line in ipairs(lines) do
+    if line:find "[%c]" then
+      error(("testing.connection: a line break in the request: %q"):format(line), 3)
+    end
+  end
   return table.concat(lines, "\r\n") .. "\r\n\r\n"
 end
 
@@ -233,19 +234,24 @@ local function checkHandler(handler, options)
     .. (isTable and "table without" or type(handler)), 3)
 end
 
+-- On to what is due next. False: nothing is.
+local function tryToStep()
+  local before = wired.now()
+  pcall(wired.step, HOUR)
+  return wired.now() > before
+end
+
 -- Ends all that the test has left, at once. Handlers hear of it.
 local function finish()
-  for _, world in ipairs(open) do world.web:stop(0) end
-  wired.rest()
-  for _, world in ipairs(open) do
-    for _ = 1, 1000 do -- callbacks that wait are cancelled in their time
-      if world.wss.terminated then break end
-      wired.step(HOUR)
-    end
+  local worldsLeft = open
+  open = {}
+  for _, world in ipairs(worldsLeft) do world.web:stop(0) end
+  pcall(wired.rest)
+  for _, world in ipairs(worldsLeft) do
+    while not world.wss.terminated and tryToStep() do end -- callbacks that wait are cancelled
   end
   wired.endAll()
   wired.rest()
-  open = {}
 end
 
 local function newWorld(handler, options)
@@ -273,7 +279,7 @@ local function worldOf(handler, options)
   end
   for name in pairs(options) do
     if not REQUEST_OPTIONS[name] and name ~= "protocols" then
-      error(("testing.connection: option '%s' is the server's, which is there"):format(name), 3)
+      error(("testing.connection: option '%s' is for a new server"):format(name), 3)
     end
   end
   if world.hasOwnServer and handler ~= nil then
@@ -289,9 +295,7 @@ end
 local function awaitAnswer(peer)
   wired.rest()
   while peer.isOpening do
-    local before = wired.now()
-    wired.step(HOUR)
-    if peer.isOpening and wired.now() == before then
+    if not tryToStep() and peer.isOpening then
       luaws.sleep(MOMENT)
       wired.rest()
     end
