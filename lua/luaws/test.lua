@@ -17,20 +17,23 @@ local SIGNALS = { sigint = 2, sigterm = 15, sighup = 1 }
 
 local signalled -- the number of a signal that has come
 
--- What os.exit raises: busted ends the process by it.
+-- What os.exit and luaws.exit raise. busted ends the process by the one; a test that called one of
+-- them would end it for all others.
 local Exit = {}
 Exit.__index = Exit
 
 function Exit:__tostring()
-  return ("os.exit(%s) was called"):format(tostring(self.code))
+  return ("%s(%s) was called"):format(self.name, tostring(self.code))
 end
 
 function Exit.__concat(a, b)
   return tostring(a) .. tostring(b)
 end
 
-local function raiseExit(code)
-  error(setmetatable({ code = code }, Exit), 0)
+local function exitRaising(name)
+  return function(code)
+    error(setmetatable({ name = name, code = code }, Exit), 0)
+  end
 end
 
 local function codeOf(exit)
@@ -73,11 +76,13 @@ function test.run(_)
   table.insert(arg, 1, "--ignore-lua") -- this one it is
   follow(bench)
   assertions.register()
-  os.exit = raiseExit -- luacheck: ignore 122
+  local exit = luaws.exit
+  os.exit = exitRaising "os.exit" -- luacheck: ignore 122
+  debug.getmetatable(luaws).__index.exit = exitRaising "luaws.exit"
   watchSignals()
   local code = runBusted()
   bench.over()
-  luaws.exit(signalled and SIGNALED + signalled or code)
+  exit(signalled and SIGNALED + signalled or code)
 end
 
 return test

@@ -152,13 +152,17 @@ describe("luaws test", function()
     trial.counts(run, 2, 0, 0)
   end)
 
-  it("takes os.exit for an error of the test", function()
+  it("takes os.exit and luaws.exit for an error of the test", function()
     local run = trial.run [[
       it("exits", function() os.exit(0) end)
+      it("exits", function() luaws.exit(0) end)
+      it("exits in a task", function() luaws.spawn(luaws.exit, 0) end)
       it("is", function() end)
     ]]
-    trial.counts(run, 1, 0, 1)
+    trial.counts(run, 1, 0, 3)
     trial.has(run, "os.exit(0) was called")
+    trial.has(run, "luaws.exit(0) was called")
+    trial.has(run, "task: luaws.exit(0) was called")
     assert.equal(1, run.code)
   end)
 
