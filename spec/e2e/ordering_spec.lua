@@ -278,6 +278,177 @@ describe("waiting", function()
   end)
 end)
 
+describe("random waits", function()
+  local CLIENTS, MESSAGES = 20, 30
+
+  -- Each message waits in another way, or not at all.
+  local WAITS = [[
+    local uv = require "luv"
+    local seed = 42
+    local function random(n)
+      seed = (seed * 1103515245 + 12345) % 2147483648
+      return seed // 65536 % n
+    end
+    local function viaTimer()
+      luaws.await(function(done)
+        local timer = uv.new_timer()
+        timer:start(random(4), 0, function() timer:close() done() end)
+      end)
+    end
+    local waits = {
+      function() end,
+      function() luaws.sleep(0) end,
+      function() luaws.sleep(random(5) / 1000) end,
+      function() viaTimer() luaws.sleep(0) end,
+      function() luaws.await(function(done) uv.fs_stat("/", done) end) end,
+      function() luaws.await(function(done) luaws.spawn(function() luaws.sleep(random(3) / 1000) done() end) end) end,
+      function() luaws.askWorker("w" .. random(3), "echo", random(4) / 1000) end,
+      function() pcall(function() luaws.sleep(random(3) / 1000) error "oh no" end) end,
+    }
+    local last, inside = {}, {}
+    serve({
+      onOpen = function(_, ws) waits[random(#waits) + 1]() last[ws] = 0 end,
+      onMessage = function(_, ws, event)
+        assert(not inside[ws], "two callbacks of one connection at once")
+        inside[ws] = true
+        assert(tonumber(event.data) == last[ws] + 1, "out of order")
+        waits[random(#waits) + 1]()
+        last[ws] = last[ws] + 1
+        inside[ws] = nil
+        ws:send(event.data)
+      end,
+      onTerminate = function(_, ws) say(last[ws]) end,
+      onError = function(_, ws, event) ws:send(event.errors[1].message) end,
+    })
+  ]]
+
+  it("keep the order of each connection, and of no other", function()
+    local s = server.start(WAITS, { files = { ["echo.lua"] = [[
+      local luaws = require "luaws"
+      return function(seconds) luaws.sleep(seconds) end
+    ]] } })
+    local clients, tasks, order = {}, {}, {}
+    for i = 1, CLIENTS do clients[i] = client.open(s, "/") end
+    for n = 1, MESSAGES do
+      for _, c in ipairs(clients) do c:send(tostring(n)) end
+    end
+    for i, c in ipairs(clients) do
+      tasks[i] = async.spawn(function()
+        for n = 1, MESSAGES do
+          assert.equal(tostring(n), c:receive(90))
+          order[#order + 1] = n
+        end
+        c:close(1000)
+      end)
+    end
+    for _, task in ipairs(tasks) do task:join(120) end
+    local turns = 0 -- where one connection was ahead of another
+    for i = 2, #order do turns = turns + (order[i] < order[i - 1] and 1 or 0) end
+    assert.is_true(turns > 0)
+    for _ = 1, CLIENTS do s:expectLines(tostring(MESSAGES)) end
+  end)
+end)
+
+describe("a callback whose connection ends", function()
+  it("has its sleeps and receives return at once, the others in their time", function()
+    local s = server.start([[
+      serve({ onMessage = function(_, ws, event)
+        if event.data ~= "wait" then return open(event.data) end
+        local peer = luaws.WebSocket.new(("%s://127.0.0.1:%d/"):format(arg[1] or "ws", luaws.webServer.port),
+          nil, { tls = { insecure = true } })
+        peer:opened()
+        say "in"
+        gate "ended"
+        say(luaws.sleep(600))
+        say(peer:receive())
+        say(luaws.await(function(done) luaws.after(0.01, function() done "awaited" end) end))
+        say(luaws.askWorker("a", "string.rep", "a", 3))
+        peer:destroy()
+      end, onTerminate = function(_, _, event) if event.code == 4001 then say "terminated" end end })
+      gates = {}
+      function gate(name) luaws.await(function(done) gates[name] = done end) end
+      function open(name) gates[name]() end
+    ]], { tls = false })
+    local a, b = client.open(s, "/"), client.open(s, "/")
+    a:send("wait")
+    s:expectLines("in")
+    a:close(4001)
+    b:send("ended")
+    s:expectLines("nil closed", "nil closed", "awaited", "aaa", "terminated")
+  end)
+end)
+
+describe("an error behind waits", function()
+  it("keeps the traceback of who called, also from below pcall", function()
+    local s = server.start([[
+      local function deep(how)
+        if how == "sleep" then luaws.sleep(0.001)
+        elseif how == "await" then luaws.await(function(done) luaws.after(0.001, done) end)
+        elseif how == "ask" then luaws.askWorker("a", "string.rep", "a", 1) end
+        error("behind " .. how)
+      end
+      local function middle(how) deep(how) return 1 end
+      serve({
+        onMessage = function(_, ws, event)
+          local how, caught = event.data:match "^(%a+) ?(%a*)$"
+          if caught == "" then middle(how) end
+          local _, text = xpcall(middle, debug.traceback, how)
+          ws:send(text)
+        end,
+        onError = function(_, ws, event) ws:send(event.errors[1].message .. "\n" .. event.errors[1].traceback) end,
+      })
+    ]])
+    local c = client.open(s, "/")
+    for _, how in ipairs { "none", "sleep", "await", "ask" } do
+      for _, caught in ipairs { "", " caught" } do
+        c:send(how .. caught)
+        local told = c:receive()
+        assert.matches("script%.lua:5: behind " .. how, told)
+        assert.matches("script%.lua:5: in [^\n]*'deep'\n[^\n]*script%.lua:7: in [^\n]*\n", told)
+        assert.matches("script%.lua:1[12]: in [^\n]*'onMessage'", told)
+      end
+    end
+  end)
+end)
+
+describe("where nobody can wait", function()
+  it("each waiting function says so, and names luaws.spawn", function()
+    local child = server.run([[
+      local luaws = require "luaws"
+      local ws = luaws.WebSocket.new "ws://127.0.0.1:1"
+      local calls = {
+        ["luaws.sleep"] = function() luaws.sleep(0) end,
+        ["luaws.await"] = function() luaws.await(function() end) end,
+        ["luaws.askWorker"] = function() luaws.askWorker("a", "string.rep", "a", 1) end,
+        receive = function() ws:receive() end,
+        opened = function() ws:opened() end,
+      }
+      local finalized
+      for name, call in pairs(calls) do
+        local function try(where, ...)
+          local ok, message = pcall(...)
+          print(where, not ok and message:find(name .. " can't wait", 1, true) and message:find("luaws.spawn", 1, true)
+            and true or message)
+        end
+        try("coroutine", coroutine.wrap(call))
+        try("sort", table.sort, { 2, 1 }, call)
+        try("gsub", string.gsub, "a", "a", call)
+        try("tostring", tostring, setmetatable({}, { __tostring = call }))
+        setmetatable({}, { __gc = function() finalized = finalized or {} try("finalizer", call) end })
+        collectgarbage()
+      end
+      ws:destroy()
+    ]])
+    assert.equal("", child.stderr)
+    local count = 0
+    for where, result in child.stdout:gmatch "(%l+)\t([^\n]*)\n" do
+      assert.equal("true", result, where)
+      count = count + 1
+    end
+    assert.equal(25, count)
+  end)
+end)
+
 describe("luv in a script", function()
   it("has callbacks that may wait, and that come in their order", function()
     local child = server.run([[
