@@ -871,7 +871,7 @@ function TestServer:get(path, headers) end
 
 ---The first line that a script prints which matches a Lua pattern; waits for it.
 ---@param pattern string
----@param timeout? number seconds; 1
+---@param timeout? number seconds; 2
 ---@return string? line nil: there is none
 function TestServer:awaitOutput(pattern, timeout) end
 
@@ -910,7 +910,7 @@ function testing.connection(handler, options) end
 function testing.errors() end
 
 ---The next of these errors; waits for it.
----@param timeout? number seconds; 1
+---@param timeout? number seconds; 2
 ---@return luaws.TestError? err nil: there is none
 function testing.nextError(timeout) end
 

@@ -5,7 +5,7 @@ local uv = require "luv"
 local bench = require "luaws.testing.bench"
 local newServer = require "luaws.testing.server"
 
-local MOMENT, PATIENCE = 0.001, 1 -- s
+local MOMENT, PATIENCE = 0.001, 2 -- s
 
 local testing = {}
 
@@ -31,7 +31,7 @@ function testing.errors()
 end
 
 -- The next of these errors that the test has not been given yet; waits for it, up to `timeout`
--- seconds (1). nil: there is none.
+-- seconds (2). nil: there is none.
 function testing.nextError(timeout)
   bench.check("testing.nextError")
   local last = uv.hrtime() + (timeout or PATIENCE) * 1e9

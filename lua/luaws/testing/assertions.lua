@@ -10,7 +10,7 @@
 local json = require("luaws").json
 local bench = require "luaws.testing.bench"
 
-local PATIENCE = 1 -- s: how long real sockets may take
+local PATIENCE = 2 -- s: how long real sockets may take
 
 local assertions = {}
 

@@ -10,7 +10,7 @@ local luaws = require "luaws"
 local budget = require "luaws.budget"
 
 local OWN_SCOPE, NO_SCOPE = 1, 0 -- the runner's; what callbacks have started
-local GRACE = { 0, 0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05 } -- s: for what is about to end
+local GRACE = { 0, 0, 0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2 } -- s: to end by itself
 
 local bench = {
   timeout = 30,      -- s: how long a test or hook may take

@@ -9,9 +9,9 @@ local runScript = require "luaws.testing.script"
 
 local TURNS = 100    -- of the loop without a pause: what is local takes less than a millisecond
 local MOMENT = 0.001 -- s
-local NOTICE = 0.1   -- s: for a server to see that its clients have gone
+local NOTICE = 0.5   -- s: for a server to see that its clients have gone
 local CLOSE = 1      -- s: how long the ends of connections may take
-local PATIENCE = 1   -- s: for a line of output
+local PATIENCE = 2   -- s: for a line of output
 
 local Server = {}
 Server.__index = Server
@@ -83,7 +83,7 @@ local function findLine(lines, pattern)
 end
 
 -- The first line that the script prints which matches a pattern; waits for it, up to `timeout`
--- seconds (1). nil: none does.
+-- seconds (2). nil: none does.
 function Server:awaitOutput(pattern, timeout)
   local function isThere() return findLine(self.output, pattern) end
   await(timeout or PATIENCE, isThere)
