@@ -384,6 +384,7 @@ static void run(struct threads *t) {
     reactor_quit(t->reactors[i]);
   for (unsigned i = 0; i < t->crews_started; i++)
     crew_join(t->crews[i]);
+  staff_tidy(t->staff);
   if (t->estimator && estimator_join(t->estimator) != 0 && t->exit_code == 0)
     t->exit_code = EXIT_FAILURE;
 }

@@ -25,6 +25,7 @@ local MODULE = [[
   function m.kill(name) luaws.killWorker(name) print "goes on" return "answered" end
   function m.exit(code) luaws.exit(code) end
   function m.onError() luaws.onError = function(event) print("onError", event.errors[1].message) end end
+  function m.compute(seconds) local start = os.clock() repeat until os.clock() - start > seconds end
   function m.forever() luaws.every(60, print) end
   function m.spin(path) print "spins" repeat until os.remove(path) end
   return m
@@ -106,6 +107,16 @@ describe("a worker by name", function()
       end)
       luaws.askWorker("a", "m.spin", file)
       print(luaws.askWorker("a", "m.add", 1, 2))
+    ]])
+  end)
+
+  it("may compute, or block, for as long as it takes: the log doesn't mind", function()
+    assert.equal("done\n", printed [[
+      local left = 2
+      luaws.spawn(function() assert(luaws.askWorker("a", "os.execute", "sleep 2.3")) left = left - 1 end)
+      luaws.spawn(function() luaws.askWorker("b", "m.compute", 1.3) left = left - 1 end)
+      repeat luaws.sleep(0.05) until left == 0
+      print "done"
     ]])
   end)
 

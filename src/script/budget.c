@@ -57,10 +57,25 @@ static void remove_hook(struct budget *b, lua_State *L) {
     lua_sethook(L, NULL, 0, 0);
 }
 
+// When the watchdog is to signal next in this stretch.
+static void answer(struct budget *b, uint64_t due) {
+  if (due > WATCHDOG_NEVER) due = WATCHDOG_NEVER;
+  atomic_store(&b->watched.answer, (uint64_t)stretch_of(b) << 32 | due);
+}
+
+// A call in a worker that is there for what takes long, unless somebody is served by it.
+static bool is_left_alone(const struct runtime *rt, const struct task *t) {
+  return t && t->is_patient && list_empty(&rt->wsses);
+}
+
 static void on_signal(struct watched *w) {
   struct budget *b = (struct budget *)w;
-  const struct task *t =
-      ((struct runtime *)((char *)b - offsetof(struct runtime, budget)))->current;
+  const struct runtime *rt = (struct runtime *)((char *)b - offsetof(struct runtime, budget));
+  const struct task *t = rt->current;
+  if (is_left_alone(rt, t)) {
+    answer(b, WATCHDOG_NEVER);
+    return;
+  }
   atomic_store_explicit(&w->what, t ? t->what : NULL, memory_order_relaxed);
   atomic_store_explicit(&w->connection, t && t->link ? t->link->id : 0, memory_order_relaxed);
   if (atomic_load(&w->order) >> 32 == stretch_of(b)) set_hook(b, b->running, 1);
@@ -151,13 +166,7 @@ static uint64_t find_limit(struct runtime *rt, const char **name) {
   }
   *name = rt->trial ? " (luaws test --timeout)" : " (with --watch)";
   if (rt->trial) return trial_limit(rt);
-  return rt->options->watch && !wss ? BUDGET_WATCH_MS : 0;
-}
-
-// When the watchdog is to signal next in this stretch.
-static void answer(struct budget *b, uint64_t due) {
-  if (due > WATCHDOG_NEVER) due = WATCHDOG_NEVER;
-  atomic_store(&b->watched.answer, (uint64_t)stretch_of(b) << 32 | due);
+  return rt->options->watch && !wss && !t->is_patient ? BUDGET_WATCH_MS : 0;
 }
 
 // `limit`: 0 when somebody has wanted it.

@@ -56,6 +56,7 @@ static void run_next(struct runtime *rt) {
   roster_begin(rt->options->roster, rt->seat, job->cost);
   struct task *t = task_new(rt, job->from ? "askWorker" : "callWorker", on_done, job);
   job->task = t;
+  t->is_patient = rt->options->name != NULL;
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[job->from ? CALL_ASKED : CALL_CALLED]);
   lua_pushstring(t->co, job->target.p);
   lua_pushlightuserdata(t->co, job);

@@ -52,6 +52,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->is_main = false;
   t->is_refused = false;
   t->is_cancelled = false;
+  t->is_patient = false;
   t->is_called_off = false;
   t->is_interrupted = false;
   t->is_served = false;

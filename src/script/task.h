@@ -63,6 +63,7 @@ struct task {
   uint8_t state;         // enum task_state
   bool is_main;          // the script itself: its error is no log line
   bool is_refused;       // runtime_refuse_start has raised in it
+  bool is_patient;       // a call in a worker made for such: it may compute as long as it likes
   bool is_cancelled;     // each wait raises from now on
   bool is_called_off;    // its wait raises, once (wait_call_off)
   bool is_interrupted;   // its connection has ended: sleeps return at once
