@@ -254,6 +254,36 @@ describe("a broken save", function()
   end)
 end)
 
+describe("a script that fails at its start", function()
+  for what, text in pairs({ ["doesn't compile"] = "x = = 1", ["raises"] = "error 'no'", ["lacks a module"] = MAIN }) do
+    for _, workers in ipairs({ 1, 2 }) do
+      it(("because it %s gets another try with each save (workers: %d)"):format(what, workers), function()
+        local s, save = start({ ["main.lua"] = text }, { workers = workers, lines = 0 })
+        s:awaitLog("the script has not started: save again to retry")
+        assert.equal(1, select(2, s.stderr:gsub("luaws: ", "")), s.stderr)
+        if text == MAIN then
+          save("chat.lua", chat "one ")
+        else
+          save("main.lua", "error 'not yet'")
+          s:awaitLog("not yet")
+          save("main.lua", answering "one ")
+        end
+        awaitGeneration(s, 2)
+        s.port = tonumber(s.stderr:match("127%.0%.0%.1:(%d+)"))
+        local c = client.open(s, "/chat")
+        says(c, "one ")
+        save("main.lua", answering "two ")
+        awaitGeneration(s, 3)
+        says(client.open(s, "/chat"), "two ")
+      end)
+    end
+  end
+
+  it("is the end without --watch", function()
+    assert.equal(1, (server.run("error 'no'").code))
+  end)
+end)
+
 describe("--watch=FOLDER", function()
   it("reloads modules there, what else is in Lua there, and what is new there", function()
     local s, save = start({ ["bin/main.lua"] = ([[

@@ -94,19 +94,31 @@ void runtime_deinit(struct runtime *rt) {
   mem_free(rt->worker_path);
 }
 
+// Somebody who develops the script is going to mend it.
+static void fail_start(struct runtime *rt, const char *why) {
+  rt->is_stranded = rt->options->watch && rt->phase == PHASE_RUNNING;
+  if (!rt->is_stranded) {
+    runtime_stop(rt, 1);
+    rt->exit_code = 1;
+    return;
+  }
+  if (rt->options->index == 0) log_warn("the script has not started: save again to retry");
+  watch_on_reload(rt, why);
+}
+
 void runtime_start(struct runtime *rt) {
   lua_State *L = rt->L;
   if (rt->options->name) {
     rt->is_loaded = true;
     return;
   }
+  watch_start(rt);
   if (!vm_load(rt, L)) {
     failure_print(rt);
     lua_settop(L, 0);
-    runtime_stop(rt, 1);
+    fail_start(rt, "");
     return;
   }
-  watch_start(rt);
   int count = lua_gettop(L);
   struct task *t = task_new(rt, "script", on_main_done, NULL);
   t->is_main = true;
@@ -164,10 +176,10 @@ uint64_t runtime_timeout(const struct runtime *rt) {
 
 bool runtime_is_alive(const struct runtime *rt) {
   if (rt->phase != PHASE_RUNNING) return rt->phase == PHASE_STOPPING;
-  return rt->options->stays || rt->inbox || !list_empty(&rt->ready) || !list_empty(&rt->waiting) ||
-         !list_empty(&rt->held) || !list_empty(&rt->wsses) || !list_empty(&rt->webservers) ||
-         !list_empty(&rt->clients) || !list_empty(&rt->timers) || job_is_there(rt) ||
-         uvloop_is_alive(rt);
+  return rt->options->stays || rt->is_stranded || rt->inbox || !list_empty(&rt->ready) ||
+         !list_empty(&rt->waiting) || !list_empty(&rt->held) || !list_empty(&rt->wsses) ||
+         !list_empty(&rt->webservers) || !list_empty(&rt->clients) || !list_empty(&rt->timers) ||
+         job_is_there(rt) || uvloop_is_alive(rt);
 }
 
 void runtime_stop(struct runtime *rt, int exit_code) {
@@ -324,10 +336,13 @@ static void end(struct runtime *rt) {
 
 static void on_main_done(struct runtime *rt, struct task *t, bool ok) {
   rt->is_loaded = true;
-  if (ok) reload_note_loaded(rt);
-  if (ok) return;
-  lua_pop(rt->L, 1);
-  if (t->is_refused) return;
-  runtime_stop(rt, 1);
-  rt->exit_code = 1;
+  if (ok) {
+    reload_note_loaded(rt);
+    return;
+  }
+  lua_getfield(rt->L, -1, "errors");
+  lua_rawgeti(rt->L, -1, 1);
+  lua_getfield(rt->L, -1, "message");
+  if (!t->is_refused) fail_start(rt, lua_tostring(rt->L, -1));
+  lua_pop(rt->L, 4);
 }

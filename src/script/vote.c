@@ -93,6 +93,7 @@ static void take_part(struct runtime *rt, uint64_t round) {
   bool is_taken = ballot_vote(ballot, voter, round, prepared.ok ? NULL : prepared.text);
   struct step done = {.ok = false, .text = NULL};
   if (prepared.ok) done = take_step(rt, is_taken ? "commit" : "rollback");
+  if (is_taken) rt->is_stranded = false;
   struct ballot_result result;
   bool tells = ballot_finish(ballot, voter, round, &result);
   if (tells && result.is_done) tell_success(rt, &result, done.text);

@@ -63,13 +63,26 @@ static void push_native(lua_State *L) {
   free(script);
 }
 
-// start()
-static int start(lua_State *L) {
+// Pushes the module's function of that name.
+static void push_function(lua_State *L, const char *name) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, MODULE);
   lua_call(L, 1, 1);
-  lua_getfield(L, -1, "start");
+  lua_getfield(L, -1, name);
+}
+
+// start()
+static int start(lua_State *L) {
+  push_function(L, "start");
   push_native(L);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+// tell(name, value): calls the function of that name, once the module has started
+static int tell(lua_State *L) {
+  push_function(L, lua_tostring(L, 1));
+  lua_pushvalue(L, 2);
   lua_call(L, 1, 0);
   return 0;
 }
@@ -78,17 +91,13 @@ static bool is_watching(const struct runtime *rt) {
   return rt->options->watch && rt->options->index == 0;
 }
 
-// A task that calls the module's function of that name with the value on top of the main stack,
-// which it pops.
-static void call(struct runtime *rt, const char *function) {
+// In a task of its own: a script may be running. `value`: a string or NULL.
+static void call(struct runtime *rt, const char *function, const char *value) {
+  if (!is_watching(rt)) return;
   struct task *t = task_new(rt, "watch", task_done_alone, NULL);
-  lua_State *co = t->co;
-  luaL_getsubtable(co, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  lua_getfield(co, -1, MODULE);
-  lua_getfield(co, -1, function);
-  lua_replace(co, 1);
-  lua_settop(co, 1);
-  lua_xmove(rt->L, co, 1);
+  lua_pushcfunction(t->co, tell);
+  lua_pushstring(t->co, function);
+  lua_pushstring(t->co, value);
   task_defer(rt, t);
 }
 
@@ -101,23 +110,17 @@ void watch_start(struct runtime *rt) {
   if (!is_watching(rt)) return;
   struct task *t = task_new(rt, "watch", task_done_alone, NULL);
   lua_pushcfunction(t->co, start);
-  task_defer(rt, t);
+  task_run(rt, t); // at once: what is saved from now on counts
 }
 
 void watch_on_web(struct runtime *rt) {
-  if (!is_watching(rt)) return;
-  lua_pushnil(rt->L);
-  call(rt, "onWeb");
+  call(rt, "onWeb", NULL);
 }
 
 void watch_on_files(struct runtime *rt) {
-  if (!is_watching(rt)) return;
-  lua_pushnil(rt->L);
-  call(rt, "onFiles");
+  call(rt, "onFiles", NULL);
 }
 
 void watch_on_reload(struct runtime *rt, const char *why) {
-  if (!is_watching(rt)) return;
-  lua_pushstring(rt->L, why);
-  call(rt, "onReload");
+  call(rt, "onReload", why);
 }

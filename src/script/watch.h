@@ -10,7 +10,7 @@
 // What goes out behind the pages of this worker's web servers, NULL: nothing.
 const char *watch_page_tail(const struct runtime *rt);
 
-// Begins, before the script does.
+// Begins, before the script is read.
 void watch_start(struct runtime *rt);
 
 // A web server has started, or has other settings.
