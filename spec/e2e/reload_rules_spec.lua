@@ -590,6 +590,103 @@ wss = luaws.WebSocketServer.new({ onConnection = function() return Chat.new() en
   end)
 end)
 
+describe("what waits while the script is reloaded", function()
+  it("goes on as old code: a callback; the answer to a client has the new methods", function()
+    local main = [[
+local luaws = require "luaws"
+local Chat = luaws.class "Chat"
+function Chat:onMessage(ws) ws:send "old" end
+luaws.WebSocketServer.new({
+  onConnection = function()
+    print "asked"
+    repeat luaws.sleep(0.001) until GO
+    print "old answer"
+    return Chat.new()
+  end,
+}, { path = "/" })
+]]
+    local p = reloading.start({ ["main.lua"] = main })
+    local c = client.connect(p.server)
+    c:sendRequest({ path = "/", headers = client.upgradeHeaders() })
+    assert.equal("asked", p.server:line())
+    p:mustEdit({ ["main.lua"] = { main, '"old"', '"new"', '"old answer"', '"new answer"' } })
+    p:eval "GO = true"
+    assert.equal("old answer", p.server:line())
+    assert.equal(101, c:response().status)
+    assert.equal("new", ask(c, "x"))
+  end)
+
+  it("ends where it is the old main chunk", function()
+    local main = ECHO .. [[
+luaws.WebSocketServer.new(handler, { path = "/" })
+local closing <close> = setmetatable({}, { __close = function() print "closed" end })
+luaws.sleep(1000)
+]]
+    local p = reloading.start({ ["main.lua"] = main })
+    local c = p:open("/")
+    assert.matches("luaws.sleep can't wait at the top level", p:reload())
+    p:mustEdit({ ["main.lua"] = { main, "luaws.sleep(1000)", "" } })
+    assert.equal("closed", p.server:line()) -- the new one's
+    assert.equal("closed", p.server:line())
+    assert.equal("x", ask(c, "x"))
+  end)
+end)
+
+describe("a top level", function()
+  local MAIN = ECHO .. "luaws.WebSocketServer.new(handler, { path = '/' })\n"
+
+  it("that forbids new globals is reloaded as well", function()
+    local strict = "setmetatable(_G, { __newindex = function(_, k) error('no ' .. k) end, __index = error })\n"
+    local p = reloading.start({ ["main.lua"] = MAIN .. strict })
+    local c = p:open("/")
+    p:mustEdit({ ["main.lua"] = { MAIN .. strict, "ws:send(event.data)", "ws:send 'new'" } })
+    assert.equal("new", ask(c, "x"))
+    local told = p:tryEdit({ ["main.lua"] = MAIN .. strict .. "NEW = 1" })
+    assert.matches("no NEW", told)
+    assert.equal("nil", p:eval "return rawget(_G, 'NEW')")
+  end)
+
+  it("that ends the program ends it", function()
+    local p = reloading.start({ ["main.lua"] = MAIN })
+    p:edit({ ["main.lua"] = MAIN .. "luaws.exit()" })
+    p.control:send "require('luaws').reload()"
+    p.server:awaitExit()
+    assert.equal(0, p.server.code)
+  end)
+
+  it("that fails leaves nothing in luaws.persist", function()
+    local p = reloading.start({ ["main.lua"] = MAIN })
+    assert.matches("main.lua", p:tryEdit({ ["main.lua"] = MAIN .. "luaws.persist('kept', 1) error 'x'" }))
+    assert.equal("2", p:eval "return (require('luaws').persist('kept', 2))")
+  end)
+
+  it("that makes a handler unusable for a server that a callback has made fails", function()
+    local server_lua = "local Server = require('luaws').class 'Server' "
+      .. "function Server:onConnection() end return Server"
+    local p = reloading.start({ ["main.lua"] = MAIN .. "Server = require 'server'", ["server.lua"] = server_lua })
+    p:eval "require('luaws').WebSocketServer.new(Server.new(), { path = '/made' })"
+    assert.matches("server.lua:1: class Server has no onConnection any more, and handles WebSocketServer: /made",
+      p:tryEdit({ ["server.lua"] = { server_lua, "onConnection", "onConection" } }))
+  end)
+
+  it("with a metatable that raises fails, and nothing has changed", function()
+    local main = [[
+local Meta = {}
+function Meta.__index(_, key) return key == "onMessage" and function(_, ws) ws:send "old" end or nil end
+]] .. ECHO .. [[
+function handler:onConnection() return setmetatable({}, Meta) end
+luaws.WebSocketServer.new(handler, { path = "/" })
+]]
+    local p = reloading.start({ ["main.lua"] = main })
+    local c = p:open("/")
+    local before = p:dump()
+    assert.matches("main.lua:2: attempt to call a nil value",
+      p:tryEdit({ ["main.lua"] = { main, "return key", "return missing() or key" } }))
+    assert.equal(before, p:dump())
+    assert.equal("old", ask(c, "x"))
+  end)
+end)
+
 describe("modules", function()
   local MAIN = ECHO .. "luaws.WebSocketServer.new(handler, { path = '/' })\n"
 

@@ -135,6 +135,7 @@ static int commit(lua_State *L) {
   webserver_reload_commit(rt, L);
   rt->generation = rt->preparing;
   rt->preparing = 0;
+  rt->is_loaded = true; // though the first main chunk may have waited until now
   scope_end(rt, old);
   websocket_dial_scope(rt, rt->generation);
   return 1;
