@@ -3,6 +3,7 @@
 
 local luaws = require "luaws"
 local complete = require "luaws.console.complete"
+local excerpt = require "luaws.excerpt"
 local show = require "luaws.console.show"
 local text = require "luaws.connect.text"
 
@@ -42,9 +43,16 @@ local function cutTraceback(traceback)
   return hasFunctions and "\nstack traceback:\n" .. table.concat(lines, "\n") or ""
 end
 
+-- With the lines of the file around its place.
+local function addExcerpt(message)
+  local file, line = message:match("^([^\n]-):(%d+): ")
+  local lines = file and file ~= NAME:sub(2) and excerpt(file, math.tointeger(tonumber(line)))
+  return lines and message .. "\n" .. lines or message
+end
+
 -- A message handler.
 local function explain(err)
-  local message = err
+  local message = type(err) == "string" and addExcerpt(err)
   if type(err) ~= "string" then
     local metatable = debug.getmetatable(err)
     local hasText = type(err) == "number" or type(metatable) == "table" and metatable.__tostring
@@ -85,6 +93,7 @@ end
 -- Runs a line, which may wait. Returns whether more lines must follow before anything is run, and
 -- whether it has failed.
 function Session:line(line)
+  if rawget(_G, "servers") == nil then rawset(self.environment, "servers", self.servers()) end
   local source = self.pending and self.pending .. "\n" .. line or line
   self.pending = nil
   if not source:find("%S") then return false, false end
@@ -123,11 +132,14 @@ function Session:complete(line)
   self.write("N", addition .. "\t" .. table.concat(names, " "))
 end
 
--- A session of its own: globals are the script's, but for `luaws` and for `_`, the last result that
--- wasn't nil.
+-- A session of its own: globals are the script's. Beside them there are `luaws`, `_`, the last
+-- result that wasn't nil, and, unless the script has a global of that name, `servers`: an array of
+-- the WebSocketServers that `servers()` returns.
 -- `write(kind, text)` is its way out (enum event_console in src/mailbox/event.h); `members`: see
 -- luaws.console.complete.
-return function(write, members)
+return function(write, members, servers)
   local environment = setmetatable({ luaws = luaws }, { __index = _G, __newindex = _G })
-  return setmetatable({ write = write, members = members, environment = environment }, Session)
+  return setmetatable({
+    write = write, members = members, servers = servers, environment = environment,
+  }, Session)
 end

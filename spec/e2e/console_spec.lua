@@ -98,7 +98,9 @@ describe("an error in a line", function()
 
   it("is told when it computes for too long", function()
     if build.isTiny then pending("too slow a build") end
-    local child = server.run(nil, { program = { "repl" }, input = "while true do end\n'on'\n", timeout = 60 })
+    -- (It allocates, or ThreadSanitizer would hold the signal back.)
+    local child = server.run(nil, { program = { "repl" }, input = "while true do x = ('x'):rep(999) end\n'on'\n",
+      timeout = 60 })
     assert.matches("luaws: console:1: interrupted: it may compute for 10", child.stderr)
     assert.equal('"on"\n', child.stdout)
   end)
@@ -164,6 +166,26 @@ describe("luaws --console", function()
     local child = run("wss\nwss.connections\n", { "--port", "0", "--console", folder .. "/script.lua" })
     assert.equal("WebSocketServer: /chat (0 connections)\n{}\n", child.stdout)
     assert.equal(0, child.code)
+  end)
+
+  it("finds servers that are in no global, unless the script has a global of that name", function()
+    local script = [[
+      local luaws = require "luaws"
+      luaws.WebSocketServer.new({ onConnection = function() end }, { path = "/chat" })
+    ]]
+    local folder = server.folder({ ["script.lua"] = script, ["other.lua"] = script .. "servers = 'mine'" })
+    local child = run("#servers\nservers[1]\n", { "--port", "0", "--console", folder .. "/script.lua" })
+    assert.equal("1\nWebSocketServer: /chat (0 connections)\n", child.stdout)
+    child = run("servers\n", { "--port", "0", "--console", folder .. "/other.lua" })
+    assert.equal('"mine"\n', child.stdout)
+  end)
+
+  it("shows the lines of a file in which an error was raised", function()
+    local folder = server.folder({ ["script.lua"] = "function f()\n  error 'broken'\nend\n"
+      .. "require 'luaws'.every(100, print)" })
+    local child = run("f() f()\n", { "--console", folder .. "/script.lua" })
+    assert.matches("script.lua:2: broken\n    1 | function f%(%)\n  > 2 |   error 'broken'\n    3 | end\n"
+      .. "stack traceback:\n\t[^\n]*script.lua:2: in function 'f'\n\tconsole:1: in main chunk\n$", child.stderr)
   end)
 
   it("is in the first of several workers", function()

@@ -11,6 +11,7 @@
 #include "script/object.h"
 #include "script/task.h"
 #include "script/wait.h"
+#include "script/wss.h"
 
 enum {
   OWN_SESSION = 0, // of the process's stdin
@@ -136,6 +137,18 @@ static bool call(struct console_session *s, const char *method, const char *text
   return is_true;
 }
 
+// servers(): an array of the worker's WebSocketServers.
+static int list_servers(lua_State *L) {
+  const struct runtime *rt = runtime_of(L);
+  lua_newtable(L);
+  lua_Integer count = 0;
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    wss_push(L, LIST_ENTRY(i, struct wss, node));
+    lua_rawseti(L, -2, ++count);
+  }
+  return 1;
+}
+
 // `require "luaws.console"` gives a function that makes sessions.
 static int make_object(lua_State *L) {
   lua_getglobal(L, "require");
@@ -144,7 +157,8 @@ static int make_object(lua_State *L) {
   lua_insert(L, 1);
   lua_pushcclosure(L, write_answer, 1);
   lua_pushcfunction(L, object_list_members);
-  lua_call(L, 2, 1);
+  lua_pushcfunction(L, list_servers);
+  lua_call(L, 3, 1);
   return 1;
 }
 
