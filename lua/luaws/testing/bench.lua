@@ -109,15 +109,16 @@ end
 function bench.rest()
   if clock then clock:cancel() end
   clock = nil
+  native.callOff(nil)
   budget(nil)
   native.enter(OWN_SCOPE)
   if isInterrupted then core.skipAll = true end -- busted forgets it at each error
 end
 
--- No further test is run, and what the present one waits for raises.
+-- No further test is run, and what the present one waits for raises: not what is done at its end.
 function bench.interrupt()
   isInterrupted = true
-  native.callOff("interrupted")
+  if clock then native.callOff("interrupted") end
 end
 
 -- Errors of callbacks, timers and tasks

@@ -20,7 +20,7 @@ Server.__index = Server
 local function webOf(self, path)
   local found = self.servers[1]
   for _, server in ipairs(self.servers) do
-    if server.wss.path == path then found = server end
+    if server.wss.path == path and not server.wss.terminated then found = server end
   end
   local web = found and found.web or self.webs[1]
   if not web or not web.isRunning then
@@ -126,7 +126,7 @@ function Server:stop()
     await(CLOSE, function() return areTerminated(self.servers) end)
   end
   for _, web in ipairs(self.webs) do web:stop(0) end
-  for _, client in ipairs(self.clients) do client:awaitEnd() end
+  for _, client in ipairs(self.clients) do client:lose() end
   if self.script then self.script:finish() end
   bench.servers = bench.servers - 1
   if not ok then error(stuck, 0) end
