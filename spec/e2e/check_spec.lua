@@ -62,16 +62,16 @@ luaws.WebSocketServer.new(Server.new())
   end)
 
   it("finds missing ones", function()
-    assertFinds({ "2:27: the handler has no onConnection: nobody could connect" },
+    assertFinds({ "2:27: the server's handler has no onConnection: nobody could connect" },
       "luaws.WebSocketServer.new({ onOpen = print })")
-    assertFinds({ "4:37: the handler has no onConnection: nobody could connect" }, [[
+    assertFinds({ "4:37: the server's handler has no onConnection: nobody could connect" }, [[
 local Server = luaws.class "Server"
 function Server:onOpen() end
 luaws.WebSocketServer.new(Server.new())
 ]])
-    assertFinds({ "2:66: the handler that onConnection returns has no onMessage" },
+    assertFinds({ "2:66: the connection's handler has no onMessage" },
       "luaws.WebSocketServer.new { onConnection = function(self) return { onOpen = print } end }")
-    assertFinds({ "2:35: the handler has no onRequest" }, "luaws.webServer:start { handler = { } }")
+    assertFinds({ "2:35: the web server's handler has no onRequest" }, "luaws.webServer:start { handler = { } }")
   end)
 
   it("says nothing of those that are there but not to be seen", function()
@@ -108,7 +108,7 @@ local Chat = require "chat"
 luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end })]]
     local chat = PRELUDE .. 'local Chat = luaws.class("Chat", require "base")\nreturn Chat'
     local base = PRELUDE .. 'local Base = luaws.class "Base"\nfunction Base:onOpen() end\nreturn Base'
-    local missing = "a.lua:3:70: the handler that onConnection returns has no onMessage\n"
+    local missing = "a.lua:3:70: the connection's handler has no onMessage\n"
     local function check(files) return run(files).stdout end
     assert.equal(missing, check { ["a.lua"] = script, ["chat.lua"] = chat, ["base.lua"] = base })
     assert.equal("", check { ["a.lua"] = script, ["chat.lua"] = chat,
@@ -163,6 +163,22 @@ describe("luaws check, of options,", function()
       "local web = luaws.webServer\nweb:start { rot = 'x' }")
     assertFinds({ "2:66: unknown option of tls: 'kee' (did you mean 'key'?)" },
       "luaws.WebServer.new { tls = { ['a.b'] = { cert = 'c', key = 'k', kee = '' } } }")
+  end)
+
+  it("finds unknown ones in specs, and what luaws.testing hasn't", function()
+    local child = run({ ["a_spec.lua"] = [[
+local testing = require "luaws.testing"
+local chat
+before_each(function() chat = testing.server("a.lua", { arg = {}, maxPayloads = 1, tls = true, path = "/" }) end)
+it("greets", function() chat:conect():recieve() end)
+testing.sever()
+]] }, { "a_spec.lua" })
+    assert.equal([[
+a_spec.lua:3:57: unknown option of a WebSocketServer: 'arg' (did you mean 'args'?)
+a_spec.lua:3:67: unknown option of a WebSocketServer: 'maxPayloads' (did you mean 'maxPayload'?)
+a_spec.lua:4:30: TestServer has no method 'conect' (did you mean 'connect'?)
+a_spec.lua:5:9: testing has no field 'sever' (did you mean 'server'?)
+]], child.stdout)
   end)
 
   it("finds values that can't be", function()

@@ -56,8 +56,9 @@ end
 function Handlers:pass(node, type)
   node.isSettled = true
   if node.kind == "function" then return self:bindCallback(node, type) end
-  for _, class in ipairs(names.classes(self.types.all, type)) do
-    if names.isHandler(class) then
+  local classes = names.classes(self.types.all, type)
+  for _, class in ipairs(classes) do
+    if names.isHandler(class) and #classes == 1 then
       self.passed[#self.passed + 1] = { node = node, kind = class.name }
     end
     for _, item in ipairs(node.kind == "table" and node.items or {}) do

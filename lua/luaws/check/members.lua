@@ -18,7 +18,7 @@ end
 
 local CLOSED = {
   ["luaws"] = true, ["luaws.WebSocketServer"] = true, ["luaws.WebServer"] = true,
-  ["luaws.Timer"] = true, ["luaws.Json"] = true, ["luaws.Log"] = true,
+  ["luaws.Timer"] = true, ["luaws.Json"] = true, ["luaws.Log"] = true, ["luaws.testing"] = true,
 }
 
 -- Where the script may have fields of its own, only what is nearly the name of a member can't be

@@ -9,9 +9,9 @@ local SERVER, CONNECTION, REQUEST =
   "luaws.ServerHandler", "luaws.ConnectionHandler", "luaws.RequestHandler"
 
 local REQUIRED = {
-  [SERVER] = { "onConnection", "the handler has no onConnection: nobody could connect" },
-  [CONNECTION] = { "onMessage", "the handler that onConnection returns has no onMessage" },
-  [REQUEST] = { "onRequest", "the handler has no onRequest" },
+  [SERVER] = { "onConnection", "the server's handler has no onConnection: nobody could connect" },
+  [CONNECTION] = { "onMessage", "the connection's handler has no onMessage" },
+  [REQUEST] = { "onRequest", "the web server's handler has no onRequest" },
 }
 
 local function isFunction(node) return node and node.kind == "function" end
@@ -71,7 +71,7 @@ function Methods:checkAnswer(values)
   end
   if second and second.kind == "table" then
     local class = first.kind == "nil" and "luaws.Response" or "luaws.Acceptance"
-    self:checkItems(second, self.all.classes[class])
+    self:checkItems(second, { self.all.classes[class] })
   end
 end
 
@@ -85,7 +85,7 @@ function Methods:checkReturns(use)
     if use.kind == SERVER then
       self:checkAnswer(values)
     elseif values[1] and values[1].kind == "table" then
-      self:checkItems(values[1], self.all.classes["luaws.Response"])
+      self:checkItems(values[1], { self.all.classes["luaws.Response"] })
     end
   end
 end

@@ -37,20 +37,31 @@ function Values:checkMissing(node, class, given)
   end
 end
 
--- A table that is written down where one of that class is wanted.
-function Values:checkItems(node, class)
+-- The type of a field in those of the classes that have it, nil: none has. And all of their fields.
+local function typeOf(classes, name)
+  local types, known = {}, {}
+  for _, class in ipairs(classes) do
+    for _, field in ipairs(words.keysOf(class.members)) do known[field] = true end
+    local member = class.members[name]
+    types[#types + 1] = member and member.type
+  end
+  return #types > 0 and table.concat(types, "|") or nil, known
+end
+
+-- A table that is written down where one of these classes is wanted.
+function Values:checkItems(node, classes)
   local given = {}
   for _, item in ipairs(node.items) do
     given[item.name] = true
-    local member = class.members[item.name]
-    if member then
-      self:checkValue(item.value, member.type, ("'%s'"):format(item.name))
-    elseif not class.isOpen then
-      local like = words.hint(words.meant(item.name, class.members))
-      self.report(item.at, ("unknown %s: '%s'%s"):format(words.whose(class), item.name, like))
+    local type, known = typeOf(classes, item.name)
+    if type then
+      self:checkValue(item.value, type, ("'%s'"):format(item.name))
+    else
+      local like = words.hint(words.meant(item.name, known))
+      self.report(item.at, ("unknown %s: '%s'%s"):format(words.whose(classes[1]), item.name, like))
     end
   end
-  self:checkMissing(node, class, given)
+  if #classes == 1 then self:checkMissing(node, classes[1], given) end
 end
 
 -- Of a table of tables, by names that are the script's own, the class of these: "table<string,
@@ -80,7 +91,10 @@ function Values:checkTable(node, type)
     if part == "any" or part == "table" then return end
   end
   local classes = names.classes(self.all, type)
-  if #classes == 1 and not names.isHandler(classes[1]) then self:checkItems(node, classes[1]) end
+  for _, class in ipairs(classes) do
+    if class.isOpen or names.isHandler(class) then return end
+  end
+  if #classes > 0 then self:checkItems(node, classes) end
 end
 
 -- A node that stands where something of the type is wanted. `label` is what messages call it.
