@@ -10,6 +10,7 @@
 #include "script/job.h"
 #include "script/survey.h"
 #include "script/task.h"
+#include "script/vm.h"
 #include "script/vote.h"
 #include "script/webserver.h"
 #include "script/wss.h"
@@ -92,6 +93,7 @@ void dispatch_block(struct runtime *rt, struct block *block) {
     dispatch(rt, r);
     if (!list_empty(&rt->held)) link_run_held(rt);
     if (!list_empty(&rt->ready)) task_run_ready(rt);
+    if (rt->collected) vm_relax_collector(rt);
     if (--left > 0) continue;
     runtime_tick(rt);
     left = rt->tick_after;

@@ -49,7 +49,7 @@ FAULT(bad_text, WS_CLOSE_INVALID_PAYLOAD, "a text message is not UTF-8");
 FAULT(too_many_fragments, WS_CLOSE_POLICY, "a message has too many fragments");
 FAULT(too_big, WS_CLOSE_TOO_BIG, "a message is too big");
 
-static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static inline bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_event *event);
 static int gather_header(struct ws_session *s, struct ws_input *in, struct ws_frame_header *h);
 static const struct fault *judge_header(const struct ws_session *s, const struct ws_frame_header *h,
                                         int parsed);
@@ -58,7 +58,7 @@ static const struct fault *judge_first_byte(const struct ws_session *s,
                                             const struct ws_frame_header *h);
 static bool may_have(const struct ws_session *s, const struct ws_frame_header *h);
 static void start_frame(struct ws_session *s, const struct ws_frame_header *h);
-static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event);
+static inline bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event);
 static bool continue_compressed(struct ws_session *s, struct ws_input *in, struct ws_event *event);
 static const struct fault *inflate_payload(struct ws_session *s, struct ws_input *in, size_t n,
                                            bool is_last, size_t *length);
@@ -132,7 +132,9 @@ void ws_session_change_limits(struct ws_session *s, const struct ws_limits *limi
     s->midway->partial.max = max < SIZE_MAX ? (size_t)max : SIZE_MAX;
 }
 
-bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+// inline: the reactor's calls are to be one function with these, whoever else calls them
+// (peer.c does, for tests).
+inline bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
   assert(s->phase != PHASE_MESSAGE);
   while (in->n > 0) {
     bool happened = false;
@@ -149,7 +151,8 @@ bool ws_session_next(struct ws_session *s, struct ws_input *in, struct ws_event 
 }
 
 // Moves the message that was announced to `dst`. False: it isn't text.
-static bool move_message(struct ws_session *s, struct ws_input *in, uint8_t *dst, size_t length) {
+static inline bool move_message(struct ws_session *s, struct ws_input *in, uint8_t *dst,
+                                size_t length) {
   if (s->is_compressed) {
     if (length > 0) memcpy(dst, ws_session_deflate(s)->into->data, length);
     return true;
@@ -160,8 +163,8 @@ static bool move_message(struct ws_session *s, struct ws_input *in, uint8_t *dst
          ws_utf8_is_complete(&s->utf8);
 }
 
-bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
-                     struct ws_event *event) {
+inline bool ws_session_take(struct ws_session *s, struct ws_input *in, uint8_t *dst,
+                            struct ws_event *event) {
   assert(s->phase == PHASE_MESSAGE && in->n >= s->left);
   if (!move_message(s, in, dst, event->length)) {
     fail(s, event, &bad_text);
@@ -207,7 +210,7 @@ bool ws_session_is_midway(const struct ws_session *s) {
 
 // Reads a header, and as much of the payload as there is: a frame without payload must not wait
 // for the input to go on.
-static bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+static inline bool next_frame(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
   struct ws_frame_header h;
   int parsed = gather_header(s, in, &h);
   const struct fault *fault = judge_header(s, &h, parsed);
@@ -307,7 +310,8 @@ static void start_frame(struct ws_session *s, const struct ws_frame_header *h) {
 
 // The bytes that end a message stay in the input until it is taken: what never was incomplete is
 // never kept.
-static bool continue_data(struct ws_session *s, struct ws_input *in, struct ws_event *event) {
+static inline bool continue_data(struct ws_session *s, struct ws_input *in,
+                                 struct ws_event *event) {
   if (s->is_compressed) return continue_compressed(s, in, event);
   if (s->fin && in->n >= s->left) {
     announce_message(s, event, kept_length(s) + (size_t)s->left);
