@@ -25,7 +25,7 @@ Exit codes: 0 when nothing is found, 1 when something is, 2 when a file can't be
 command line.
 ]]
 
--- What busted gives to files that are named like specs.
+-- What busted gives to specs.
 local BUSTED = [[describe context insulate expose it spec test pending before_each after_each setup
   teardown lazy_setup lazy_teardown strict_setup strict_teardown finally randomize async spy stub
   mock match]]
@@ -51,12 +51,16 @@ local function librariesOf(globals)
   return libraries
 end
 
+local function isSpec(path)
+  return path:find("_spec%.lua$") or ("/" .. path):find("/spec/", 1, true)
+end
+
 -- The names that are there when a script starts, and those that the files define.
 local function globalsFor(path, shared)
   local globals = {}
   for name in pairs(_G) do globals[name] = true end
   for name in pairs(shared) do globals[name] = true end
-  if path:find("_spec%.lua$") then
+  if isSpec(path) then
     for name in BUSTED:gmatch("%S+") do globals[name] = true end
   end
   return globals

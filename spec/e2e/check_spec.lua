@@ -320,6 +320,7 @@ do local x <const> = 1 print(x) end
   it("knows busted's in specs", function()
     local spec = 'describe("x", function() it("y", function() assert.equal(1, 1) end) end)'
     assert.equal(0, run({ ["a_spec.lua"] = spec }, { "a_spec.lua" }).code)
+    assert.equal(0, run({ ["spec/help/a.lua"] = spec }, { "spec/help/a.lua" }).code)
     assert.equal(2, #findings(spec))
   end)
 end)
