@@ -58,6 +58,8 @@ void roster_leave(struct roster *r, struct seat *s) {
   s->is_leaving = true;
   s->awaited = NULL;
   list_remove(&s->node);
+  for (struct list *i = r->seats.next; i != &r->seats; i = i->next)
+    if (seat_of(i)->before == s) seat_of(i)->before = NULL;
   pthread_mutex_unlock(&r->lock);
 }
 
@@ -86,6 +88,14 @@ static struct seat *find(const struct roster *r, const char *name) {
   return NULL;
 }
 
+// Puts a new worker on the roster. Lock held.
+static void add_new(struct roster *r, struct seat *s) {
+  for (struct list *i = r->seats.next; i != &r->seats; i = i->next)
+    if (seat_of(i)->is_named && strcmp(seat_of(i)->name, s->name) == 0) s->before = seat_of(i);
+  list_push(&r->seats, &s->node);
+  s->is_named = true;
+}
+
 // A reference to the worker, which is made when there is none; NULL with *err.
 static struct seat *find_or_make(struct roster *r, const struct roster_call *call,
                                  struct err *err) {
@@ -93,8 +103,7 @@ static struct seat *find_or_make(struct roster *r, const struct roster_call *cal
   struct seat *s = find(r, call->name);
   if (!s && !r->is_closed && r->make) {
     s = r->make(r->context, call->name, call->path, err);
-    if (s) list_push(&r->seats, &s->node);
-    if (s) s->is_named = true;
+    if (s) add_new(r, s);
   } else if (!s) {
     err_set(err, ERR_LUAW, ERR_CODE_BAD_HANDLER, "luaws is shutting down");
   }
@@ -103,12 +112,17 @@ static struct seat *find_or_make(struct roster *r, const struct roster_call *cal
   return s;
 }
 
+// Whom a worker must wait for before it can come to its next call; NULL: nobody.
+static const struct seat *whom(const struct seat *s) {
+  return s->before ? s->before : s->awaited;
+}
+
 // Whether the worker's present call waits, through others, for the caller, whose own one would
 // wait for it: none of them would ever go on. Then *err names them. Lock held.
 static bool finds_circle(const struct seat *to, const struct seat *from, struct err *err) {
   char chain[ERR_TEXT_MAX];
   size_t length = (size_t)snprintf(chain, sizeof chain, "%s -> %s", from->name, to->name);
-  for (const struct seat *s = to->awaited; s; s = s->awaited) {
+  for (const struct seat *s = whom(to); s; s = whom(s)) {
     if (length < sizeof chain)
       length += (size_t)snprintf(chain + length, sizeof chain - length, " -> %s", s->name);
     if (s != from) continue;

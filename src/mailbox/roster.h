@@ -46,6 +46,8 @@ struct seat {
   // NULL: for nobody.
   const struct seat *awaited;
   uint64_t awaits;
+  // One of the same name that is still ending: before that, this one doesn't begin. NULL: none.
+  const struct seat *before;
 };
 
 struct roster {
