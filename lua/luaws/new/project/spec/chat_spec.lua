@@ -1,7 +1,9 @@
--- Tests of the chat; `luaws test` runs them. Each gets a server of its own, on a free port.
+-- Tests of the chat; `luaws test` runs them.
 
 local testing = require "luaws.testing"
+local Chat = require "chat"
 
+-- Each gets a server of its own, on a free port, and real clients.
 describe("the chat", function()
   local chat
 
@@ -26,12 +28,15 @@ describe("the chat", function()
     assert.equal(400, (chat:refused "/chat"))
     assert.equal(400, (chat:refused "/chat?name="))
   end)
+end)
 
+-- One handler alone needs no server: no network, no thread, and a clock that the test moves on.
+describe("a connection of the chat", function()
   it("takes no notice of what is no message", function()
-    local ann = chat:connect "/chat?name=Ann"
-    ann:send '{"text": 1}'
-    ann:send "[]"
-    ann:send '{"text": "still here"}'
+    local ann = testing.connection(Chat.new "Ann", { dataType = "object" })
+    ann:deliver { text = 1 }
+    ann:deliver "[]"
+    ann:deliver { text = "still here" }
     assert.sent(ann, { from = "Ann", text = "still here" })
     assert.equal(1, #ann.sent)
   end)
