@@ -235,23 +235,20 @@ describe("a connection without a network", function()
     ]], 1)
   end)
 
-  it("leaves nothing behind: handlers hear of the end, what they have started is ended", function()
-    passes([[
+  it("ends with its test: handlers hear of it, and what they leave running fails it", function()
+    local run = trial.run [[
       local ends, ticks = {}, 0
       local Handler = {}
-      function Handler:onOpen(ws)
-        luaws.every(1, function() ticks = ticks + 1 end)
-        luaws.spawn(function()
-          luaws.sleep(1000)
-          ticks = ticks + 1
-        end)
-      end
+      function Handler:onOpen() self.timer = luaws.every(1, function() ticks = ticks + 1 end) end
       function Handler:onMessage() luaws.sleep(3600) end
-      function Handler:onTerminate(_, event) table.insert(ends, event.code) end
+      function Handler:onTerminate(_, event)
+        table.insert(ends, event.code)
+        self.timer:cancel()
+      end
       it("first", function()
-        local ws = testing.connection(Handler)
+        local ws = testing.connection(setmetatable({}, { __index = Handler }))
         ws:deliver "x"
-        testing.connection(Handler, { server = ws.wss })
+        testing.connection(setmetatable({}, { __index = Handler }), { server = ws.wss })
       end)
       it("second", function()
         assert.same({ 1006, 1006 }, ends)
@@ -260,7 +257,21 @@ describe("a connection without a network", function()
         assert.equal(0, ticks)
         assert.equal(1, ws.wss.connectionCount)
       end)
-    ]], 2)
+      local Leaky = {}
+      function Leaky:onOpen()
+        luaws.every(1, function() ticks = ticks + 1 end)
+        luaws.spawn(function() luaws.sleep(10) end)
+      end
+      function Leaky:onMessage() end
+      it("third", function() testing.connection(Leaky) end)
+      it("fourth", function()
+        local _, clock = testing.connection { onMessage = function() end }
+        clock:advance(100)
+        assert.equal(0, ticks)
+      end)
+    ]]
+    trial.counts(run, 3, 0, 1)
+    trial.has(run, "this is still running at the end:\n  timer started at spec/a_spec.lua:24\n  task started at")
   end)
 
   it("waits for what handlers wait for outside, in real time", function()
@@ -331,15 +342,24 @@ describe("a connection without a network", function()
   end)
 
   it("ends with the program, whatever waits there", function()
-    local run = trial.run [[
-      it("exits", function()
-        local ws = testing.connection { onMessage = function() luaws.sleep(3600) end,
-          onTerminate = function() luaws.sleep(3600) end }
-        ws:deliver "x"
-        luaws.exit(3)
-      end)
+    local run = server.run [[
+      local luaws, wired = require "luaws", require "luaws.wired"
+      local Handler = { onMessage = function() luaws.sleep(3600) end }
+      function Handler:onTerminate(ws, event)
+        print(event.code, luaws.sleep(1800))
+      end
+      local web = wired.webServer()
+      luaws.WebSocketServer.new({ onConnection = function() return Handler end }, { web = web, closeTimeout = 3600 })
+      local peer = wired.connect(web, table.concat({ "GET / HTTP/1.1", "Host: h", "Upgrade: websocket",
+        "Connection: Upgrade", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "", "",
+      }, "\r\n"), { address = "127.0.0.1", port = 1 })
+      wired.rest()
+      peer:send "x"
+      wired.rest()
+      luaws.exit(3)
     ]]
     assert.equal(3, run.code, run.stdout .. run.stderr)
+    assert.equal("1006\ttrue\n", run.stdout)
   end)
 
   it("takes a thousand tests less than ten seconds, busted's own time apart", function()

@@ -6,7 +6,6 @@
 #include "script/args.h"
 #include "script/lib.h"
 #include "script/peer.h"
-#include "script/scope.h"
 #include "script/task.h"
 #include "script/wait.h"
 #include "script/webserver.h"
@@ -236,13 +235,6 @@ static int now(lua_State *L) {
   return 1;
 }
 
-// endAll(): ends what such connections have started
-static int end_all(lua_State *L) {
-  need_wired(L);
-  scope_end(runtime_of(L), SCOPE_WIRED);
-  return 0;
-}
-
 static int open_module(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"webServer", new_web_server},
                                        {"connect", connect_peer},
@@ -250,7 +242,6 @@ static int open_module(lua_State *L) {
                                        {"advance", advance},
                                        {"step", step},
                                        {"now", now},
-                                       {"endAll", end_all},
                                        {NULL, NULL}};
   object_open(L, &PEER_CLASS);
   luaL_newlib(L, FUNCTIONS);
@@ -258,6 +249,8 @@ static int open_module(lua_State *L) {
   peer_write_offer(offer);
   lua_pushstring(L, offer);
   lua_setfield(L, -2, "offer");
+  lua_pushinteger(L, SCOPE_WIRED); // of what such connections have started (task.h)
+  lua_setfield(L, -2, "scope");
   return 1;
 }
 

@@ -139,10 +139,11 @@ static uint64_t wait_for_next(const struct wired *w) {
 }
 
 // To the next moment at which anything may be due, or to the target. The reactor's deadlines come
-// before the script's. False: nothing is due so soon, and that is what was asked for.
+// before the script's. False: nothing of the script's is due so soon, and that is what was asked
+// for.
 static bool move(struct wired *w) {
   uint64_t wait = wait_for_next(w), left = w->target - w->now;
-  if (w->is_hasty && wait > left) return false;
+  if (w->is_hasty && wheel_timeout(&w->wheel) > left) return false;
   w->now += wait < left ? wait : left;
   if (w->is_hasty) w->target = w->now;
   w->functions->move(w->reactor, w->now);

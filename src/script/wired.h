@@ -52,7 +52,7 @@ bool wired_is_restless(const struct wired *w);
 // afterwards task_was_served tells whether that has come about.
 void wired_await_rest(struct wired *w, struct task *t, uint64_t ms);
 
-// The same, but only until the next deadline, if it comes within `ms`.
+// The same, but only until what is due next, if something of the script's comes within `ms`.
 void wired_await_next(struct wired *w, struct task *t, uint64_t ms);
 
 #endif

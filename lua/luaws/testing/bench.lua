@@ -175,8 +175,15 @@ function bench.endCallbacks()
   end
 end
 
+-- Another scope's things belong to the running test, describe or file, too.
+function bench.watch(number)
+  currentScope().watched = number
+end
+
 local function listRunning(scope)
   local all = native.running(scope.number)
+  local watched = scope.watched and native.running(scope.watched) or {}
+  table.move(watched, 1, #watched, #all + 1, all)
   local others = bench.servers == 0 and native.running(NO_SCOPE) or {}
   return table.move(others, 1, #others, #all + 1, all)
 end
@@ -194,6 +201,7 @@ end
 
 local function endAll(scope)
   native.finish(scope.number)
+  if scope.watched then native.finish(scope.watched) end
   if bench.servers == 0 then native.finish(NO_SCOPE) end
 end
 

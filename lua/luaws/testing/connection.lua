@@ -250,8 +250,6 @@ local function finish()
   for _, world in ipairs(worldsLeft) do
     while not world.wss.terminated and tryToStep() do end -- callbacks that wait are cancelled
   end
-  wired.endAll()
-  wired.rest()
 end
 
 local function newWorld(handler, options)
@@ -263,7 +261,10 @@ local function newWorld(handler, options)
   settings.web = world.web
   world.hasOwnServer = isServerHandler(handler)
   world.compresses = options.compression and options.compression ~= false
-  if #open == 0 then bench.defer(finish) end
+  if #open == 0 then
+    bench.defer(finish)
+    bench.watch(wired.scope)
+  end
   local serverHandler = world.hasOwnServer and handler or newServerHandler(world)
   world.wss = luaws.WebSocketServer.new(serverHandler, settings)
   table.insert(open, world)
