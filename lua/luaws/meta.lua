@@ -878,6 +878,105 @@ function TestServer:awaitOutput(pattern, timeout) end
 ---Ends it before the test does, and waits for that.
 function TestServer:stop() end
 
+---How a fake connection's client asks, and the options of its server.
+---@class luaws.TestConnectionOptions: luaws.WebSocketServerOptions
+---@field url? string path and query; or they are made of the next two
+---@field params? table<string, string|number> what stands for the names in the option path
+---@field query? table<string, string|number|(string|number)[]>
+---@field headers? table<string, string|string[]|false>
+---@field remoteAddress? string "127.0.0.1"
+---@field secure? boolean
+---@field server? luaws.WebSocketServer the wss of another such connection
+
+---A frame for deliverFrame.
+---@class luaws.TestFrame
+---@field opcode "text"|"binary"|"continuation"|"ping"|"pong"|"close"|integer
+---@field data? string
+---@field fin? boolean true
+---@field rsv? integer 0 to 7
+---@field masked? boolean true
+
+---What a fake connection's client has received: a message, or a control frame.
+---@class luaws.TestReceived
+---@field type "message"|"ping"|"pong"|"close"|"failure"
+---@field data? string
+---@field isBinary? boolean
+---@field code? integer
+---@field reason? string
+
+---A connection without a network, as its client sees it. Its methods return, and its fields are
+---looked at, when all has come to rest.
+---@class luaws.TestConnection
+---@field sent any[] (read-only) all messages of the handler; with dataType "object" decoded
+---@field isBinary boolean[] (read-only) whether each of them was binary
+---@field frames luaws.TestReceived[] (read-only) all that has come
+---@field closed boolean (read-only) whether the connection has ended
+---@field code? integer (read-only) how: the close code, 1006 without a close frame
+---@field reason? string (read-only)
+---@field wasClean? boolean (read-only)
+---@field connection luaws.WebSocketConnection (read-only) the one that the handler gets
+---@field wss luaws.WebSocketServer (read-only)
+---@field handler luaws.ConnectionHandler (read-only)
+---@field clock luaws.TestClock (read-only)
+---@field protocol? string (read-only) the subprotocol that the server has chosen
+---@field answer luaws.TestAnswer (read-only) to its request
+local TestConnection = {}
+
+---The client sends a message: a string, or what JSON can say.
+---@param message any
+---@param isBinary? boolean
+---@return true? ok
+---@return string? why "closed"
+function TestConnection:deliver(message, isBinary) end
+
+---The client sends one frame, good or bad.
+---@param frame luaws.TestFrame
+---@return true ok
+function TestConnection:deliverFrame(frame) end
+
+---The client sends these bytes.
+---@param bytes string
+---@return true ok
+function TestConnection:deliverBytes(bytes) end
+
+---The client sends a ping.
+---@param data? string
+---@return true ok
+function TestConnection:ping(data) end
+
+---The client sends a close frame, without a code when none is given.
+---@param code? integer
+---@param reason? string
+---@return true? ok
+---@return string? why "closed"
+function TestConnection:close(code, reason) end
+
+---The connection is lost.
+---@return true ok
+function TestConnection:lose() end
+
+---The client reads nothing any more.
+---@return true ok
+function TestConnection:fill() end
+
+---The client reads again.
+---@return true ok
+function TestConnection:drain() end
+
+---The client answers neither pings nor close frames any more; or again.
+---@param isSilent? boolean true
+function TestConnection:silence(isSilent) end
+
+---The clock of fake connections, and of all that their handlers start.
+---@class luaws.TestClock
+---@field now number (read-only) seconds
+local TestClock = {}
+
+---Moves on; what is due meanwhile happens at its time.
+---@param seconds number how far
+---@return number now
+function TestClock:advance(seconds) end
+
 ---How a script under test is run.
 ---@class (exact) luaws.TestScriptOptions
 ---@field args? string[] its arguments
@@ -897,11 +996,14 @@ local testing = {}
 ---@return luaws.TestServer
 function testing.server(target, options) end
 
----A connection without a network, for its handler alone, and the clock that it lives by.
----@param handler luaws.ConnectionHandler
----@param options? luaws.WebSocketServerOptions
----@return any ws
----@return any clock
+---A connection without a network, whose client the test plays, and the clock that it goes by. Nil,
+---and what the client is told, when it is refused.
+---@param handler? luaws.ConnectionHandler|luaws.ServerHandler nil: options.server has one
+---@param options? luaws.TestConnectionOptions
+---@return luaws.TestConnection? ws
+---@return luaws.TestClock|integer clock or the HTTP status
+---@return string? body
+---@return table<string, string>? headers
 function testing.connection(handler, options) end
 
 ---All that callbacks, timers and tasks have raised in this test, oldest first. A test that ends

@@ -44,7 +44,8 @@ local TESTING = [[
     return type(value) == "userdata" and tostring(value):match "^%a+" or math.type(value) or type(value)
   end
   local function tell(class, object, fields)
-    for name, value in pairs((getmetatable(object) or {}).__index or {}) do
+    local meta = getmetatable(object) or {}
+    for name, value in pairs(type(meta.__index) == "function" and meta or meta.__index or {}) do
       if type(value) == "function" and name:sub(1, 2) ~= "__" then tellOne(class, name, "method") end
     end
     for name in fields:gmatch "%S+" do
@@ -61,6 +62,13 @@ local TESTING = [[
     client:close(3000, "enough")
     tell("luaws.TestClient", client, FIELDS_OF_CLIENT)
     tell("luaws.TestAnswer", server:get "/", "status headers body")
+    local ws, clock = testing.connection({ onMessage = function() end }, { protocols = "p" })
+    ws.wss:broadcast "x"
+    ws:close(3000, "enough")
+    tell("luaws.TestConnection", ws, FIELDS_OF_CONNECTION)
+    tell("luaws.TestClock", clock, "now")
+    tell("luaws.TestReceived", ws.frames[1], "type data isBinary")
+    tell("luaws.TestReceived", { code = ws.frames[2].code, reason = "enough" }, "code reason")
     server.wss.handler.exit(7)
     tell("luaws.TestServer", server, FIELDS_OF_SERVER)
     file:close()
@@ -84,6 +92,7 @@ local function askSpec(all, said)
   end
   local spec = TESTING:gsub("FIELDS_OF_CLIENT", fieldsOf "luaws.TestClient")
     :gsub("FIELDS_OF_SERVER", fieldsOf "luaws.TestServer")
+    :gsub("FIELDS_OF_CONNECTION", fieldsOf "luaws.TestConnection")
   local folder = server.folder { ["spec/a_spec.lua"] = spec, ["script.lua"] = SCRIPT }
   local child = process.run("/usr/bin/env", { "-C", folder, os.getenv "LUAWS_BIN", "test" }, 60)
   assert.equal(0, child.code, child.stdout .. child.stderr)
@@ -158,7 +167,7 @@ end
 -- Whose fields are in a task of their own, or of whom there is nothing but fields like these.
 local SEEN_ELSEWHERE = {
   ["luaws.DrainEvent"] = true, ["luaws.ReloadEvent"] = true, ["luaws.Null"] = true, ["luaws.Blob"] = true,
-  ["luaws.TestScriptOptions"] = true,
+  ["luaws.TestScriptOptions"] = true, ["luaws.TestConnectionOptions"] = true, ["luaws.TestFrame"] = true,
 }
 
 describe("the annotations", function()

@@ -80,7 +80,7 @@ static void pong(struct peer *p, struct span data) {
 
 // The end -----------------------------------------------------------------------------------------
 
-// Both tables that are kept are on top of `L`: how it ended. Its own code counts when it has begun.
+// How it has ended: the first word counts.
 static void note_end(lua_State *L, struct peer *p, unsigned code, struct span reason,
                      bool was_clean, int index) {
   if (p->state == PEER_OPEN) ws_session_deinit(&p->session);
@@ -183,11 +183,10 @@ static void on_close(lua_State *L, struct peer *p, int index, const struct ws_ev
   lua_setfield(L, -2, "code");
   if (e->data.n > 0) set_string(L, "reason", e->data);
   lua_pop(L, 1);
-  bool was_first = p->close_code == 0;
+  bool was_first = p->close_code == 0; // the code of the close begun first counts
   if (!p->is_silent) peer_close(p, e->code, NO_REASON);
   if (!ws_session_is_closed(&p->session)) return;
-  unsigned code = was_first ? e->code : p->close_code;
-  note_end(L, p, code, was_first ? e->data : NO_REASON, true, index);
+  note_end(L, p, was_first ? e->code : p->close_code, e->data, true, index);
 }
 
 // luaws itself has broken the protocol.

@@ -182,6 +182,7 @@ static void give_up(struct wired *w) {
 
 void wired_turn(struct wired *w) {
   w->is_restless = true;
+  if (list_empty(&w->resting)) w->target = w->now; // who wanted it to move has been called off
   if (look_at_peers(w)) wired_settle(w);
   bool has_run = run_due(w);
   if (has_run || !is_at_rest(w)) {
