@@ -16,6 +16,7 @@ local QUIET = 50   -- without a further change, before looking
 local LATEST = 300 -- from the first change on, however many follow
 local APART = 400  -- between two reloads
 local AWAY = 200   -- for a file to come back that an editor replaces
+local TICK = 0.01  -- s: file systems' clocks are no finer
 local GONE = 1000  -- before one that is gone or empty is worth a word
 
 local HELP = {
@@ -40,12 +41,19 @@ local firstChange         -- when the first change came that wasn't looked at; n
 local missingSince        -- when a file was first found missing; nil: all are there
 local missingTold = ""    -- those that were told
 local reloadedAt = 0
+local readSince = 0       -- by the clock: files have been read since then, at the earliest
 local hasFailed = false   -- the last reload
 local sought = {}         -- paths of modules that it has not found
 local complained = {}     -- folders' problems that were told
 
 local function now()
   return uv.hrtime() / 1e6
+end
+
+-- As files are dated: seconds since 1970.
+local function clock()
+  local seconds, microseconds = uv.gettimeofday()
+  return seconds + microseconds / 1e6
 end
 
 -- For people: from the script's folder on.
@@ -120,7 +128,7 @@ local function findSources()
     end
     known[path] = whole or known[path]
   end
-  sources:set(paths)
+  if sources:set(paths, readSince) then schedule() end
 end
 
 -- Where require has looked in vain, by its own words.
@@ -180,7 +188,7 @@ function look()
   if not isReady(changed, missing) then return end
   touched = {}
   sources:accept()
-  reloadedAt = now()
+  reloadedAt, readSince = now(), clock() - TICK
   native.reload(namesOf(changed))
 end
 
@@ -194,6 +202,7 @@ function watch.start(functions)
   timer:unref()
   browsers = pages.new(native.refreshPath, native.webs)
   spots = folders.new(onChange, onProblem)
+  readSince = clock()
   findSources()
   aim()
 end
@@ -205,8 +214,9 @@ function watch.onWeb()
   browsers:open()
 end
 
--- The script has required further files.
-function watch.onFiles()
+-- The script requires further files, the first of them at that time.
+function watch.onFiles(time)
+  readSince = tonumber(time)
   findSources()
   aim()
 end

@@ -3,7 +3,9 @@
 #include "script/watch.h"
 
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include "base/mem.h"
 #include "mailbox/ballot.h"
 #include "script/task.h"
@@ -118,7 +120,12 @@ void watch_on_web(struct runtime *rt) {
 }
 
 void watch_on_files(struct runtime *rt) {
-  call(rt, "onFiles", NULL);
+  if (!is_watching(rt)) return;
+  char text[40];
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  snprintf(text, sizeof text, "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+  call(rt, "onFiles", text);
 }
 
 void watch_on_reload(struct runtime *rt, const char *why) {

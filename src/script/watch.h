@@ -16,7 +16,7 @@ void watch_start(struct runtime *rt);
 // A web server has started, or has other settings.
 void watch_on_web(struct runtime *rt);
 
-// The script has required further files.
+// The script is about to read a further file, and perhaps more.
 void watch_on_files(struct runtime *rt);
 
 // A reload has come to its end; `why`: the reason why it was not to be, NULL if it was.

@@ -5,23 +5,36 @@ local uv = require "luv"
 local Files = {}
 Files.__index = Files
 
--- What tells a state of a file from another. nil where it is gone, or has nothing in it: an editor
--- may be about to write it.
+-- What tells a state of a file from another, and when it was written, in seconds. nil where it is
+-- gone, or has nothing in it: an editor may be about to write it.
 local function stamp(path)
   local stat = uv.fs_stat(path)
   if not stat or stat.type ~= "file" or stat.size == 0 then return nil end
-  return ("%d:%d:%d:%d"):format(stat.ino, stat.size, stat.mtime.sec, stat.mtime.nsec)
+  local written = stat.mtime
+  return ("%d:%d:%d:%d"):format(stat.ino, stat.size, written.sec, written.nsec),
+    written.sec + written.nsec / 1e9
 end
 
 function Files:has(path)
   return self.stamps[path] ~= nil
 end
 
--- These are the script's files now: an array of absolute paths. What is new is as it should be.
-function Files:set(paths)
-  local stamps = {}
-  for _, path in ipairs(paths) do stamps[path] = self.stamps[path] or stamp(path) or "" end
+-- These are the script's files now: an array of absolute paths. The new ones among them have been
+-- read after `since` (seconds since 1970): what was written after that may not be what was read,
+-- and counts as changed. True: that is so for one.
+function Files:set(paths, since)
+  local stamps, isDoubtful = {}, false
+  for _, path in ipairs(paths) do
+    local known = self.stamps[path]
+    if not known then
+      local now, written = stamp(path)
+      known = now and written < since and now or ""
+      isDoubtful = isDoubtful or known == ""
+    end
+    stamps[path] = known
+  end
   self.stamps = stamps
+  return isDoubtful
 end
 
 -- Arrays of the files that have changed, and of those that are gone or empty, in order.
