@@ -199,7 +199,8 @@ describe("options that are new", function()
   it("interrupt handlers", function()
     local c, p = change("handlerTimeout = 0.05")
     p:mustEdit({ ["main.lua"] = {
-      MAIN, '"/",', '"/", handlerTimeout = 0.05,', "ws:send(event.data)", "while true do pcall(string.rep, "x", 1000) end",
+      MAIN, '"/",', '"/", handlerTimeout = 0.05,',
+      "ws:send(event.data)", "while true do pcall(string.rep, 'x', 1000) end",
     } })
     c:send("x")
     p.server:awaitLog "handlerTimeout"
