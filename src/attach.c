@@ -20,7 +20,8 @@ enum {
   WAITING_MAX = 8 * 1024 * 1024, // bytes that wait for a guest; of what a line prints, the rest is
                                  // left out
   DUE_MAX = 16,                  // requests of a guest that aren't answered
-  HELLO_MS = 5000                // for the first frame
+  HELLO_MS = 5000,               // for the first frame
+  PAUSE_MS = 1000 // after somebody could not be let in: for want of descriptors, perhaps
 };
 
 struct guest {
@@ -42,6 +43,7 @@ struct attach {
   uv_loop_t *loop;
   struct gate *gate;
   uv_poll_t door;
+  uv_timer_t pause; // runs while the door isn't watched
   struct worker *worker;
   struct list guests; // struct guest, until their handles are closed
   unsigned count;     // those that are not leaving
@@ -208,6 +210,13 @@ static void let_in(struct attach *a, int fd) {
   if (uv_read_start((uv_stream_t *)&g->pipe, on_alloc, on_read) < 0) leave(g);
 }
 
+static void on_door(uv_poll_t *door, int status, int events);
+
+static void watch_door(uv_timer_t *pause) {
+  struct attach *a = pause->data;
+  uv_poll_start(&a->door, UV_READABLE, on_door);
+}
+
 static void on_door(uv_poll_t *door, int status, int events) {
   (void)events;
   struct attach *a = door->data;
@@ -215,6 +224,9 @@ static void on_door(uv_poll_t *door, int status, int events) {
   int fd = status < 0 ? -1 : gate_accept(a->gate, &err);
   if (fd >= 0) let_in(a, fd);
   if (err.text[0]) log_warn("%s", err.text);
+  if (strcmp(err.component, ERR_UV__) != 0) return;
+  uv_poll_stop(door);
+  uv_timer_start(&a->pause, watch_door, PAUSE_MS, 0);
 }
 
 struct attach *attach_open(const char *path, uv_loop_t *loop, struct err *err) {
@@ -224,9 +236,12 @@ struct attach *attach_open(const char *path, uv_loop_t *loop, struct err *err) {
   a->loop = loop;
   a->gate = gate;
   list_init(&a->guests);
-  a->door.data = a;
+  a->door.data = a->pause.data = a;
   int status = uv_poll_init(loop, &a->door, gate_fd(gate));
-  if (status == 0) return a;
+  if (status == 0) {
+    uv_timer_init(loop, &a->pause);
+    return a;
+  }
   err_set_errno(err, -status, "the console's socket");
   gate_close(gate);
   mem_free(a);
@@ -235,7 +250,7 @@ struct attach *attach_open(const char *path, uv_loop_t *loop, struct err *err) {
 
 void attach_start(struct attach *a, struct worker *worker) {
   a->worker = worker;
-  uv_poll_start(&a->door, UV_READABLE, on_door);
+  watch_door(&a->pause);
   log_info("the console's socket is %s", gate_path(a->gate));
 }
 

@@ -329,6 +329,34 @@ describe("the socket's place", function()
   end)
 end)
 
+describe("a system call that fails", function()
+  it("at the start ends luaws with the reason", function()
+    local folder = server.folder({ ["script.lua"] = "require 'luaws'.every(100, print)" })
+    for rule, reason in pairs { ["bind:EACCES"] = "Permission denied", ["listen:EADDRINUSE"] = "Address already in use",
+                                ["socket:EMFILE"] = "Too many open files" } do
+      local child = server.run(nil, { faults = rule,
+        program = { "--attach=" .. folder .. "/console", folder .. "/script.lua" } })
+      assert.equal(1, child.code, rule)
+      assert.truthy(child.stderr:find(("luaws: the console's socket: %s/console: %s"):format(folder, reason), 1, true),
+        child.stderr)
+      assert.is_nil(uv.fs_lstat(folder .. "/console"))
+    end
+  end)
+
+  it("lets nobody in whom the kernel doesn't know, and others later", function()
+    local s = start(nil, { faults = "getsockopt:EIO@1" })
+    assert.is_nil((connect(s.socket):receive()))
+    s:awaitLog("warn  the console's socket: who connects: ")
+    assert.equal("2\n", attach(s.socket, "1 + 1\n").stdout)
+  end)
+
+  it("is tried again after a while", function()
+    local s = start(nil, { faults = "accept4:EMFILE@1" })
+    assert.equal("2\n", attach(s.socket, "1 + 1\n").stdout)
+    assert.equal(1, select(2, s.stderr:gsub("the console's socket: Too many open files", "")))
+  end)
+end)
+
 describe("another user", function()
   local function isPossible()
     return uv.getuid() == 0 and process.run("/bin/sh", { "-c", "command -v setpriv" }).code == 0

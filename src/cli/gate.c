@@ -216,16 +216,26 @@ static int check_peer(int fd, struct err *err) {
   return ERR_INVALID;
 }
 
+static int accept_one(int fd) {
+#ifdef __linux__
+  return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+  int accepted = accept(fd, NULL, NULL);
+  if (accepted < 0) return -1;
+  fcntl(accepted, F_SETFD, FD_CLOEXEC);
+  fcntl(accepted, F_SETFL, O_NONBLOCK);
+  return accepted;
+#endif
+}
+
 int gate_accept(struct gate *g, struct err *err) {
   *err = (struct err){0};
-  int fd = accept(g->fd, NULL, NULL);
+  int fd = accept_one(g->fd);
   if (fd < 0) {
     bool is_nobody = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     if (!is_nobody) err_set_errno(err, errno, "the console's socket");
     return -1;
   }
-  fcntl(fd, F_SETFD, FD_CLOEXEC);
-  fcntl(fd, F_SETFL, O_NONBLOCK);
   if (check_peer(fd, err) == 0) return fd;
   close(fd);
   return -1;
