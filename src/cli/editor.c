@@ -385,7 +385,7 @@ static const char *ask_for_names(struct editor *e, const char *line, size_t leng
 }
 
 // Tab: where there is nothing before the cursor, it indents.
-static unsigned char on_complete(EditLine *edit, int c) {
+static unsigned char on_complete(EditLine *edit, wint_t c) {
   (void)c;
   struct editor *e = NULL;
   el_get(edit, EL_CLIENTDATA, &e);
@@ -418,8 +418,9 @@ static void bind_keys(EditLine *edit) {
     el_set(edit, EL_BIND, KEYS[i][0], KEYS[i][1], NULL);
 }
 
+// (el_set would make copies of the two strings that nobody frees.)
 static void bind_completion(EditLine *edit) {
-  el_set(edit, EL_ADDFN, "luaws-complete", "Completes names", on_complete);
+  el_wset(edit, EL_ADDFN, L"luaws-complete", L"Completes names", on_complete);
   el_set(edit, EL_BIND, "^I", "luaws-complete", NULL);
 }
 
