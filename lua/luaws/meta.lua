@@ -916,7 +916,7 @@ function TestServer:stop() end
 ---@field wasClean? boolean (read-only)
 ---@field connection luaws.WebSocketConnection (read-only) the one that the handler gets
 ---@field wss luaws.WebSocketServer (read-only)
----@field handler luaws.ConnectionHandler (read-only)
+---@field handler table (read-only) the connection's
 ---@field clock luaws.TestClock (read-only)
 ---@field protocol? string (read-only) the subprotocol that the server has chosen
 ---@field answer luaws.TestAnswer (read-only) to its request

@@ -1,20 +1,10 @@
 -- Rules on the members of luaws's objects, and of the libraries of Lua and luv.
 
+local names = require "luaws.check.names"
 local suggest = require "luaws.suggest"
 local words = require "luaws.check.words"
 
 local Members = {}
-
-local function namesOfAll(classes)
-  local known = {}
-  for _, class in ipairs(classes) do
-    while class do
-      for _, name in ipairs(words.keysOf(class.members)) do known[name] = true end
-      class = class.base
-    end
-  end
-  return known
-end
 
 local CLOSED = {
   ["luaws"] = true, ["luaws.WebSocketServer"] = true, ["luaws.WebServer"] = true,
@@ -33,7 +23,7 @@ end
 function Members:checkRead(node, what)
   local members, classes = self.types:members(node.base, node.name)
   if not members or #members > 0 or self.assigned[node.name] then return members, classes end
-  local isClosed, known = areClosed(classes), namesOfAll(classes)
+  local isClosed, known = areClosed(classes), names.membersOf(classes)
   local like = isClosed and words.meant(node.name, known) or words.surelyMeant(node.name, known)
   if like or isClosed then
     local whose = words.describe(classes)

@@ -177,6 +177,18 @@ function names.handlerKinds(all)
   return kinds
 end
 
+-- The names of all members of the classes, inherited ones as well, as a set.
+function names.membersOf(classes)
+  local known = {}
+  for _, class in ipairs(classes) do
+    while class do
+      for name in pairs(class.members) do known[name] = true end
+      class = class.base
+    end
+  end
+  return known
+end
+
 -- The classes among the alternatives of a type, each once.
 function names.classes(all, type)
   local found = {}

@@ -39,13 +39,12 @@ end
 
 -- The type of a field in those of the classes that have it, nil: none has. And all of their fields.
 local function typeOf(classes, name)
-  local types, known = {}, {}
+  local types = {}
   for _, class in ipairs(classes) do
-    for _, field in ipairs(words.keysOf(class.members)) do known[field] = true end
     local member = class.members[name]
     types[#types + 1] = member and member.type
   end
-  return #types > 0 and table.concat(types, "|") or nil, known
+  return #types > 0 and table.concat(types, "|") or nil, names.membersOf(classes)
 end
 
 -- A table that is written down where one of these classes is wanted.
