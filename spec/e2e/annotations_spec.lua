@@ -231,6 +231,16 @@ describe("the annotations", function()
     s:stop()
   end)
 
+  it("have the assertions, in what stands for luaws.testing", function()
+    local defined, annotated = {}, {}
+    for name in readFile("lua/luaws/testing/assertions.lua"):gmatch 'define%("([%w_]+)"' do defined[name] = true end
+    for name in readFile("lua/luaws/new/project/testing.lua"):gmatch "%-%-%-@field ([%w_]+)" do
+      annotated[name:gsub("^not_", "")] = true
+    end
+    defined.no_error = nil -- luassert's own
+    assert.same(sorted(defined), sorted(annotated))
+  end)
+
   it("are held against the program by a check that can fail", function()
     local said2 = { port = { kind = "string", text = "x" }, start = { kind = "integer", text = "" },
                     more = { kind = "method", text = "" } }

@@ -66,7 +66,7 @@ describe("luaws new", function()
     assert.same({ code = 0, signal = 0, stdout = "", stderr = "" }, child)
     local settings = assert(dkjson.decode(files.read(folder .. "/.luarc.json")))
     assert.equal("Lua 5.4", settings["runtime.version"])
-    assert.same({ ".luaws" }, settings["workspace.library"])
+    assert.equal(".luaws", settings["workspace.library"][1])
     local annotations = files.read "lua/luaws/meta.lua"
     assert.equal(annotations, files.read(folder .. "/.luaws/luaws.lua"))
     assert.equal(annotations, luaws(folder, "new", "--annotations").stdout)
