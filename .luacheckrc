@@ -6,6 +6,7 @@ exclude_files = { "build", "node_modules", "**/node_modules" }
 
 files["spec"] = { std = "+busted", max_line_length = 120 } -- tables of cases
 files["lua/luaws/new/project/spec"] = { std = "+busted" }
+files["bench/tests"] = { std = "+busted", globals = { "assert" } } -- with luaws's own assertions
 files["fuzz"] = { max_line_length = 120 }
 files["examples"] = { globals = { "wss" } }
 files["lua/luaws/meta.lua"] = { ignore = { "211", "212", "241" } } -- declarations for editors

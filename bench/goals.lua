@@ -43,5 +43,6 @@ return {
   { line = "stall", field = "p99_us", against = "bun", most = 0.1 },
   { line = "reload", field = "max_us", by = "worst", most = 50000, stretch = 25000 },
   { line = "reload", field = "reload_us", by = "worst", most = 50000, stretch = 25000 },
+  { line = "tests", field = "tests_us", by = "worst", most = 2000000, stretch = 500000 },
   { line = "workers2", field = "rate", base = "workers1", least = 1.8 },
 }

@@ -2,7 +2,8 @@
 -- `load`: the generator's arguments; `mode`: what the servers do (their first argument).
 -- `costs`: which of the generator's figures are compared, each with a title and a unit.
 -- `peers`: who takes part besides luaws; without it all that know the mode.
--- `tls`: over TLS. A load that begins with "client" is luaws's own client (client.lua).
+-- `tls`: over TLS. A load that begins with "client" is luaws's own client (client.lua),
+-- one that begins with "tests" a run of `luaws test`, to which the server is nothing (tests.lua).
 -- `options`: further options of luaws's own. `unpinned`: server and generator share all cores.
 -- `duration`: seconds of a round, where the usual are too few.
 -- `fresh`: a server takes part once and is started anew for each round; `rounds`: at most so many.
@@ -232,6 +233,21 @@ local lines = {
     peers = {},
     paced = true,
     duration = 2,
+  },
+  {
+    name = "tests",
+    mode = "echo",
+    rounds = 5,
+    load = "tests",
+    costs = {
+      {
+        field = "tests_us",
+        title = "1,000 tests of a handler without a network, beyond 1,000 empty ones",
+        unit = "us",
+      },
+    },
+    peers = {},
+    unpinned = true,
   },
   {
     name = "echo64x16w2",

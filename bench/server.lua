@@ -11,6 +11,9 @@ local EXPORT_TLS = ("export TLS_CERT=%s/cert.pem TLS_KEY=%s/key.pem;"):format(OU
 local START_SECONDS = 10
 local PAUSE = 0.05 -- seconds between looks at what it prints
 
+-- Loads that are luaws's own.
+local SCRIPTS = { client = "bench/client.lua", tests = "bench/tests.lua" }
+
 local Server = {}
 Server.__index = Server
 
@@ -76,8 +79,8 @@ function Server:load(arguments, pin)
   if not self.pipe then
     return { errors = 1 }
   end
-  local isClient = arguments:match "^client "
-  local generator = isClient and self.peer.binary .. " bench/client.lua" or OUT .. "/load"
+  local script = SCRIPTS[arguments:match "^%a+"]
+  local generator = script and self.peer.binary .. " " .. script or OUT .. "/load"
   local command = "%s %s %s --port %s --pid %d"
   command = command:format(pin, generator, arguments, self.port, self.pid)
   local logged = #readFile(self.log)
