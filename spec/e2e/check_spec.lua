@@ -407,9 +407,13 @@ describe("luaws check", function()
     end
     local lines = {}
     for i = 1, 5000 do lines[i] = ("a%d = a%d"):format(i, i + 1) end
+    local shared = { PRELUDE .. "local A0 = {}" } -- each has the one before twice
+    for i = 1, 45 do shared[i + 1] = ("A%d = setmetatable(A%d, { __index = A%d })"):format(i, i - 1, i - 1) end
+    shared[#shared + 1] = "luaws.WebSocketServer.new(A45)"
     for _, text in ipairs {
       "x = _G" .. (".b"):rep(50000) .. "()", "x = _G" .. (".b()"):rep(50000), "x = 1" .. ("+1"):rep(50000),
       "x = " .. ("{"):rep(190) .. ("}"):rep(190), table.concat(lines, "\n") .. " a5001 = 1",
+      table.concat(shared, "\n"),
       'local luaws = require "luaws" local C C = luaws.class("C", C) luaws.WebSocketServer.new(C.new())',
     } do
       local child = run { ["a.lua"] = text }

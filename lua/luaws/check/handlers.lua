@@ -18,8 +18,10 @@ local MARKS = {
   { "onMessage", KINDS[2], KINDS[3] }, { "onDrain", KINDS[2], KINDS[3] }, { "onReload", KINDS[2] },
 }
 
+-- Once for each: shapes may have parents in common, and these as well.
 local function add(shape, kind)
   shape.kinds = shape.kinds or {}
+  if shape.kinds[kind] then return end
   shape.kinds[kind] = true
   for _, parent in ipairs(shape.parents or {}) do add(parent, kind) end
 end
