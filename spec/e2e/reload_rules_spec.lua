@@ -650,7 +650,9 @@ describe("a top level", function()
   it("that ends the program ends it", function()
     local p = reloading.start({ ["main.lua"] = MAIN })
     p:edit({ ["main.lua"] = MAIN .. "luaws.exit()" })
-    p.control:send "require('luaws').reload()"
+    p.control:send "require('luaws').reload() return 'asked'"
+    assert.equal("asked", (p.control:receive()))
+    p.control:expectClose(1001)
     p.server:awaitExit()
     assert.equal(0, p.server.code)
   end)
