@@ -746,10 +746,26 @@ it("luaws.onError is the new script's, or none", function()
   assert.equal("nil", p:eval "HEARD = nil return require('luaws').onError")
 end)
 
+it("a table with very much data is replaced as a whole", function()
+  local main = ECHO .. [[
+DATA = { f = function() end, words = {} }
+for i = 1, 100000 do DATA.words[i] = { "old" } end
+luaws.WebSocketServer.new(handler, { path = "/" })
+]]
+  local p = reloading.start({ ["main.lua"] = main })
+  p:eval "OLD = DATA"
+  p:mustEdit({ ["main.lua"] = { main, '"old"', '"new"' } })
+  assert.equal("true new", p:eval "return tostring(OLD == DATA) .. ' ' .. DATA.words[100000][1]")
+  assert.is_nil(p.server.stderr:find("more data than", 1, true))
+end)
+
 it("a script with more data than is looked through is reloaded in bounded time, and told so", function()
   local main = ECHO .. [[
 DATA = {}
-for i = 1, 300000 do DATA[i] = { i } end
+for i = 1, 999 do
+  DATA[i] = {}
+  for j = 1, 300 do DATA[i][j] = { i } end
+end
 luaws.WebSocketServer.new(handler, { path = "/" })
 ]]
   local p = reloading.start({ ["main.lua"] = main })

@@ -14,8 +14,10 @@ local merge = {}
 local Merge = {}
 Merge.__index = Merge
 
--- Fields and variables that are looked at in all.
+-- Fields and variables that are looked at in all; and of one table. One that has more when it is
+-- loaded is a file's data, which nobody goes through: it is replaced as a whole.
 local FIELDS_MAX = 100000
+local TABLE_MAX = 1000
 
 -- For each table that a generation of the script has made: what it held when that was loaded.
 local bases = setmetatable({}, { __mode = "k" })
@@ -32,6 +34,7 @@ function merge.new(isKept, isOurs)
     seen = {},      -- of the new generation: tables and functions
     queue = {},
     carries = {},   -- table -> whether it carries methods
+    sizes = {},     -- table -> whether it is large
     fields = 0,
     changed = {},   -- what undoes it, first to last
   }, Merge)
@@ -50,6 +53,18 @@ end
 
 function Merge:isCut()
   return self.fields > FIELDS_MAX
+end
+
+local function isLarge(self, t)
+  local is = self.sizes[t]
+  if is ~= nil then return is end
+  local count = 0
+  for _ in next, t do
+    count = count + 1
+    if count > TABLE_MAX then break end
+  end
+  self.sizes[t] = count > TABLE_MAX
+  return self.sizes[t]
 end
 
 -- Pairs -------------------------------------------------------------------------------------------
@@ -75,7 +90,8 @@ function Merge:pair(old, new)
   if kind ~= type(old) then return end
   if kind == "function" then
     if self.isOurs(debug.getinfo(new, "S").source) then join(self, old, new) end
-  elseif kind == "table" and not (self.isKept[old] or self.isKept[new]) and matches(old, new) then
+  elseif kind == "table" and not (self.isKept[old] or self.isKept[new]) and matches(old, new) and
+         not isLarge(self, new) then
     join(self, old, new)
   end
 end
@@ -83,6 +99,7 @@ end
 -- Whether live objects may get their methods from a table: what is only data belongs to the file
 -- whose variable it is.
 local function hasMethods(self, value)
+  if isLarge(self, value) then return false end
   if debug.getmetatable(value) ~= nil or rawget(value, "__index") ~= nil then return true end
   for _, field in next, value do
     if type(field) == "function" then return true end
@@ -218,6 +235,7 @@ function Merge:visit(value)
   if kind ~= "table" and kind ~= "function" then return end
   if self.seen[value] or self.isKept[value] then return end
   if kind == "function" and not self.isOurs(debug.getinfo(value, "S").source) then return end
+  if kind == "table" and isLarge(self, value) then return end
   self.seen[value] = true
   self.queue[#self.queue + 1] = value
 end
