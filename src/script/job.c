@@ -131,6 +131,22 @@ void job_drop_all(struct runtime *rt, const char *why) {
   if (job) end(rt, job, why);
 }
 
+// The present one is over.
+static void go_on(struct runtime *rt) {
+  rt->job = NULL;
+  if (rt->is_killed)
+    runtime_retire(rt);
+  else
+    run_next(rt);
+}
+
+void job_on_closed(struct runtime *rt, const struct task *t) {
+  struct job *job = rt->job;
+  if (!job || job->task != t) return;
+  end(rt, job, "it was interrupted");
+  go_on(rt);
+}
+
 void job_refuse(struct roster *roster, const struct seat *seat, const struct record *record) {
   struct job *job = copy_record(record);
   char text[ERR_TEXT_MAX];
@@ -158,12 +174,8 @@ static void tell_error(struct runtime *rt, struct job *job) {
 static void on_done(struct runtime *rt, struct task *t, bool ok) {
   struct job *job = t->owner;
   if (!ok) tell_error(rt, job);
-  rt->job = NULL;
   mem_free(job);
-  if (rt->is_killed)
-    runtime_retire(rt);
-  else
-    run_next(rt);
+  go_on(rt);
 }
 
 // For lua/luaws/calls.lua

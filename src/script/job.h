@@ -24,6 +24,9 @@ void job_on_call(struct runtime *rt, const struct record *record);
 // EVENT_KILL: those that wait are dropped; the worker ends when the present one has returned.
 void job_on_kill(struct runtime *rt);
 
+// A task is being closed before its end: if it was the present one's, that has failed.
+void job_on_closed(struct runtime *rt, const struct task *t);
+
 // Whether there is one that runs or waits.
 bool job_is_there(const struct runtime *rt);
 

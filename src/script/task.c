@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "script/args.h"
 #include "script/failure.h"
+#include "script/job.h"
 #include "script/trial.h"
 #include "script/vm.h"
 #include "script/wait.h"
@@ -204,6 +205,7 @@ void task_kill_scope(struct runtime *rt, unsigned scope) {
   for (struct list *node; (node = list_pop(&found));) {
     struct task *t = LIST_ENTRY(node, struct task, node);
     if (t->waiter) wait_forget(t->waiter);
+    job_on_closed(rt, t);
     discard(rt, t);
   }
 }
