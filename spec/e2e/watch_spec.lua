@@ -279,8 +279,9 @@ describe("a script that fails at its start", function()
     end
   end
 
-  it("is the end without --watch", function()
-    assert.equal(1, (server.run("error 'no'").code))
+  it("is the end without --watch, and where there is no such file", function()
+    assert.equal(1, server.run("error 'no'").code)
+    assert.equal(1, process.run(os.getenv("LUAWS_BIN"), { "--watch", "nosuch.lua" }).code)
   end)
 end)
 

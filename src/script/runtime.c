@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <lauxlib.h>
 #include <poll.h>
+#include <unistd.h>
 #include "base/clock.h"
 #include "base/mem.h"
 #include "script/args.h"
@@ -94,9 +95,10 @@ void runtime_deinit(struct runtime *rt) {
   mem_free(rt->worker_path);
 }
 
-// Somebody who develops the script is going to mend it.
+// Somebody who develops the script is going to mend it, if it is there.
 static void fail_start(struct runtime *rt, const char *why) {
-  rt->is_stranded = rt->options->watch && rt->phase == PHASE_RUNNING;
+  bool is_developed = rt->options->watch && access(rt->options->script, R_OK) == 0;
+  rt->is_stranded = is_developed && rt->phase == PHASE_RUNNING;
   if (!rt->is_stranded) {
     runtime_stop(rt, 1);
     rt->exit_code = 1;
