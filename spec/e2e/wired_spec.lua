@@ -275,6 +275,28 @@ describe("a connection without a network", function()
     trial.has(run, "this is still running at the end:\n  timer started at spec/a_spec.lua:24\n  task started at")
   end)
 
+  it("lasts as long as what it was made in", function()
+    passes([[
+      local Ticker = { onMessage = function() end }
+      function Ticker:onOpen(ws) self.timer = luaws.every(1, function() ws:send "tick" end) end
+      function Ticker:onTerminate() self.timer:cancel() end
+      local function new() return setmetatable({}, { __index = Ticker }) end
+      local lasting, clock, own
+      setup(function() lasting, clock = testing.connection(new()) end)
+      it("a test", function()
+        own = testing.connection(new())
+        clock:advance(1)
+        assert.same({ "tick" }, own.sent)
+      end)
+      it("or a file", function()
+        assert.closed(own, 1006)
+        assert.not_closed(lasting)
+        clock:advance(1)
+        assert.same({ "tick", "tick" }, lasting.sent)
+      end)
+    ]], 2)
+  end)
+
   it("waits for what handlers wait for outside, in real time", function()
     passes([[
       local uv = require "luv"

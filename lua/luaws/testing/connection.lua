@@ -26,7 +26,7 @@ local OPCODES = {
 local FIN = 0x80
 
 local worlds = setmetatable({}, { __mode = "k" }) -- WebSocketServer -> what belongs to it
-local open = {}                                   -- worlds of the running test
+local open = {}                                   -- worlds that have not been ended
 local ports = 0                                   -- of clients so far
 
 -- The connection as the test sees it -----------------------------------------------------------
@@ -241,15 +241,12 @@ local function tryToStep()
   return wired.now() > before
 end
 
--- Ends all that the test has left, at once. Handlers hear of it.
-local function finish()
-  local worldsLeft = open
-  open = {}
-  for _, world in ipairs(worldsLeft) do world.web:stop(0) end
+-- Ends a server at once. Handlers hear of it; what still waits is cancelled in its time.
+local function finish(world)
+  open[world] = nil
+  world.web:stop(0)
   pcall(wired.rest)
-  for _, world in ipairs(worldsLeft) do
-    while not world.wss.terminated and tryToStep() do end -- callbacks that wait are cancelled
-  end
+  while not world.wss.terminated and tryToStep() do end
 end
 
 local function newWorld(handler, options)
@@ -261,13 +258,12 @@ local function newWorld(handler, options)
   settings.web = world.web
   world.hasOwnServer = isServerHandler(handler)
   world.compresses = options.compression and options.compression ~= false
-  if #open == 0 then
-    bench.defer(finish)
-    bench.watch(wired.scope)
-  end
+  -- What handlers leave running is looked for at the end of the first of these that are open.
+  if next(open) == nil then bench.watch(wired.scope) end
   local serverHandler = world.hasOwnServer and handler or newServerHandler(world)
   world.wss = luaws.WebSocketServer.new(serverHandler, settings)
-  table.insert(open, world)
+  open[world] = true
+  bench.defer(finish, world)
   worlds[world.wss] = world
   return world
 end
