@@ -195,7 +195,7 @@ static void add_member(struct web *w, const struct web_config *config) {
   struct web_member *m = mem_zalloc(sizeof *m);
   m->id = config->id;
   m->lane = lane_find(w->reactor, config->owner);
-  m->has_handler = config->has_handler;
+  m->has_handler = config->has_handler && !is_guest(w, config);
   list_push(&w->members, &m->node);
 }
 

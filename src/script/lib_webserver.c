@@ -119,7 +119,11 @@ static int start(lua_State *L) {
   bool is_started = runtime_of(L)->phase == PHASE_RUNNING && webserver_start(L, web, 1, &err);
   if (!is_started && runtime_is_stopping(runtime_of(L))) return runtime_refuse_start(L, "start");
   if (!is_started) return push_failure(L, err.text);
-  if (web->is_guest && has_settings(L, 2)) return refuse_guest(L, web);
+  if (web->is_guest && has_settings(L, 2)) {
+    int results = refuse_guest(L, web);
+    webserver_leave(runtime_of(L), web);
+    return results;
+  }
   lua_pushboolean(L, 1);
   return 1;
 }

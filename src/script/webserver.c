@@ -166,6 +166,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
 
 bool webserver_update(lua_State *L, struct webserver *web, int index, struct err *err) {
   struct runtime *rt = runtime_of(L);
+  if (web->is_guest) return true; // its settings count for nothing
   web->settings->has_handler = has_handler(L, index);
   for (unsigned i = webserver_first(rt, web); i < webserver_last(rt, web); i++) {
     struct event_reply reply = call(rt, web, COMMAND_WEB_UPDATE, i, NULL);
