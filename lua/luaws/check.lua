@@ -51,16 +51,26 @@ local function librariesOf(globals)
   return libraries
 end
 
-local function isSpec(path)
-  return path:find("_spec%.lua$") or ("/" .. path):find("/spec/", 1, true)
+local SPEC_CALLS = { describe = true, it = true, before_each = true, after_each = true }
+
+-- By its name, or because it hands functions to busted.
+local function isSpec(path, unit)
+  if path:find("_spec%.lua$") then return true end
+  for _, node in ipairs(unit.nodes) do
+    local base = node.kind == "call" and node.base
+    local isCall = base and base.kind == "name" and base.symbol.isGlobal and SPEC_CALLS[base.name]
+    local last = isCall and node.args[#node.args]
+    if last and last.kind == "function" then return true end
+  end
+  return false
 end
 
 -- The names that are there when a script starts, and those that the files define.
-local function globalsFor(path, shared)
+local function globalsFor(path, unit, shared)
   local globals = {}
   for name in pairs(_G) do globals[name] = true end
   for name in pairs(shared) do globals[name] = true end
-  if isSpec(path) then
+  if isSpec(path, unit) then
     for name in BUSTED:gmatch("%S+") do globals[name] = true end
   end
   return globals
@@ -91,7 +101,8 @@ end
 function Check:judge(path, unit)
   local findings = file.check(unit, {
     names = self.names, libraries = self.libraries,
-    globals = globalsFor(path, self.project.globals), shapeOfModule = self.project:shapesFor(path),
+    globals = globalsFor(path, unit, self.project.globals),
+    shapeOfModule = self.project:shapesFor(path),
   })
   for _, finding in ipairs(findings) do show(path, finding, self.isScreen) end
   if findings.isFull then complain(path .. ": there is more") end
