@@ -518,12 +518,26 @@ single("runs timers in their order", nil, function(run)
         if ticks == 2 then timer:cancel() end
         run:note("tick", ticks)
       end)
-      luaws.spawn(function() ws:send "spawned" end)
     end,
   }
 end, function(ann, run)
   ann:deliver "x"
   run:advance(0.08)
+end)
+
+single("spawns tasks", nil, function()
+  return {
+    onMessage = function(_, ws, event)
+      luaws.spawn(function()
+        ws:send "spawned"
+        luaws.sleep(0.01)
+        ws:send(event.data)
+      end)
+    end,
+  }
+end, function(ann, run)
+  ann:deliver "x"
+  run:advance(0.02)
 end)
 
 single("sleeps in onTerminate", nil, with("onTerminate", function(_, _, _, run)
@@ -541,11 +555,11 @@ single("drops who doesn't answer pings", { pingInterval = 0.05, pongTimeout = 0.
     run:advance(0.2)
   end)
 
-single("goes on with who answers pings", { pingInterval = 0.2, pongTimeout = 0.2 }, quiet,
+single("goes on with who answers pings", { pingInterval = 0.5, pongTimeout = 0.5 }, quiet,
   function(ann, run)
-    run:advance(0.3)
+    run:advance(0.75)
     ann.ws:silence()
-    run:advance(1)
+    run:advance(3)
   end)
 
 single("gives up a close that isn't answered", { closeTimeout = 0.05 }, closing(4000, "now"),
