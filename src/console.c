@@ -38,16 +38,16 @@ struct console {
   struct worker *worker;
   struct attach *attach; // NULL: no socket
   bool has_stdin;
-  bool shows_prompt;  // stdin is a terminal without an editor
-  struct input input; // of stdin
-  uv_poll_t readable; // stdin, where it can be waited for
-  bool can_poll;      // else it is a file
-  int flags;          // of its descriptor before, -1: unknown
-  bool has_begun;     // the worker has answered
-  bool is_amid_chunk; // the last prompt was that for the rest of a chunk
-  bool is_finished;   // no more comes from stdin
-  bool is_over;       // and on_end has been called
-  bool has_failed;    // a line has
+  bool shows_prompt;   // stdin is a terminal without an editor
+  struct input input;  // of stdin
+  uv_poll_t readable;  // stdin, where it can be waited for
+  bool can_poll;       // else it is a file
+  bool is_interrupted; // ctrl-C has been passed on and not yet answered
+  bool has_begun;      // the worker has answered
+  bool is_amid_chunk;  // the last prompt was that for the rest of a chunk
+  bool is_finished;    // no more comes from stdin
+  bool is_over;        // and on_end has been called
+  bool has_failed;     // a line has
   unsigned prompts_due;
   uv_async_t news;
   uv_mutex_t mutex; // guards what follows
@@ -90,21 +90,24 @@ static void finish(struct console *c) {
   ask(c, CONSOLE_FINISH, NULL, 0);
 }
 
-// Ctrl-C. Where there is nothing to be ended by it but luaws, it does what ctrl-D does.
+// Ctrl-C. Where there is nothing to be ended by it but luaws, and where it has been of no use, it
+// does what ctrl-D does.
 static void interrupt(struct console *c, bool has_cleared) {
   bool is_idle = c->prompts_due == 0 && !c->is_amid_chunk && !has_cleared;
-  if (is_idle) {
+  if (is_idle || c->is_interrupted) {
     end(c);
     return;
   }
+  c->is_interrupted = true;
   if (c->has_begun) worker_end_line(c->worker, OWN_SESSION);
   ask(c, CONSOLE_INTERRUPT, NULL, 0);
 }
 
 static void take_edited(struct console *c, struct span line) {
+  if (line.n == 0) return;
   const char *text = line.p + 1;
   size_t size = line.n - 1;
-  switch (line.n > 0 ? line.p[0] : 0) {
+  switch (line.p[0]) {
   case EDITOR_LINE: ask(c, CONSOLE_LINE, text, size); return;
   case EDITOR_COMPLETE: ask(c, CONSOLE_COMPLETE, text, size); return;
   case EDITOR_INTERRUPT: interrupt(c, size > 0); return;
@@ -166,6 +169,7 @@ static void on_prompt(struct console *c, const char *text, size_t size) {
   c->is_amid_chunk = length == 2;
   if (size > length) c->has_failed = true;
   if (c->prompts_due > 0) return;
+  c->is_interrupted = false;
   tell_editor(c, EDITOR_PROMPT, text, length);
   if (c->shows_prompt && !c->is_finished) {
     fprintf(stdout, "%.*s ", (int)length, text);
@@ -244,13 +248,15 @@ static void on_news(uv_async_t *handle) {
 // The whole ---------------------------------------------------------------------------------------
 
 static int open_stdin(struct console *c) {
-  c->flags = fcntl(STDIN_FILENO, F_GETFL);
+  int flags = fcntl(STDIN_FILENO, F_GETFL);
   c->has_stdin = true;
   input_init(&c->input, STDIN_FILENO);
   c->shows_prompt = !c->terminal && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
   int status = uv_poll_init(c->loop, &c->readable, STDIN_FILENO);
   c->readable.data = c;
   c->can_poll = status == 0;
+  // libuv has made it non-blocking, for all who share it: the terminal's stdout, the shell.
+  if (flags >= 0) fcntl(STDIN_FILENO, F_SETFL, flags);
   return status == UV_EPERM ? 0 : status; // a file
 }
 
@@ -260,7 +266,6 @@ struct console *console_new(struct terminal *terminal, void (*on_end)(void *cont
   c->terminal = terminal;
   c->on_end = on_end;
   c->context = context;
-  c->flags = -1;
   list_init(&c->answers);
   uv_mutex_init(&c->mutex);
   return c;
@@ -287,7 +292,6 @@ void console_stop(struct console *c) {
   if (!c) return;
   c->is_over = true;
   if (c->attach) attach_stop(c->attach);
-  if (c->flags >= 0) fcntl(STDIN_FILENO, F_SETFL, c->flags); // libuv has made it non-blocking
 }
 
 void console_free(struct console *c) {

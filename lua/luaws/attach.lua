@@ -64,6 +64,7 @@ function Session:prompt(answer)
   self.isAmidChunk = prompt == ">>"
   if answer:sub(-1) == "!" then self.hasFailed = true end
   if self.due > 0 then return end
+  self.isInterrupted = false
   self:tellEditor("P", prompt)
   local done = self.onPrompt
   self.onPrompt = nil
@@ -125,8 +126,10 @@ end
 
 -- ctrl-C: see src/console.c.
 function Session:interrupt(hasCleared)
-  if self.due > 0 or self.isAmidChunk or hasCleared then return self:send("I", "") end
-  self:leave()
+  local isIdle = self.due == 0 and not self.isAmidChunk and not hasCleared
+  if isIdle or self.isInterrupted then return self:leave() end
+  self.isInterrupted = true
+  self:send("I", "")
 end
 
 local TYPED = {

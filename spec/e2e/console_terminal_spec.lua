@@ -232,6 +232,25 @@ describe("the prompt in a server", function()
 end)
 
 describe("who is attached", function()
+  it("can leave a server that is stuck, by ctrl-C", function()
+    local folder = server.folder({ ["server.lua"] = SERVER .. [[
+      function block() os.execute("while ! [ -e " .. arg[0] .. ".go ]; do sleep 0.02; done") end
+    ]] })
+    local s = server.startFile(folder .. "/server.lua", { args = { "--attach=" .. folder .. "/console" } })
+    local t = open({ "attach", folder .. "/console" })
+    t:type("print 'it is stuck' block()\r")
+    awaitLast(t, "it is stuck")
+    t:type("\3")
+    async.eventually(function()
+      if not t.code then t:type("\3") end
+      return t.code
+    end)
+    assert.same({ 0, 0 }, { t:awaitExit() })
+    assert.is_true(t:isCooked())
+    assert.is_nil(s.code)
+    assert(io.open(folder .. "/server.lua.go", "w")):close()
+  end)
+
   it("leaves the server alone when they go", function()
     local t, s = openAttached()
     quit(t)
