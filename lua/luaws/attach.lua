@@ -23,7 +23,8 @@ failed; 2 for a wrong command line.
 ]]
 
 local HELLO = "luaws 1"
-local FRAME_MAX = 64 * 1024 * 1024
+local LINE_MAX = 1024 * 1024       -- bytes, as src/attach.c has it
+local FRAME_MAX = 64 * 1024 * 1024 -- bytes of an answer
 local EXIT_FAILURE, EXIT_USAGE = 1, 2
 
 local Session = {}
@@ -153,8 +154,13 @@ function Session:pipeLines()
       complain("stdin: " .. err)
       self.hasFailed = true
     end
-    self:send(line and "L" or "F", line or "")
-    self:awaitPrompt()
+    if line and #line > LINE_MAX then
+      complain(("a line of more than %d MiB is left out"):format(LINE_MAX >> 20))
+      self.hasFailed = true
+    else
+      self:send(line and "L" or "F", line or "")
+      self:awaitPrompt()
+    end
     if not line then return self:leave(self.hasFailed and EXIT_FAILURE or 0) end
   end
 end
