@@ -212,13 +212,17 @@ describe("the end", function()
           onOpen = function(_, ws) ws:send(tostring(luaws.workerIndex)) end,
           onMessage = function(_, ws, event) ws.wss:terminate() end,
           onTerminate = function(_, ws, event) say(luaws.workerIndex, "connection", event.code, ws.status) end,
-        }, { path = "/a" }, { onTerminate = function(_, wss)
-          say(luaws.workerIndex, "server", wss.terminated, #wss.connections, wss.connectionCount)
-          start()
-        end })
+        }, { path = "/a" }, {
+          onOpen = function() say(luaws.workerIndex, "open") end,
+          onTerminate = function(_, wss)
+            say(luaws.workerIndex, "server", wss.terminated, #wss.connections, wss.connectionCount)
+            start()
+          end,
+        })
       end
       start()
     ]], { workers = 2, ioThreads = 2 })
+    assert.same({ "1 open", "2 open" }, sortedLines(s, 2))
     for _ = 1, 2 do
       local clients = {}
       for i = 1, 4 do
@@ -227,14 +231,15 @@ describe("the end", function()
       end
       clients[1]:send("close")
       for _, c in ipairs(clients) do c:expectClose(1001) end
-      -- The second time one worker may have started before the other: then it has more of them.
-      local connections, servers = 0, {}
-      for _, line in ipairs(sortedLines(s, 6)) do
+      local connections, servers, opened = 0, {}, {}
+      for _, line in ipairs(sortedLines(s, 8)) do
         if line:match("^[12] connection 1001 Closed$") then connections = connections + 1 end
         servers[#servers + 1] = line:match("^([12]) server true 0 %d$")
+        opened[#opened + 1] = line:match("^([12]) open$")
       end
       assert.equal(4, connections)
       assert.same({ "1", "2" }, servers)
+      assert.same({ "1", "2" }, opened)
     end
   end)
 
