@@ -33,6 +33,14 @@ static inline void alloc_bind(struct alloc *a, bool is_script_running) {
   a->limit = is_script_running ? a->cap : SIZE_MAX;
 }
 
+// For what happens within a task, but on another Lua thread's stack. Returns what ->limit is to be
+// afterwards.
+static inline size_t alloc_unbind(struct alloc *a) {
+  size_t limit = a->limit;
+  a->limit = SIZE_MAX;
+  return limit;
+}
+
 void alloc_init(struct alloc *a, size_t cap);
 
 // Everything must have been freed, or nobody may use it any more.

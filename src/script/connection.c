@@ -10,6 +10,7 @@
 #include "script/answer.h"
 #include "script/request.h"
 #include "script/task.h"
+#include "script/vm.h"
 #include "script/wired.h"
 #include "script/wss.h"
 
@@ -23,6 +24,11 @@ void connection_on_connect(struct runtime *rt, const struct record *record) {
   // A server that has just been closed: its reactor ends the connection by itself.
   if (!wss || wss->state != WSS_OPEN) return;
   wss_open_now(rt, wss);
+  if (!vm_has_room(rt)) {
+    struct batch *batch = &rt->outgoing[event_handle_reactor(record->id)].batch;
+    answer_push_status(batch, COMMAND_REFUSE, record->id, 503);
+    return;
+  }
   struct connection *c = make(rt, wss, record->id, request);
   struct task *t = task_new(rt, "onConnection", on_connection_done, NULL);
   t->link = &c->link;

@@ -168,6 +168,7 @@ static void explain(struct runtime *rt, struct task *t, int *code) {
     *code = ERR_CODE_MEMORY;
     push_memory_message(rt, t->co);
     lua_remove(L, -2);
+    vm_collect(rt);
     return;
   }
   const char *attempt = strstr(message, "attempt to ");

@@ -139,6 +139,7 @@ struct runtime {
   struct deadline reload_due; // when that is given up
   bool is_stranded;           // the script has failed at its start: --watch waits for another save
   bool is_loaded;             // the main chunk has returned
+  uint64_t filled;            // ms: when the memory was found full last (vm_has_room); 0: never
   bool collected;             // a cycle of the garbage collector has ended (vm.c)
   bool is_busy;               // counted as such by the roster
   bool is_killed;             // ends after its present job

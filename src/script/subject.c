@@ -19,7 +19,7 @@ enum { HANDLER_PARAMETER = 2 };
 static void read_name(lua_State *L, char *name, size_t size) {
   name[0] = '\0';
   if (luaL_getmetafield(L, -1, "__name") == LUA_TNIL) return;
-  bool is_class = lua_isstring(L, -1) && strcmp(lua_tostring(L, -1), "class") == 0;
+  bool is_class = lua_type(L, -1) == LUA_TSTRING && strcmp(lua_tostring(L, -1), "class") == 0;
   if (is_class && lua_istable(L, -2)) { // a class itself is the handler
     lua_pop(L, 1);
     lua_pushliteral(L, "__name");
@@ -27,6 +27,24 @@ static void read_name(lua_State *L, char *name, size_t size) {
   }
   if (lua_type(L, -1) == LUA_TSTRING) snprintf(name, size, "%s", lua_tostring(L, -1));
   lua_pop(L, 1);
+}
+
+// The handler of the connection, client or server: whatever has become of the callback.
+static void read_own_handler(struct subject *s, lua_State *L) {
+  s->name[0] = '\0';
+  if (s->link && s->link->state != LINK_CONNECTING) {
+    link_push(L, s->link);
+    lua_getiuservalue(L, -1, LINK_HANDLER);
+  } else if (s->wss) {
+    wss_push(L, s->wss);
+    lua_getiuservalue(L, -1, WSS_HANDLER);
+  } else {
+    lua_pushnil(L);
+    lua_pushnil(L);
+  }
+  read_name(L, s->name, sizeof s->name);
+  lua_pop(L, 2);
+  if (s->name[0] == '\0') snprintf(s->name, sizeof s->name, "handler");
 }
 
 // Finds the handler as calls.lua has called it, which is the one nearest to the script.
@@ -54,7 +72,7 @@ void subject_find(struct subject *s, const struct runtime *rt, const struct task
   s->link = t->link;
   s->wss = t->link && link_kind(t->link)->has_server ? connection_of(t->link)->wss : t->wss;
   if (!is_callback(t)) return;
-  snprintf(s->name, sizeof s->name, "handler");
+  read_own_handler(s, rt->L);
   find_handler(s, t->co);
 }
 

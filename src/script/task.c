@@ -13,7 +13,10 @@
 #include "script/vm.h"
 #include "script/wait.h"
 
-enum { IDLE_MAX = 1024 }; // coroutines kept for reuse
+enum {
+  IDLE_MAX = 1024, // coroutines kept for reuse
+  ROOM = 2048,     // bytes that a new one takes, with its first values
+};
 
 static void on_due(struct runtime *rt, struct deadline *d);
 static void on_end_due(struct runtime *rt, struct deadline *d);
@@ -30,8 +33,11 @@ struct task *task_new(struct runtime *rt, const char *what,
     rt->idle_count--;
   } else {
     t = mem_zalloc(sizeof *t);
+    // On the host's stack no error may be raised, also while a task runs.
+    size_t limit = alloc_unbind(&rt->alloc);
     t->co = lua_newthread(rt->L);
     t->ref = luaL_ref(rt->L, LUA_REGISTRYINDEX);
+    rt->alloc.limit = limit;
     list_init(&t->node);
     list_init(&t->turn);
     runtime_deadline_init(&t->due, on_due);
@@ -59,6 +65,12 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->is_served = false;
   t->is_spent = false;
   return t;
+}
+
+// A task that is idle is made of what has been counted already, or there are few of them.
+void task_check_room(lua_State *L) {
+  lua_newuserdatauv(L, ROOM, 0);
+  lua_pop(L, 1);
 }
 
 // It waits: for a moment, for somebody's `done`, or only for its next turn.

@@ -86,6 +86,9 @@ static inline bool task_is_waiting(const struct task *t) {
   return t->state == TASK_SLEEPING || t->state == TASK_AWAITING || t->state == TASK_LISTENING;
 }
 
+// Raises on L, the running one, where there is no memory for another task.
+void task_check_room(lua_State *L);
+
 // Calls it now: only from the top of the loop.
 void task_run(struct runtime *rt, struct task *t);
 

@@ -37,6 +37,8 @@ enum {
   PAUSE = 110, // percent, as Lua has it
   LARGE_KIB = 4 * 1024,
   WARNING_MAX = 4096,
+  FULL_PART = 32, // of the cap, which is kept free of new connections
+  FULL_MS = 1000, // between two collections for one
 };
 
 static const char *const CALL_NAMES[CALLS] = {
@@ -152,9 +154,38 @@ void vm_relax_collector(struct runtime *rt) {
   rt->collected = false;
 #ifndef LUAWS_TINY
   int kib = lua_gc(rt->L, LUA_GCCOUNT);
-  int more = kib > LARGE_KIB ? (kib - LARGE_KIB) / 2 : 0;
-  lua_gc(rt->L, LUA_GCSTEP, -(RELAX_KIB + more));
+  int more = RELAX_KIB + (kib > LARGE_KIB ? (kib - LARGE_KIB) / 2 : 0);
+  size_t room = rt->alloc.cap > rt->alloc.used ? (rt->alloc.cap - rt->alloc.used) / 2048 : 0;
+  if (room < (size_t)more) more = (int)room; // half of what is left
+  if (more > 0) lua_gc(rt->L, LUA_GCSTEP, -more);
 #endif
+}
+
+static bool is_full(const struct runtime *rt) {
+  return rt->alloc.used > rt->alloc.cap - rt->alloc.cap / FULL_PART;
+}
+
+// A whole collection may take a while: many clients may come while nothing can be had.
+static bool may_collect(struct runtime *rt) {
+  if (rt->filled != 0 && rt->now - rt->filled < FULL_MS) return false;
+  rt->filled = rt->now;
+  return true;
+}
+
+void vm_collect(struct runtime *rt) {
+  if (may_collect(rt)) lua_gc(rt->L, LUA_GCCOLLECT);
+}
+
+bool vm_has_room(struct runtime *rt) {
+  if (!is_full(rt)) return true;
+  if (may_collect(rt)) {
+    lua_gc(rt->L, LUA_GCCOLLECT);
+    if (is_full(rt))
+      log_warn("refusing connections with 503: Lua has nearly all of the %.1f MiB that it may have "
+               "(--memory-limit)",
+               (double)rt->alloc.cap / (1024 * 1024));
+  }
+  return !is_full(rt);
 }
 
 // A script may have three quarters of the machine's memory.

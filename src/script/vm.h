@@ -22,6 +22,14 @@ const char *vm_traceback(lua_State *L, lua_State *co);
 // Whether the error that stopped `co` was raised by luaws's own Lua code, in the frame on top.
 bool vm_has_own_frame_on_top(lua_State *co);
 
+// Whether there is memory for another connection. Collects garbage before it says no, and tells the
+// log. What a connection needs is allocated outside of all tasks, where the cap doesn't bind.
+bool vm_has_room(struct runtime *rt);
+
+// A script had no memory: Lua's buffers of strings fail without a collection, so that garbage alone
+// may have been in the way of the next one. At most once in a while.
+void vm_collect(struct runtime *rt);
+
 // To be called now and then: a collection that has ended gives the next one a later start.
 void vm_relax_collector(struct runtime *rt);
 

@@ -49,6 +49,7 @@ int wait_spawn(lua_State *L) {
     return args_error(L, "luaws.spawn: expected a function, got %s", args_describe(L, 1));
   struct runtime *rt = runtime_of(L);
   int count = lua_gettop(L);
+  task_check_room(L);
   struct task *t = task_new(rt, "task", task_done_alone, NULL);
   t->scope = task_scope(rt);
   if (!lua_checkstack(t->co, count)) return luaL_error(L, "too many arguments");

@@ -214,6 +214,8 @@ int wss_new(lua_State *L) {
   if (!is_added && runtime_is_stopping(rt)) return runtime_refuse_start(L, NEW);
   if (!is_added) return args_error(L, NEW ": %s", err.text);
 
+  // The reactors have it: for want of memory nothing may go wrong any more.
+  size_t limit = alloc_unbind(&rt->alloc);
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, 3, WSS_HANDLER);
   lua_setiuservalue(L, 3, WSS_WEB);
@@ -228,6 +230,7 @@ int wss_new(lua_State *L) {
   wss->opening = begin(rt, wss, CALL_OPEN, "onOpen", on_open_done);
   push_plain_event(wss->opening->co, "open");
   task_defer(rt, wss->opening);
+  rt->alloc.limit = limit;
   lua_settop(L, 3);
   return 1;
 }
