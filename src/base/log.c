@@ -36,7 +36,7 @@ void log_set_level(enum log_level level) {
 }
 
 void log_set_output(int fd) {
-  atomic_store_explicit(&output, fd, memory_order_relaxed);
+  atomic_store(&output, fd); // who reads it must find the descriptor opened
 }
 
 bool log_enabled(enum log_level level) {
