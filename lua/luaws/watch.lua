@@ -195,14 +195,15 @@ end
 -- For C -----------------------------------------------------------------------------------------
 
 -- Before the script runs. `functions` has: folder, script, tree (of --watch=FOLDER; nil: none):
--- paths; refreshPath; webs(): see pages.lua; reload(what): asks for one.
+-- paths; refreshPath; webs(): see pages.lua; reload(what): asks for one; age: seconds since the
+-- program's start, when other workers may have read the script already.
 function watch.start(functions)
   native = functions
   timer = uv.new_timer()
   timer:unref()
   browsers = pages.new(native.refreshPath, native.webs)
   spots = folders.new(onChange, onProblem)
-  readSince = clock()
+  readSince = clock() - native.age
   findSources()
   aim()
 end

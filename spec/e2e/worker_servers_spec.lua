@@ -343,7 +343,7 @@ describe("workers that come and go", function()
         local luaws = require "luaws"
         print(luaws.callWorker("a", "m.add", 1, 2))
         print(luaws.askWorker("a", "m.add", 1, 2))
-      ]], { files = FILES, faults = call })
+      ]], { files = FILES, faults = call, ioThreads = 1 })
       assert.same({ 0, ("nil\t%s\n3\n"):format(what) }, { child.code, child.stdout })
     end)
   end

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "base/clock.h"
 #include "base/mem.h"
 #include "mailbox/ballot.h"
 #include "script/task.h"
@@ -62,6 +63,8 @@ static void push_native(lua_State *L) {
   lua_setfield(L, -2, "tree");
   lua_pushliteral(L, REFRESH_PATH);
   lua_setfield(L, -2, "refreshPath");
+  lua_pushnumber(L, (lua_Number)(clock_ms() - rt->options->pool->stats.started_at) / 1000);
+  lua_setfield(L, -2, "age");
   free(script);
 }
 
