@@ -165,7 +165,7 @@ static uint64_t find_limit(struct runtime *rt, const char **name) {
     return timeout;
   }
   *name = rt->trial ? " (luaws test --timeout)" : " (with --watch)";
-  if (rt->trial) return trial_limit(rt);
+  if (rt->trial) return trial_limit(rt, t);
   return rt->options->watch && !wss && !t->is_patient ? BUDGET_WATCH_MS : 0;
 }
 

@@ -9,6 +9,8 @@
 #include "script/args.h"
 #include "script/runtime.h"
 
+struct task;
+
 // Makes the module loadable. It is when it is loaded that the trial begins.
 void trial_preload(lua_State *L);
 
@@ -18,8 +20,9 @@ static inline char *trial_note_place(const struct runtime *rt, lua_State *L) {
   return rt->trial && L ? args_copy_place(L) : NULL;
 }
 
-// ms: how long anything may compute that has no limit of its own; 0: as long as it likes.
-uint32_t trial_limit(const struct runtime *rt);
+// ms: how long `t` may compute, which has no limit of its own; 0: as long as it likes, as busted
+// between the tests.
+uint32_t trial_limit(const struct runtime *rt, const struct task *t);
 
 // Keeps the error of the event on top of L, which stays, for native.errors(): with what was running
 // in its field `callback`.

@@ -48,9 +48,15 @@ local function followCore(newCore, bench)
     end, element)
   end
 
+  -- What has raised has no time any more, but busted has, to say so.
+  local getTrace = core.getTrace
+  function core.getTrace(...)
+    bench.rest()
+    return getTrace(...) -- a tail call: it counts the frames above it
+  end
+
   local rewrite = core.rewriteMessage
   function core.rewriteMessage(element, message, trace)
-    bench.rest() -- it has been interrupted, perhaps
     local kind = (debug.getmetatable(message) or {}).__type
     local text = rewrite(element, message, trace)
     return kind == "pending" and text or text .. bench.describeOutput()
