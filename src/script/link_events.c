@@ -91,14 +91,15 @@ static void tell_error(struct runtime *rt, struct link *link,
 
 // An error that doesn't end the link, its event on top of the main stack: a connection's onError
 // hears of it, with `on_done`; for a client, whose onError is for what ends it, luaws.onError does.
-// True when a callback has been started.
+// True when a callback has been started: with what follows it, the link may be gone.
 static bool tell_fault(struct runtime *rt, struct link *link,
                        void (*on_done)(struct runtime *, struct task *, bool)) {
-  if (link_kind(link)->has_server)
+  bool has_server = link_kind(link)->has_server;
+  if (has_server)
     tell_error(rt, link, on_done);
   else
     failure_tell_script(rt->L);
-  return link_kind(link)->has_server;
+  return has_server;
 }
 
 // The reason is at the top of the main stack.
