@@ -28,7 +28,8 @@ local function connect(line)
   assert(luaws.WebSocket.new(url, Echo.new(id), {
     protocols = protocols, compression = compression == "on", tls = ca and { ca = ca } or nil,
     maxPayload = 64 * 1024 * 1024, maxFragments = 131072, maxBackpressure = 64 * 1024 * 1024,
-    pingInterval = false, -- a suite that is slow under a sanitizer may be late with its pongs
+    -- A suite that is slow under a sanitizer may be late with its answers and its pongs.
+    connectTimeout = 600, pingInterval = false,
   }))
 end
 
