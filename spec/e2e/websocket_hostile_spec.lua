@@ -150,7 +150,7 @@ describe("a server that can't be reached is told of:", function()
       for _, tcp in ipairs(waiting) do tcp:close() end
     end)
     dialer.fails(dialer.start(("ws://127.0.0.1:%d/"):format(port), QUICKLY),
-      "^error UV__ ", "no answer from 127%.0%.0%.1:" .. port .. " within 0%.5 s")
+      "^error UV__ ", "no answer", "127%.0%.0%.1:" .. port .. " within 0%.5 s") -- the kernel may have taken it
   end)
 end)
 

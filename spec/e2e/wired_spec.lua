@@ -410,7 +410,7 @@ describe("a connection without a network", function()
   end)
 
   it("takes no memory when it is over", function()
-    local isSanitized = async.seconds(1) > 1 -- which keeps what has been freed
+    if async.seconds(1) > 1 then pending("a sanitizer keeps what has been freed") end
     local run = passes((ECHO .. [[
       local function resident()
         collectgarbage()
@@ -432,7 +432,7 @@ describe("a connection without a network", function()
       it("has grown little", function()
         assert.is_true(resident() - first < MIB * 1024 * 1024, (resident() - first) .. " bytes")
       end)
-    ]]):gsub("MIB", isSanitized and 400 or 4):gsub("COUNT", isSanitized and 100 or 1000), 11, { timeout = 120 })
+    ]]):gsub("MIB", 4):gsub("COUNT", 1000), 11, { timeout = 120 })
     assert.equal("", run.stderr)
   end)
 end)
