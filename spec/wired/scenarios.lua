@@ -445,7 +445,7 @@ add {
   name = "tells when a slow client has read all", options = { maxBackpressure = 64 * MIB },
   handler = function()
     return {
-      onMessage = function(_, ws) ws:send(("x"):rep(16 * MIB)) end,
+      onMessage = function(_, ws) ws:send(("x"):rep(32 * MIB)) end, -- more than a kernel takes at once
       onDrain = function(_, ws) ws:send "drained" end,
     }
   end,
