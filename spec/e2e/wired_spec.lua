@@ -5,13 +5,7 @@ local async = require "spec.support.async"
 local server = require "spec.support.server"
 local trial = require "spec.support.trial"
 
--- Every test of the spec passes.
-local function passes(files, count, options)
-  local run = trial.run(files, nil, options)
-  assert.equal(0, run.code, run.stdout .. run.stderr)
-  trial.counts(run, count, 0, 0)
-  return run
-end
+local function passes(files, count, options) return trial.passes(files, count, nil, options) end
 
 local ECHO = "local Echo = { onMessage = function(_, ws, event) ws:send(event.data, event.isBinary) end }\n"
 

@@ -7,6 +7,7 @@
 --
 --   trial.has(run, text)                           asserts that it is in the output
 --   trial.counts(run, successes, failures, errors)
+--   trial.passes(files, count [, words [, options]])      runs them: all pass, and there are so many
 
 local assert = require "luassert"
 local server = require "spec.support.server"
@@ -33,6 +34,13 @@ end
 function trial.counts(run, successes, failures, errors)
   trial.has(run, ("%s / %s / %s"):format(count(successes, "success", "successes"),
     count(failures, "failure", "failures"), count(errors, "error", "errors")))
+end
+
+function trial.passes(files, successes, words, options)
+  local run = trial.run(files, words, options)
+  assert.equal(0, run.code, run.stdout .. run.stderr)
+  trial.counts(run, successes, 0, 0)
+  return run
 end
 
 return trial

@@ -90,8 +90,7 @@ void ballot_add(struct ballot *b, struct mailbox *mailbox) {
   b->mailboxes[b->count++] = mailbox;
 }
 
-// Rounds: the lock is held
-// -------------------------------------------------------------------------
+// Rounds: the lock is held ------------------------------------------------------------------------
 
 static void post(struct mailbox *to, uint64_t round) {
   struct batch batch;
@@ -166,8 +165,7 @@ static void note(char *list, const char *what) {
   snprintf(list + used, BALLOT_TEXT_MAX - used, "%s%s", used ? ", " : "", what);
 }
 
-// Any thread
-// ---------------------------------------------------------------------------------------
+// Any thread --------------------------------------------------------------------------------------
 
 bool ballot_call(struct ballot *b, const char *what) {
   pthread_mutex_lock(&b->lock);
@@ -192,8 +190,7 @@ void ballot_close(struct ballot *b) {
   pthread_mutex_unlock(&b->lock);
 }
 
-// Voters
-// -------------------------------------------------------------------------------------------
+// Voters ------------------------------------------------------------------------------------------
 
 enum ballot_step ballot_come(struct ballot *b, unsigned voter, uint64_t round) {
   enum ballot_step step = BALLOT_STALE;

@@ -13,6 +13,7 @@
 #include "script/runtime.h"
 #include "script/task.h"
 #include "script/trial.h"
+#include "script/vm.h"
 #include "script/wait.h"
 #include "script/wss.h"
 
@@ -244,8 +245,5 @@ static int open_budget(lua_State *L) {
 }
 
 void budget_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_budget);
-  lua_setfield(L, -2, "luaws.budget");
-  lua_pop(L, 1);
+  vm_preload(L, "luaws.budget", open_budget);
 }

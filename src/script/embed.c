@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <string.h>
+#include "script/vm.h"
 
 const struct embed_module *embed_find(const char *name) {
   for (const struct embed_module *module = embed_modules; module->name; module++)
@@ -21,8 +22,5 @@ static int open_texts(lua_State *L) {
 }
 
 void embed_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_texts);
-  lua_setfield(L, -2, "luaws.texts");
-  lua_pop(L, 1);
+  vm_preload(L, "luaws.texts", open_texts);
 }

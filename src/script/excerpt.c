@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/character.h"
+#include "script/vm.h"
 
 enum {
   AROUND = 1,    // lines shown before and behind
@@ -181,8 +182,5 @@ static int open_excerpt(lua_State *L) {
 }
 
 void excerpt_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_excerpt);
-  lua_setfield(L, -2, "luaws.excerpt");
-  lua_pop(L, 1);
+  vm_preload(L, "luaws.excerpt", open_excerpt);
 }

@@ -7,6 +7,7 @@
 #include "script/lib.h"
 #include "script/peer.h"
 #include "script/task.h"
+#include "script/vm.h"
 #include "script/wait.h"
 #include "script/webserver.h"
 #include "script/wired.h"
@@ -255,8 +256,5 @@ static int open_module(lua_State *L) {
 }
 
 void lib_wired_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_module);
-  lua_setfield(L, -2, "luaws.wired");
-  lua_pop(L, 1);
+  vm_preload(L, "luaws.wired", open_module);
 }

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <lauxlib.h>
 #include <string.h>
+#include "script/vm.h"
 
 enum {
   NAME_MAX_LIKE = 32, // longer names are nothing like another
@@ -68,8 +69,5 @@ static int open_suggest(lua_State *L) {
 }
 
 void suggest_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_suggest);
-  lua_setfield(L, -2, "luaws.suggest");
-  lua_pop(L, 1);
+  vm_preload(L, "luaws.suggest", open_suggest);
 }

@@ -17,6 +17,7 @@
 #include "script/scope.h"
 #include "script/task.h"
 #include "script/uvloop.h"
+#include "script/vm.h"
 #include "script/wait.h"
 #include "script/webserver.h"
 #include "script/websocket.h"
@@ -232,8 +233,5 @@ static int open_module(lua_State *L) {
 }
 
 void trial_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_module);
-  lua_setfield(L, -2, "luaws.testing.native");
-  lua_pop(L, 1);
+  vm_preload(L, "luaws.testing.native", open_module);
 }

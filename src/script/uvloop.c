@@ -12,6 +12,7 @@
 #include "script/runtime.h"
 #include "script/task.h"
 #include "script/trial.h"
+#include "script/vm.h"
 
 enum { OWN_HANDLES = 2 }; // loop_mail, loop_timer
 
@@ -32,10 +33,7 @@ static void on_timer(uv_timer_t *handle) {
 }
 
 void uvloop_preload(lua_State *L) {
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, open_luv);
-  lua_setfield(L, -2, "luv");
-  lua_pop(L, 1);
+  vm_preload(L, "luv", open_luv);
 }
 
 void uvloop_run(struct runtime *rt, uint64_t timeout) {

@@ -111,6 +111,13 @@ void vm_close(struct runtime *rt) {
   mem_free(rt->trial);
 }
 
+void vm_preload(lua_State *L, const char *name, lua_CFunction open) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  lua_pushcfunction(L, open);
+  lua_setfield(L, -2, name);
+  lua_pop(L, 1);
+}
+
 bool vm_load(struct runtime *rt, lua_State *co) {
   const struct worker_options *options = rt->options;
   lua_rawgeti(co, LUA_REGISTRYINDEX, rt->calls[CALL_MAIN]);

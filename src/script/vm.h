@@ -11,6 +11,9 @@
 void vm_open(struct runtime *rt);
 void vm_close(struct runtime *rt);
 
+// Makes `require "<name>"` call `open`, which pushes the module. `name` is static.
+void vm_preload(lua_State *L, const char *name, lua_CFunction open);
+
 // Loads -e and the script onto `co`: a function and the script's arguments, ready to be called. On
 // failure false, with a message on top.
 bool vm_load(struct runtime *rt, lua_State *co);
