@@ -17,7 +17,12 @@ local MODULE = [[
   function m.failDeep() local function inner() error "deep" end inner() return 1 end
   function m.odd() return 1, print end
   function m.sleep(seconds) return luaws.sleep(seconds) end
-  function m.slowly(text) print("begin " .. text) luaws.sleep(0.02) print("end " .. text) end
+  function m.slowly(text)
+    luaws.callWorker("main", "begun")
+    print("begin " .. text)
+    luaws.sleep(0.02)
+    print("end " .. text)
+  end
   function m.types(t) return math.type(t.i), math.type(t.f), t.nan ~= t.nan, 1 / t.zero end
   function m.ask(chain, ...)
     if #chain == 0 then return ... end
@@ -99,6 +104,7 @@ describe("a worker by name", function()
     local expected = {}
     for i = 1, 5 do expected[i] = ("begin %d\nend %d\n"):format(i, i) end
     assert.equal(table.concat(expected), printed [[
+      package.loaded.begun = function() end
       for i = 1, 5 do assert(luaws.callWorker("a", "m.slowly", tostring(i)) == true) end
     ]])
   end)
@@ -419,12 +425,14 @@ end)
 describe("killWorker", function()
   it("lets the present call finish, drops the others, and tells who asks", function()
     local child = run [[
-      luaws.callWorker("a", "m.slowly", "first")
-      luaws.callWorker("a", "m.say", "dropped")
-      luaws.spawn(function()
-        print((select(2, pcall(luaws.askWorker, "a", "m.add", 1, 2))))
+      luaws.await(function(done)
+        package.loaded.begun = done
+        luaws.callWorker("a", "m.slowly", "first")
+        luaws.callWorker("a", "m.say", "dropped")
+        luaws.spawn(function()
+          print((select(2, pcall(luaws.askWorker, "a", "m.add", 1, 2))))
+        end)
       end)
-      luaws.sleep(0.005)
       luaws.killWorker("a")
     ]]
     local list = lines(child.stdout)
@@ -439,8 +447,10 @@ describe("killWorker", function()
     assert.equal("1\nbegin x\nend x\n1\n", printed [[
       print(luaws.askWorker("a", "m.set", 1))
       luaws.askWorker("a", "m.forever")
-      luaws.callWorker("a", "m.slowly", "x")
-      luaws.sleep(0.005)
+      luaws.await(function(done)
+        package.loaded.begun = done
+        luaws.callWorker("a", "m.slowly", "x")
+      end)
       luaws.killWorker("a")
       print(luaws.askWorker("a", "m.set", 1))
       luaws.killWorker("a")
@@ -521,8 +531,11 @@ describe("the end of the program", function()
   it("doesn't wait for calls that wait", function()
     local s = server.start([[
       luaws.spawn(function() say(pcall(luaws.askWorker, "a", "m.sleep", 600)) end)
-      luaws.callWorker("b", "m.sleep", 600)
-      luaws.callWorker("b", "m.add", 1)
+      luaws.await(function(done)
+        package.loaded.own = { begun = done }
+        luaws.callWorker("b", "m.late", 600, "a")
+        luaws.callWorker("b", "m.add", 1)
+      end)
       serve({ onMessage = function() end })
     ]], { files = FILES })
     s:stop()

@@ -135,11 +135,18 @@ describe("a client that reconnects", function()
   end)
 
   it("begins the next attempt when onTerminate has returned", function()
-    local s, p = start(QUICK .. [[, { onTerminate = function() say "in" luaws.sleep(0.2) say "out" end })]])
+    local s, p = start("local isOver = false " .. QUICK .. [[, { onTerminate = function()
+      if isOver then return end
+      isOver = true
+      say "in"
+      repeat luaws.sleep(0.01) until os.remove(arg[0] .. ".go")
+      say "out"
+    end })]])
     p:open():drop()
     s:expectLines("open 1", "in")
     async.sleep(0.1)
     assert.equal(0, p.waiting)
+    s:release()
     s:expectLines("out")
     p:open()
     s:expectLines("open 1")
@@ -177,8 +184,11 @@ describe("terminate and destroy", function()
     s:expectLines("error", "true")
     s:awaitExit()
     s, p = start([[
-      connect({ min = 0.01 }, { onTerminate = function(_, w, event) say(event.willRetry) luaws.sleep(0.1) end })
-      luaws.after(0.05, function() ws:destroy() end)
+      connect({ min = 0.01 }, { onTerminate = function(_, w, event)
+        say(event.willRetry)
+        luaws.after(0, function() w:destroy() end)
+        luaws.sleep(0.1)
+      end })
     ]])
     p:accept():drop()
     s:expectLines("error", "true")

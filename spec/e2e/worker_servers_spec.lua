@@ -1,6 +1,7 @@
 -- What lives in workers by name: WebSocket servers on the process's one web server, web servers of their own, clients;
 -- and what is left of a worker when it has ended.
 
+local uv = require "luv"
 local async = require "spec.support.async"
 local build = require "spec.support.build"
 local client = require "spec.support.client"
@@ -34,6 +35,7 @@ local MODULE = [[
   function m.count() return wss.connectionCount end
   function m.add(a, b) return a + b end
   function m.sleep(seconds) return luaws.sleep(seconds) end
+  function m.wait(file) repeat luaws.sleep(0.01) until os.remove(file) return true end
   function m.setOnce(value) once = once or value return tostring(once) end
   function m.fail(message) error(message, 0) end
 
@@ -355,7 +357,7 @@ describe("a reload of the script", function()
       serve({ onMessage = function(_, ws, event)
         ws:send(luaws.askWorker(event.data, "m.setOnce", luaws.generation))
       end }, { path = "/" })
-      luaws.spawn(function() print(luaws.askWorker("a", "m.sleep", 0.5), "too late") end)
+      luaws.spawn(function() print(luaws.askWorker("a", "m.wait", arg[0] .. ".go"), "too late") end)
     ]])
     local c = client.open(s, "/")
     c:send("b")
@@ -365,7 +367,11 @@ describe("a reload of the script", function()
     c:send("b")
     assert.equal("1", c:receive()) -- its globals are those of the first generation
     c:send("a")
-    assert.equal("2", c:receive()) -- behind both sleeps, whose first answer nobody waits for
+    for _ = 1, 2 do -- the first one's answer nobody waits for
+      s:release()
+      async.eventually(function() return not uv.fs_stat(s.folder .. "/script.lua.go") end)
+    end
+    assert.equal("2", c:receive()) -- behind both
     s:expectLines("true\ttoo late")
     c:close(1000)
     s:stop()
@@ -377,29 +383,31 @@ describe("a callback that asks a worker", function()
   it("holds back its own connection's next event, and no other's", function()
     local s = start([[
       serve({ onMessage = function(_, ws, event)
-        local seconds = tonumber(event.data)
-        if seconds then luaws.askWorker(ws.params.name, "m.sleep", seconds) end
+        if event.data == "wait" then luaws.askWorker(ws.params.name, "m.wait", arg[0] .. ".go") end
         ws:send(event.data)
       end }, { path = "/:name" })
     ]])
     local a, b = client.open(s, "/a"), client.open(s, "/b")
-    a:send("0.2")
+    a:send("wait")
     a:send("behind it")
     b:send("at once")
     assert.equal("at once", b:receive())
     assert.equal(0, a.size)
-    assert.equal("0.2", a:receive())
+    s:release()
+    assert.equal("wait", a:receive())
     assert.equal("behind it", a:receive())
   end)
 
   it("finishes when its connection ends, or is cancelled after closeTimeout", function()
     local s = start([[
-      serve({
+      local handler = {
         onMessage = function(_, _, event) say(pcall(luaws.askWorker, event.data, "m.sleep", tonumber(event.data))) end,
         onTerminate = function(_, ws) say("terminated", ws.id) end,
-      }, { closeTimeout = 0.5 })
+      }
+      serve(handler, { path = "/patient" })
+      serve(handler, { path = "/hasty", closeTimeout = 0.2 })
     ]])
-    local quick, slow = client.open(s, "/"), client.open(s, "/")
+    local quick, slow = client.open(s, "/patient"), client.open(s, "/hasty")
     quick:send("0.1")
     quick:close(4000)
     s:expectLines("true true", "terminated 1")
@@ -407,6 +415,6 @@ describe("a callback that asks a worker", function()
     slow:close(4000)
     assert.matches("^false .*cancelled: the connection has ended", s:line())
     s:expectLines("terminated 2")
-    client.open(s, "/"):ping()
+    client.open(s, "/hasty"):ping()
   end)
 end)

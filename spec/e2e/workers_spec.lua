@@ -287,8 +287,13 @@ describe("the end", function()
     for worker = 1, 3 do
       local s = server.start(([[
         serve({ onMessage = function() end, onTerminate = function(_, _, event) say(event.code) end })
-        if luaws.workerIndex == %d then luaws.after(0.05, function() luaws.exit(7) end) end
+        luaws.spawn(function()
+          if luaws.workerIndex ~= %d then return end
+          repeat luaws.sleep(0.01) until os.remove(arg[0] .. ".go") -- all have started
+          luaws.exit(7)
+        end)
       ]]):format(worker), { workers = 3, exitCode = 7 })
+      s:release()
       assert.equal(7, (s:awaitExit()))
     end
   end)

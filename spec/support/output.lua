@@ -5,6 +5,7 @@ local busted = require "busted"
 local runner = require "runner"
 local async = require "spec.support.async"
 
+local SLOW = tonumber(os.getenv "LUAWS_SPEC_SLOW" or "") or math.huge
 local TEST_SECONDS = 240 -- a test that takes longer doesn't wait, it hangs: see async.lua
 
 local output = {}
@@ -72,11 +73,14 @@ local function onFileEnd()
 end
 
 local function onTestStart(element)
+  element.began = busted.monotime()
   report(title(element))
   return nil, true
 end
 
 local function onTestEnd(element, _, status)
+  local took = busted.monotime() - element.began
+  if took > SLOW then write(("%7.2f s  %s\n"):format(took, title(element))) end
   if status == "success" then
     passed = passed + 1
     file.passed = file.passed + 1

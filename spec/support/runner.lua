@@ -23,7 +23,8 @@ usage: luaws-spec [options] [file or folder...]
   --help             this text
 
 Without a file or folder: all of spec. Environment: LUAWS_BIN is the luaws under test (the one of
-the same build), LUAWS_TEST_TIMEOUT_FACTOR scales every time-out (1; with tiny buffers 3, under a sanitizer 6).]]
+the same build), LUAWS_TEST_TIMEOUT_FACTOR scales every time-out (1; with tiny buffers 3, under a sanitizer 6),
+LUAWS_SPEC_SLOW=1 names the tests that take longer than a second.]]
 
 local OPTIONS_WITH_VALUE = { ["--filter"] = true, ["--repeat"] = true }
 
