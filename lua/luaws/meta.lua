@@ -579,18 +579,13 @@ function Timer:cancel() end
 -- Classes ----------------------------------------------------------------------------------------
 
 ---A class: methods are defined on it, and `C.new(...)` calls `C:constructor(...)`. What `new`
----returns is known where a line above the class says it: `---@class Chat: luaws.Class<Chat>`.
+---returns is known where a line above the class says it: `---@class Chat: luaws.Class<Chat>`; for
+---a class with a parent two do: `---@class Dog: Animal` and `---@field new fun(...): Dog`.
 ---@class luaws.Class<T>
 ---@field super? luaws.Class its parent
 ---@field constructor? fun(self: table, ...: any)
+---@field new fun(...: any): T an instance, constructed with the arguments; with a dot, not a colon
 ---@field [string] any methods
-local Class = {}
-
----Makes an instance and calls its constructor with the arguments. With a dot, not with a colon.
----@param ... any
----@return T
----@nodiscard
-function Class.new(...) end
 
 -- JSON -------------------------------------------------------------------------------------------
 
@@ -997,11 +992,11 @@ local testing = {}
 function testing.server(target, options) end
 
 ---A connection without a network, whose client the test plays, and the clock that it goes by. Nil,
----and what the client is told, when it is refused.
+---and what the client is told, when it is refused; the types leave that out, for brevity of tests.
 ---@param handler? luaws.ConnectionHandler|luaws.ServerHandler nil: options.server has one
 ---@param options? luaws.TestConnectionOptions
----@return luaws.TestConnection? ws
----@return luaws.TestClock|integer clock or the HTTP status
+---@return luaws.TestConnection ws
+---@return luaws.TestClock clock or the HTTP status, an integer
 ---@return string? body
 ---@return table<string, string>? headers
 function testing.connection(handler, options) end

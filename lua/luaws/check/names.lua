@@ -88,8 +88,11 @@ function TAGS.field(self, rest)
   end
   local isReadOnly = rest:find("(read-only)", 1, true) ~= nil
   type = takeType(type)
-  self.class.members[name] = { name = name, type = type, isOptional = mark == "?",
-                               isReadOnly = isReadOnly, call = names.readFunction(type) }
+  local call = names.readFunction(type)
+  self.class.members[name] = {
+    name = name, type = type, isOptional = mark == "?", isReadOnly = isReadOnly, call = call,
+    isStatic = call and not type:find("^fun%(self:") or nil,
+  }
 end
 
 function TAGS.param(self, rest)
