@@ -288,6 +288,10 @@ describe("luaws check, of variables,", function()
       "3:7: undefined global 'mesage' (did you mean 'message'?)",
       "4:1: undefined global 'unpack' (did you mean 'table.unpack'?)",
     }, "local message = ''\npritn(mesage)\nunpack {}")
+    assertFinds({
+      "2:1: undefined global 'Date'", "2:8: undefined global 'love'", "2:15: undefined global 'isPE'",
+      "3:1: undefined global '_1'", "3:6: undefined global 'tpye' (did you mean 'type'?)",
+    }, "Date() love() isPE()\n_1() tpye()")
     assert.same({ [[1:1: undefined global 'luaws' (is local luaws = require "luaws" missing?)]] },
       findings "luaws.sleep(1)")
     assert.same({ "1:11: undefined global 'a'" }, findings "local a = a")

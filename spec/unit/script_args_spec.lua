@@ -144,11 +144,11 @@ describe("args_read_options", function()
   it("refuses unknown names and tells the likely one", function()
     for name, like in pairs {
       pth = "path", Path = "path", PATH = "path", timeOut = "timeout", protocol = "protocols", maxsize = "maxSize",
-      max_size = "maxSize", prot = "port", hosts = "host", intervall = "interval", pa = "path",
+      max_size = "maxSize", prot = "port", hosts = "host", intervall = "interval", paht = "path",
     } do
       assertRefused(("unknown option '%s' (did you mean '%s'?)"):format(name, like), { [name] = 1 })
     end
-    for _, name in ipairs { "compression", "x", "", "tls" } do
+    for _, name in ipairs { "compression", "x", "", "tls", "pa", "hulk" } do
       assertRefused(("unknown option '%s'"):format(name), { [name] = 1 })
     end
     assertRefused("unknown option '" .. ("x"):rep(24) .. "...'", { [("x"):rep(1000)] = 1 })

@@ -1,4 +1,4 @@
-// Levenshtein's distance between names. Any thread, but for what takes a Lua state.
+// Damerau's distance between names. Any thread, but for what takes a Lua state.
 
 #include "script/suggest.h"
 
@@ -12,29 +12,35 @@ enum {
   DISTANCE_MAX = 2,
 };
 
+static bool are_alike(char a, char b) {
+  return tolower((unsigned char)a) == tolower((unsigned char)b);
+}
+
 static unsigned least_of(unsigned a, unsigned b, unsigned c) {
   unsigned least = a < b ? a : b;
   return least < c ? least : c;
 }
 
-// Case aside; a great number for names that are far too long.
+// Case aside. Two neighbours that have changed places are one change, as a letter too many, too few
+// or wrong is. A great number for names that are far too long.
 static unsigned edit_distance(const char *a, const char *b) {
   size_t columns = strlen(b);
   if (strlen(a) > NAME_MAX_LIKE || columns > NAME_MAX_LIKE) return NAME_MAX_LIKE;
-  unsigned row[NAME_MAX_LIKE + 1];
+  unsigned rows[3][NAME_MAX_LIKE + 1]; // of this letter of a, the one before, the one before that
   for (unsigned j = 0; j <= columns; j++)
-    row[j] = j;
+    rows[0][j] = j;
   for (unsigned i = 1; a[i - 1]; i++) {
-    unsigned diagonal = row[0];
-    row[0] = i;
+    unsigned *here = rows[i % 3], *above = rows[(i - 1) % 3], *over = rows[(i + 1) % 3];
+    here[0] = i;
     for (unsigned j = 1; j <= columns; j++) {
-      bool differ = tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]);
-      unsigned here = least_of(row[j] + 1, row[j - 1] + 1, diagonal + differ);
-      diagonal = row[j];
-      row[j] = here;
+      unsigned replaced = above[j - 1] + !are_alike(a[i - 1], b[j - 1]);
+      here[j] = least_of(above[j] + 1, here[j - 1] + 1, replaced);
+      bool swapped =
+          i > 1 && j > 1 && are_alike(a[i - 1], b[j - 2]) && are_alike(a[i - 2], b[j - 1]);
+      if (swapped && over[j - 2] < here[j]) here[j] = over[j - 2] + 1;
     }
   }
-  return row[columns];
+  return rows[strlen(a) % 3][columns];
 }
 
 void suggest_init(struct suggest *s, const char *name) {
@@ -43,8 +49,8 @@ void suggest_init(struct suggest *s, const char *name) {
 
 void suggest_try(struct suggest *s, const char *candidate) {
   unsigned distance = edit_distance(s->name, candidate);
-  // Two changes in a name of three letters leave nothing of it.
-  if (distance >= s->least || distance * 2 > strlen(candidate)) return;
+  // Two changes in a name of four letters make another word of it.
+  if (distance >= s->least || distance * 2 >= strlen(candidate)) return;
   s->least = distance;
   s->best = candidate;
 }
