@@ -161,7 +161,12 @@ describe("A TLS handshake", function()
       stalled[#stalled + 1] = c
     end
     for _, c in ipairs(stalled) do assert.equal("EOF", (select(2, c:readAll()))) end
-    client.open(s, "/"):close(1000)
+    -- A busy machine may be too late for that clock once.
+    local open = async.eventually(function()
+      local ok, c = pcall(client.open, s, "/")
+      return ok and c
+    end)
+    open:close(1000)
   end)
 
   it("doesn't keep others waiting for hundreds of others", function()
@@ -202,16 +207,17 @@ describe("A TLS handshake", function()
 
   it("that fails is counted, and told by the log once a minute", function()
     local s = server.start([[
+      luaws.webServer:start { handshakeTimeout = 2 }
       serve({ onMessage = function(_, ws) ws:send(tostring(luaws.stats().tlsFailed)) end }, {})
     ]], { tls = true, ioThreads = 1 }) -- each of them tells it once
+    local c = client.open(s, "/")
     for _ = 1, 5 do
-      local c = bare(s)
-      c:write "\0\1\2\3\4\5\6\7\8"
-      c:readAll()
+      local rude = bare(s)
+      rude:write "\0\1\2\3\4\5\6\7\8"
+      rude:readAll()
     end
     bare(s):write(clientHello()):reset()
     bare(s):readAll() -- until handshakeTimeout
-    local c = client.open(s, "/")
     c:send "how many?"
     assert.equal("7", c:receive())
     s:awaitLog "no TLS with 127.0.0.1: "

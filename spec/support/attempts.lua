@@ -13,14 +13,15 @@
 -- attempts.below(limit, what, measure)   the same for any other figure, which nothing scales
 -- attempts.time(fn, ...)                 the seconds that fn(...) takes
 -- attempts.COUNT                         how many there are at most
+-- attempts.firstPause, attempts.longestPause   seconds; each pause is twice as long as the one before, up to that
 
 local uv = require "luv"
 local async = require "spec.support.async"
 
 local attempts = {}
 
-attempts.COUNT = 5
-local FIRST_PAUSE = 0.2 -- seconds; each further one is twice as long
+attempts.COUNT = 8
+attempts.firstPause, attempts.longestPause = 0.2, 3
 
 function attempts.time(fn, ...)
   local began = uv.hrtime()
@@ -31,7 +32,7 @@ end
 local function try(limit, what, measure, unit)
   local figures = {}
   for i = 1, attempts.COUNT do
-    if i > 1 then async.sleep(FIRST_PAUSE * 2 ^ (i - 2)) end
+    if i > 1 then async.sleep(math.min(attempts.firstPause * 2 ^ (i - 2), attempts.longestPause)) end
     local figure = async.isolated(measure, i)
     if figure < limit then return figure end
     figures[i] = ("%.4g%s"):format(figure, unit)
