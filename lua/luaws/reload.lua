@@ -74,14 +74,18 @@ local function keptTables()
     [package.loaded] = true, [package.preload] = true, [package.searchers] = true,
     [debug.getregistry()] = true,
   }
+  local function keep(value)
+    local kind = type(value)
+    if kind == "table" or kind == "function" then kept[value] = true end
+  end
   local own = {}
   for _, name in ipairs(modules.names()) do own[name] = true end
   for name, value in next, package.loaded do
-    if not own[name] and value ~= true then kept[value] = true end
+    if not own[name] then keep(value) end
   end
-  for _, value in next, persisted do kept[value] = true end
+  for _, value in next, persisted do keep(value) end
   for key, value in next, pristine do
-    if rawequal(rawget(_G, key), value) then kept[value] = true end
+    if rawequal(rawget(_G, key), value) then keep(value) end
   end
   return kept
 end
@@ -121,23 +125,23 @@ end
 -- Saves what a top level usually writes to: global variables, libraries, classes and modules.
 local function save()
   local saved = {}
-  local function add(t)
+  local function add(t, isWhole)
     if type(t) ~= "table" or saved[t] then return end
     local fields, count = {}, 0
     for key, value in next, t do
       count = count + 1
-      if count > SAVED_MAX and t ~= _G and t ~= package.loaded then return end
+      if count > SAVED_MAX and not isWhole then return end
       fields[key] = value
     end
     saved[t] = { fields = fields, metatable = debug.getmetatable(t) }
   end
-  add(_G)
+  add(_G, true)
+  add(package.loaded, true)
+  add(persisted, true)
   for _, name in ipairs(LIBRARIES) do add(_G[name]) end
-  add(package.loaded)
   add(package.preload)
   add(package.searchers)
   add(debug.getmetatable(""))
-  add(persisted)
   for _, name in ipairs(modules.names()) do add(package.loaded[name]) end
   for key, value in next, _G do
     if not rawequal(pristine[key], value) then add(value) end
@@ -193,6 +197,7 @@ end
 -- Two generations become one ----------------------------------------------------------------------
 
 local function pairAll(m)
+  classes.findMoved()
   classes.eachFresh(function(class)
     local former = classes.former(class)
     if former then m:pair(former, class) end
@@ -322,7 +327,7 @@ function reload.prepare()
   if not script then return nil, explain(code) end
   begin()
   local ok, value, traceback = run(script, code)
-  if ok then ok, value = pcall(conclude) end
+  if ok then ok, value, traceback = native.run(conclude) end -- the script's metamethods run in it
   if ok then return true end
   local message = explain(value, traceback)
   reload.rollback()
@@ -359,6 +364,7 @@ function reload.commit()
   classes.commit(function(class) return attempt.merge:current(class) end)
   modules.commit()
   attempt.merge:remember()
+  attempt.merge:handOn()
   for _, ws in ipairs(attempt.told) do native.tell(ws) end
   table.sort(notes)
   local count = #modules.names()

@@ -96,14 +96,18 @@ static bool is_same_compression(const struct compression *a, const struct compre
          a->threshold == b->threshold;
 }
 
+// Adds a note; `name` is on the stack, above the notes, and is taken.
+static void note(lua_State *L, const char *format, const char *name) {
+  lua_pushfstring(L, format, name);
+  lua_remove(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+}
+
 static void note_compression(lua_State *L, const struct wss *wss) {
   const struct compression *old = &wss->config->link.compression;
   if (list_empty(&wss->connections) || is_same_compression(old, &wss->next->link.compression))
     return;
-  lua_pushfstring(L, "%s: the new compression counts for new connections only",
-                  wss_push_name(L, wss));
-  lua_remove(L, -2);
-  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  note(L, "%s: the new compression counts for new connections only", wss_push_name(L, wss));
 }
 
 static void change_data(struct wss *wss, uint8_t data) {
@@ -132,13 +136,19 @@ static void go_on(struct runtime *rt, lua_State *L, struct wss *wss) {
   wss_change_config(rt, wss, config);
 }
 
+static void drop(struct runtime *rt, lua_State *L, struct wss *wss) {
+  if (wss->state == WSS_OPEN)
+    note(L, "%s is closed: the new script doesn't make it", wss_push_name(L, wss));
+  wss_terminate(rt, wss, CONFIG_NONE);
+}
+
 void wss_reload_commit(struct runtime *rt, lua_State *L) {
   for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
     struct wss *wss = wss_at(i);
     if (wss->next && wss->state == WSS_OPEN)
       go_on(rt, L, wss);
     else if (wss->scope == rt->generation)
-      wss_terminate(rt, wss, CONFIG_NONE);
+      drop(rt, L, wss);
   }
 }
 

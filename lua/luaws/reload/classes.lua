@@ -11,6 +11,7 @@ local parents, children = classes.parents, classes.children
 -- By file and name the classes so called, in the order in which they were made. A script that is
 -- read again makes its own, which go to `fresh` meanwhile.
 local known, fresh = {}, nil
+local moved -- class of the new generation -> { list, index }: the old one, of another file
 local places = setmetatable({}, { __mode = "k" }) -- class -> { key, index, file, line }
 local makers = setmetatable({}, { __mode = "k" }) -- class -> the `new` that it was born with
 
@@ -33,15 +34,39 @@ function classes.register(class, name, level)
 end
 
 function classes.begin()
-  fresh = {}
+  fresh, moved = {}, {}
 end
 
 function classes.isClass(value)
   return parents[value] ~= nil
 end
 
+-- Of the classes in `all` whose files have none of that name in `other`: name -> { list, index };
+-- false: there are several of that name.
+local function findOnly(all, other)
+  local found = {}
+  for key, list in pairs(all) do
+    local name = key:match("%z(.*)")
+    for i = 1, other[key] and 0 or list.n do
+      if list[i] then found[name] = found[name] == nil and { list, i } end
+    end
+  end
+  return found
+end
+
+-- The new generation has made its classes. One that is alone of its name among those that are new
+-- in their files has moved, if there is one such among those that have gone from theirs.
+function classes.findMoved()
+  local gone = findOnly(known, fresh)
+  for name, new in pairs(findOnly(fresh, known)) do
+    if new and gone[name] then moved[new[1][new[2]]] = gone[name] end
+  end
+end
+
 -- The class of the generation before of which `class` is the new form, or nil.
 function classes.former(class)
+  local old = moved and moved[class]
+  if old then return old[1][old[2]] end
   local place = places[class]
   local list = place and known[place.key]
   return list and list[place.index]
@@ -60,7 +85,8 @@ end
 function classes.eachKnown(f)
   for class in pairs(parents) do
     local place = places[class]
-    if place and known[place.key] and known[place.key][place.index] == class then f(class) end
+    local list = place and known[place.key]
+    if list and rawequal(list[place.index], class) then f(class) end
   end
 end
 
@@ -98,11 +124,12 @@ function classes.commit(live)
     end
     known[key] = list
   end
-  fresh = nil
+  for _, old in pairs(moved) do old[1][old[2]] = nil end
+  fresh, moved = nil, nil
 end
 
 function classes.rollback()
-  fresh = nil
+  fresh, moved = nil, nil
 end
 
 return classes

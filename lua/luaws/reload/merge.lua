@@ -69,12 +69,13 @@ end
 
 -- Pairs -------------------------------------------------------------------------------------------
 
--- Whether `new` can be a new form of `old`: of the same class, if any.
+-- Whether `new` can be a new form of `old`: of the same class, if any. (Here as everywhere the
+-- script's own __eq must have no say.)
 local function matches(old, new)
-  if classes.isClass(old) or classes.isClass(new) then return classes.former(new) == old end
+  if classes.isClass(old) or classes.isClass(new) then return rawequal(classes.former(new), old) end
   local oldMeta, newMeta = debug.getmetatable(old), debug.getmetatable(new)
-  if oldMeta == newMeta then return true end
-  if classes.isClass(oldMeta) then return newMeta ~= nil and classes.former(newMeta) == oldMeta end
+  if rawequal(oldMeta, newMeta) then return true end
+  if classes.isClass(oldMeta) then return rawequal(classes.former(newMeta), oldMeta) end
   return not classes.isClass(newMeta)
 end
 
@@ -85,7 +86,7 @@ end
 
 -- Both are tables or both are functions; else nothing happens.
 function Merge:pair(old, new)
-  if old == new or self.former[new] or self.successor[old] then return end
+  if rawequal(old, new) or self.former[new] or self.successor[old] then return end
   local kind = type(new)
   if kind ~= type(old) then return end
   if kind == "function" then
@@ -168,18 +169,19 @@ end
 
 -- Changes that can be undone ----------------------------------------------------------------------
 
+-- The note comes first: memory may be full for it, or the time over.
 function Merge:set(t, key, value)
   local old = rawget(t, key)
   if rawequal(old, value) then return end
-  rawset(t, key, value)
   self.changed[#self.changed + 1] = function() rawset(t, key, old) end
+  rawset(t, key, value)
 end
 
 function Merge:setMetatable(t, metatable)
   local old = debug.getmetatable(t)
-  if old == metatable then return end
-  debug.setmetatable(t, metatable)
+  if rawequal(old, metatable) then return end
   self.changed[#self.changed + 1] = function() debug.setmetatable(t, old) end
+  debug.setmetatable(t, metatable)
 end
 
 function Merge:undo()
@@ -189,9 +191,12 @@ end
 
 -- Old tables take what is new ---------------------------------------------------------------------
 
+local function isMeta(key)
+  return type(key) == "string" and key:sub(1, 2) == "__"
+end
+
 local function isDefinition(key, value, isClass)
-  return type(value) == "function" or type(key) == "string" and key:sub(1, 2) == "__" or
-         isClass and key == "super"
+  return type(value) == "function" or isMeta(key) or isClass and key == "super"
 end
 
 -- Whether a field that the running program sees as `mine` gets its new value.
@@ -284,11 +289,42 @@ function Merge:sweep()
   end
 end
 
+-- What nobody finds: new tables that luaws.persist keeps, or a callback of luv's; the metatables of
+-- objects there. Each of them hands on to the old table that stands for it.
+local stands = setmetatable({}, { __mode = "k" }) -- new -> old
+local HandsOn = {
+  __index = function(t, key) return stands[t][key] end,
+  __newindex = function(t, key, value) stands[t][key] = value end,
+  __call = function(t, ...) return stands[t](...) end,
+  __len = function(t) return #stands[t] end,
+  __pairs = function(t) return pairs(stands[t]) end,
+}
+
+local function handOn(new, old)
+  stands[new] = old
+  for key, value in next, new do
+    if not isMeta(key) then
+      rawset(new, key, nil)
+    elseif type(value) == "function" then
+      rawset(new, key, function(...) return old[key](...) end)
+    end
+  end
+  if type(rawget(old, "__index")) == "table" then rawset(new, "__index", rawget(old, "__index")) end
+  debug.setmetatable(new, HandsOn)
+end
+
+-- The generation stands: the tables that it has made in vain hand on.
+function Merge:handOn()
+  for i, new in ipairs(self.news) do
+    if type(new) == "table" then handOn(new, self.olds[i]) end
+  end
+end
+
 -- The generation stands: notes what its tables hold.
 function Merge:remember()
   for _, t in ipairs(self.queue) do
     local live = self:current(t)
-    if type(t) == "table" and (live ~= t or not bases[t]) then
+    if type(t) == "table" and (not (rawequal(live, t) and bases[t])) then
       local base = {}
       for key, value in next, t do base[key] = self:current(value) end
       bases[live] = base
