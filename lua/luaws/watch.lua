@@ -19,6 +19,8 @@ local AWAY = 200   -- for a file to come back that an editor replaces
 local TICK = 0.01  -- s: file systems' clocks are no finer
 local GONE = 1000  -- before one that is gone or empty is worth a word
 
+local SHOWN = 5 -- files that are named, of many
+
 local HELP = {
   ENOSPC = "the system's limit of watched folders is reached "
     .. "(sudo sysctl fs.inotify.max_user_watches=524288 raises it)",
@@ -65,8 +67,9 @@ end
 
 local function namesOf(paths)
   local names = {}
-  for i, path in ipairs(paths) do names[i] = nameOf(path) end
-  return table.concat(names, ", ")
+  for i = 1, math.min(#paths, SHOWN) do names[i] = nameOf(paths[i]) end
+  local more = #paths > SHOWN and (" and %d more"):format(#paths - SHOWN) or ""
+  return table.concat(names, ", ") .. more
 end
 
 local function onProblem(path, name, detail)

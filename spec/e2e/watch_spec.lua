@@ -157,6 +157,26 @@ describe("a save", function()
 end)
 
 describe("a file", function()
+  it("that leaves nothing to do while it is edited ends nothing but its servers", function()
+    local s, save = start({ ["main.lua"] = answering "one " })
+    local c = client.open(s, "/chat")
+    save("main.lua", "-- " .. answering("one "):gsub("\n", "\n-- "))
+    s:awaitLog("path '/chat' is closed: the new script doesn't make it")
+    c:expectClose(1001)
+    save("main.lua", answering "two ")
+    awaitGeneration(s, 3)
+    s.port = tonumber(s.stderr:match(".*127%.0%.0%.1:(%d+)"))
+    says(client.open(s, "/chat"), "two ")
+  end)
+
+  it("whose permissions change counts", function()
+    local s = start({ ["main.lua"] = answering "one " })
+    assert(uv.fs_chmod(s.folder .. "/main.lua", 256)) -- 0400
+    awaitGeneration(s, 2)
+    assert(uv.fs_chmod(s.folder .. "/main.lua", 420)) -- 0644
+    awaitGeneration(s, 3)
+  end)
+
   it("that is half written, or empty, is waited for; servers live on", function()
     local s, save = start({ ["main.lua"] = answering "one " })
     local c = client.open(s, "/chat")
@@ -307,14 +327,17 @@ describe("--watch=FOLDER", function()
     save("lib/more/word.lua", "return 'two '")
     awaitGeneration(s, 2)
     says(c, "two ")
+    for i = 1, 20 do save(("lib/more/m%02d.lua"):format(i), "return 1") end
+    async.eventually(function() return s.stderr:find(" and %d+ more %(generation ") end)
+    local before = generations(s)
     assert(uv.fs_mkdir(folder .. "/lib/later", 493))
     async.eventually(function()
       save("lib/later/new.lua", "return 1")
       async.sleep(0.1)
-      return generations(s) >= 2
+      return generations(s) > before
     end)
     says(c, "two ")
-    local before = generations(s)
+    before = generations(s)
     save("lib/base.lua", (files.read(folder .. "/lib/base.lua"):gsub("self.word", "%0:upper()")))
     async.eventually(function() return generations(s) > before end)
     says(c, "TWO ")
@@ -338,6 +361,35 @@ describe("where watching isn't possible", function()
 end)
 
 describe("SIGHUP", function()
+  it("follows a link to another release, of script, modules and pages", function()
+    local function release(word)
+      return answering(word, ([[
+        local extra = pcall(require, "extra_%s") and require "extra_%s"
+        function Chat:onMessage(ws, event) ws:send((extra or "none ") .. event.data) end
+        luaws.webServer:start({ root = "." })
+      ]]):format(word, word))
+    end
+    local folder = server.folder({
+      ["one/main.lua"] = release "1", ["one/page.txt"] = "one",
+      ["two/main.lua"] = release "2", ["two/page.txt"] = "two", ["two/extra_2.lua"] = "return 'two '",
+    })
+    assert(uv.fs_symlink(folder .. "/one", folder .. "/current"))
+    local s = server.startFile(folder .. "/current/main.lua")
+    local c = client.open(s, "/chat")
+    says(c, "none ")
+    assert.equal("one", client.get(s, "/page.txt").body)
+    assert(uv.fs_symlink(folder .. "/two", folder .. "/next"))
+    assert(os.rename(folder .. "/next", folder .. "/current"))
+    s:signalProcess("sighup")
+    awaitGeneration(s, 2)
+    says(c, "two ")
+    assert.equal("two", client.get(s, "/page.txt").body)
+    files.write(folder .. "/two/extra_2.lua", "return 'three '")
+    s:signalProcess("sighup")
+    awaitGeneration(s, 3)
+    says(c, "three ")
+  end)
+
   it("reloads the script, also without --watch, and says how it went", function()
     local s, save = start({ ["main.lua"] = answering "one " }, { args = {} })
     local c = client.open(s, "/chat")

@@ -10,6 +10,7 @@
 #include "script/scope.h"
 #include "script/task.h"
 #include "script/webserver_reload.h"
+#include "script/vm.h"
 #include "script/websocket.h"
 #include "script/watch.h"
 #include "script/wss_reload.h"
@@ -42,6 +43,14 @@ static int resolve(lua_State *L) {
   char *path = realpath(luaL_checkstring(L, 1), NULL);
   lua_pushstring(L, path);
   free(path);
+  return 1;
+}
+
+// findFolder() -> that of the script: absolute, without links; where it is now
+static int find_folder(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  vm_find_folder(rt);
+  lua_pushstring(L, rt->folder);
   return 1;
 }
 
@@ -169,6 +178,7 @@ static int tell_of_files(lua_State *L) {
 void lib_reload_push(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"refusal", refusal},
                                        {"resolve", resolve},
+                                       {"findFolder", find_folder},
                                        {"isCallback", is_callback},
                                        {"begin", begin},
                                        {"run", run},
@@ -188,8 +198,6 @@ void lib_reload_push(lua_State *L) {
   lua_setfield(L, -2, "script");
   lua_pushstring(L, options->code);
   lua_setfield(L, -2, "code");
-  lua_pushstring(L, runtime_of(L)->folder);
-  lua_setfield(L, -2, "folder");
   lua_pushstring(L, options->watch_folder);
   lua_setfield(L, -2, "tree");
 }

@@ -98,8 +98,8 @@ void runtime_deinit(struct runtime *rt) {
 // Somebody who develops the script is going to mend it, if it is there.
 static void fail_start(struct runtime *rt, const char *why) {
   bool is_developed = rt->options->watch && access(rt->options->script, R_OK) == 0;
-  rt->is_stranded = is_developed && rt->phase == PHASE_RUNNING;
-  if (!rt->is_stranded) {
+  rt->awaits_save = is_developed && rt->phase == PHASE_RUNNING;
+  if (!rt->awaits_save) {
     runtime_stop(rt, 1);
     rt->exit_code = 1;
     return;
@@ -178,7 +178,7 @@ uint64_t runtime_timeout(const struct runtime *rt) {
 
 bool runtime_is_alive(const struct runtime *rt) {
   if (rt->phase != PHASE_RUNNING) return rt->phase == PHASE_STOPPING;
-  return rt->options->stays || rt->is_stranded || rt->inbox || !list_empty(&rt->ready) ||
+  return rt->options->stays || rt->awaits_save || rt->inbox || !list_empty(&rt->ready) ||
          !list_empty(&rt->waiting) || !list_empty(&rt->held) || !list_empty(&rt->wsses) ||
          !list_empty(&rt->webservers) || !list_empty(&rt->clients) || !list_empty(&rt->timers) ||
          job_is_there(rt) || uvloop_is_alive(rt);

@@ -137,7 +137,7 @@ struct runtime {
   unsigned preparing;         // the generation that is being made ready (reload.h), 0: none
   uint64_t reload_round;      // of the ballot, that others have yet to come to
   struct deadline reload_due; // when that is given up
-  bool is_stranded;           // the script has failed at its start: --watch waits for another save
+  bool awaits_save;           // --watch: the script has failed at its start, or was reloaded
   bool is_loaded;             // the main chunk has returned
   uint64_t filled;            // ms: when the memory was found full last (vm_has_room); 0: never
   bool collected;             // a cycle of the garbage collector has ended (vm.c)

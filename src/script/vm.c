@@ -67,7 +67,7 @@ static void open_module(struct runtime *rt);
 static void open_calls(struct runtime *rt);
 static void open_message_events(struct runtime *rt);
 static void open_reloader(struct runtime *rt);
-static void set_paths(struct runtime *rt);
+static void set_path(struct runtime *rt);
 static void set_arg(struct runtime *rt);
 
 void vm_open(struct runtime *rt) {
@@ -82,7 +82,8 @@ void vm_open(struct runtime *rt) {
   coroutines_open(L);
   watch_collector(L);
   open_searcher(L);
-  set_paths(rt);
+  vm_find_folder(rt);
+  set_path(rt);
   set_arg(rt);
   request_open(L);
   open_module(rt);
@@ -344,18 +345,29 @@ static bool has_file(const struct worker_options *options) {
   return options->script && strcmp(options->script, "-") != 0;
 }
 
-// rt->folder, and package.path, which begins there.
-static void set_paths(struct runtime *rt) {
-  char *copy = NULL;
-  const char *folder = ".";
-  if (has_file(rt->options)) {
-    copy = mem_dup_string(rt->options->script);
-    folder = dirname(copy);
-  }
-  char *absolute = realpath(folder, NULL);
-  rt->folder = mem_dup_string(absolute ? absolute : folder);
-  free(absolute);
+// The script's folder as it was named. To be freed.
+static char *name_folder(const struct worker_options *options) {
+  if (!has_file(options)) return mem_dup_string(".");
+  char *script = mem_dup_string(options->script);
+  char *folder = mem_dup_string(dirname(script));
+  mem_free(script);
+  return folder;
+}
 
+void vm_find_folder(struct runtime *rt) {
+  char *folder = name_folder(rt->options);
+  char *absolute = realpath(folder, NULL);
+  if (absolute || !rt->folder) {
+    mem_free(rt->folder);
+    rt->folder = mem_dup_string(absolute ? absolute : folder);
+  }
+  free(absolute);
+  mem_free(folder);
+}
+
+// package.path begins in the script's folder.
+static void set_path(struct runtime *rt) {
+  char *folder = name_folder(rt->options);
   lua_State *L = rt->L;
   lua_getglobal(L, "package");
   if (rt->options->path) {
@@ -367,7 +379,7 @@ static void set_paths(struct runtime *rt) {
   }
   lua_setfield(L, -2, "path");
   lua_pop(L, 1);
-  mem_free(copy);
+  mem_free(folder);
 }
 
 // As lua has it: the script at 0, its arguments behind it, the program before it.

@@ -11,6 +11,9 @@
 void vm_open(struct runtime *rt);
 void vm_close(struct runtime *rt);
 
+// rt->folder: where the script is now. A link may lead elsewhere since the last time.
+void vm_find_folder(struct runtime *rt);
+
 // Makes `require "<name>"` call `open`, which pushes the module. `name` is static.
 void vm_preload(lua_State *L, const char *name, lua_CFunction open);
 

@@ -93,7 +93,7 @@ static void take_part(struct runtime *rt, uint64_t round) {
   bool is_taken = ballot_vote(ballot, voter, round, prepared.ok ? NULL : prepared.text);
   struct step done = {.ok = false, .text = NULL};
   if (prepared.ok) done = take_step(rt, is_taken ? "commit" : "rollback");
-  if (is_taken) rt->is_stranded = false;
+  if (is_taken) rt->awaits_save = rt->options->watch; // with nothing in it, it may be half written
   struct ballot_result result;
   bool tells = ballot_finish(ballot, voter, round, &result);
   if (tells && result.is_done) tell_success(rt, &result, done.text);

@@ -55,10 +55,19 @@ local function search(name)
   return chunk, file
 end
 
+-- What lies in there. What doesn't may do by now; and a link may lead elsewhere than before.
+local function lookAround()
+  local was = folder
+  folder = native.findFolder():gsub("/*$", "/")
+  for path, is in pairs(inside) do
+    if not is or folder ~= was then inside[path] = nil end
+  end
+end
+
 function modules.open(functions)
   native = functions
-  folder = native.folder:gsub("/*$", "/")
   tree = native.tree and native.tree:gsub("/*$", "/")
+  lookAround()
   package.searchers[SEARCHER] = search
 end
 
@@ -88,9 +97,6 @@ end
 -- the script; or nil, message. A module whose file has gone will be missed when it is required.
 function modules.compile()
   tried = {}
-  for path, is in pairs(inside) do
-    if not is then inside[path] = nil end -- it may be there by now
-  end
   local code, message
   if native.code then
     code, message = _G.load(native.code, "=(command line)")
@@ -99,6 +105,7 @@ function modules.compile()
   local script
   script, message = loadfile(native.script)
   if not script then return nil, message end
+  lookAround()
   local chunks = {}
   for _, name in ipairs(modules.names()) do
     local file = package.searchpath(name, package.path)

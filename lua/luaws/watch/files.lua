@@ -11,7 +11,7 @@ local function stamp(path)
   local stat = uv.fs_stat(path)
   if not stat or stat.type ~= "file" or stat.size == 0 then return nil end
   local written = stat.mtime
-  return ("%d:%d:%d:%d"):format(stat.ino, stat.size, written.sec, written.nsec),
+  return ("%d:%d:%d:%d:%d"):format(stat.ino, stat.size, written.sec, written.nsec, stat.mode),
     written.sec + written.nsec / 1e9
 end
 
