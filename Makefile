@@ -23,7 +23,7 @@ test:
 	@tools/packages interop || echo "the interop specs that need it are skipped"
 	@tools/node-modules
 	@tools/build debug
-	@build/debug/luaws-spec --jobs $$(nproc) $(ARGS)
+	@build/debug/luaws-spec --jobs $$((2 * $$(nproc))) $(ARGS)
 
 test-browser:
 	@tools/packages build test browser

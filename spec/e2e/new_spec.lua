@@ -82,7 +82,6 @@ describe("luaws new", function()
     assert.same({ from = "Ben", text = "is here" }, (dkjson.decode((ann:receive()))))
     ben:send '{"text": "<b>hi"}'
     assert.same({ from = "Ben", text = "<b>hi" }, (dkjson.decode((ann:receive()))))
-    s:stop()
   end)
 
   it("touches nothing that is there", function()

@@ -7,6 +7,10 @@ local async = require "spec.support.async"
 
 local jobs = {}
 
+-- What takes longest begins first, so that it is not left alone at the end; all others follow by name.
+local LONG = { "browser", "conformance", "handler_timeout", "watch", "ws_session", "docs", "testing", "attacks",
+  "wired", "runner", "house", "console", "tls_transport", "estimate", "check", "bench", "flawed", "ws_utf8", "limits" }
+
 local PATIENCE = 3600 -- seconds; a test that hangs ends its process much sooner
 local TOTAL = "\n?(%d+) passed, (%d+) failed\n$"
 
@@ -22,6 +26,17 @@ local function addSpecs(path, files)
     local child = path .. "/" .. name
     if name:match "_spec%.lua$" or uv.fs_stat(child).type == "directory" then addSpecs(child, files) end
   end
+end
+
+local function putLongFirst(files)
+  local place, order = {}, {}
+  for i, name in ipairs(LONG) do place[name] = i end
+  for i, file in ipairs(files) do order[file] = { place[file:match "([^/]*)_spec%.lua$"] or #LONG + 1, i } end
+  table.sort(files, function(a, b)
+    local first, second = order[a], order[b]
+    if first[1] ~= second[1] then return first[1] < second[1] end
+    return first[2] < second[2]
+  end)
 end
 
 -- Runs luaws-spec with these arguments. Returns all that it has printed, and its exit code.
@@ -76,6 +91,7 @@ function jobs.run(arguments)
     if isPath then addSpecs(arguments[i], files) else options[#options + 1] = arguments[i] end
   end
   if #files == 0 then addSpecs("spec", files) end
+  putLongFirst(files)
   local sum, at, workers = { passed = 0, failed = 0, red = {} }, 0, {}
   for i = 1, count do
     workers[i] = async.spawn(function()

@@ -128,10 +128,10 @@ describe("luaws-spec", function()
   end)
 
   it("runs all of spec where nothing is named", function()
-    local function countTests(...) return select(2, runSpec("--list", ...).text:gsub("\n", "")) end
-    local all = countTests()
-    assert.is_true(all > countTests("spec/unit"))
-    assert.equal(countTests("spec"), all)
+    local text = runSpec("--list").text
+    for _, path in ipairs { "unit/runner_spec", "unit/ws_frame_spec", "e2e/messages_spec", "conformance/judge_spec" } do
+      assert.truthy(text:find("spec/" .. path .. ".lua:", 1, true), path)
+    end
   end)
 
   it("refuses files that don't exist and options that it doesn't know", function()
