@@ -390,6 +390,7 @@ local SENDER = [[
       for i = 1, count do
         local ok, more = ws:send(i .. " " .. ("x"):rep(100000))
         results[#results + 1] = ok and "ok" or more
+        ws.wss:subscriberCount "x" -- the reactor has tried
       end
       say(table.concat(results, " "))
     end,

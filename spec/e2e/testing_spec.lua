@@ -15,7 +15,7 @@ describe("testing.server with a handler", function()
         local echo = testing.server(Echo)
         local ann = echo:connect "/any"
         ann:send "hi"
-        assert.same({ "hi", false }, { ann:receive(1) })
+        assert.same({ "hi", false }, { ann:receive(30) })
         assert.equal(("ws://127.0.0.1:%d"):format(echo.port), echo.url)
         assert.equal(1, #echo.wss.connections)
       end)
@@ -159,7 +159,7 @@ describe("testing.server with a script", function()
           local app = testing.server("app/main.lua", { args = { "x", "y" } })
           local ann = app:connect "/main"
           ann:send "?"
-          assert.equal("1 1 nil", ann:receive(1))
+          assert.equal("1 1 nil", ann:receive(30))
           assert.same({ "started\tapp/main.lua\tx\tx\ty" }, app.output)
           assert.same({}, { wss, count, seen, names() })
           assert.equal("/main", app.wss.path)
@@ -170,7 +170,7 @@ describe("testing.server with a script", function()
         assert.equal("<title>App</title>", app:get("/").body)
         local ann = app:connect "/other"
         ann:send "?"
-        assert.equal("1 1 nil", ann:receive(1))
+        assert.equal("1 1 nil", ann:receive(30))
         assert.equal(404, app:refused "/none")
         assert.is_false(luaws.webServer.isRunning)
       end)
@@ -187,7 +187,7 @@ describe("testing.server with a script", function()
         ann:receive()
         assert.matches("in a task", testing.nextError().message)
         ann:send "?"
-        assert.equal("1 1 1", (ann:receive(1)))
+        assert.equal("1 1 1", (ann:receive(30)))
       end)
       it("leaves no onError", function() assert.is_nil(luaws.onError) end)
       it("is found in the project's folders", function() assert.truthy(testing.server("main.lua").port) end)
@@ -253,7 +253,7 @@ describe("testing.server with a script", function()
           it("counts from one " .. i, function()
             local ann = testing.server("app/main.lua"):connect()
             ann:send "?"
-            assert.equal("2", (ann:receive(5)))
+            assert.equal("2", (ann:receive(30)))
           end)
         end
       ]],

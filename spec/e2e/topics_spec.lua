@@ -353,6 +353,7 @@ local FLOOD = [[
         if how == "broadcast" then ws.wss:broadcast(message, ws) else ws:publish("x", message) end
         if i %% 10 == 0 then luaws.sleep(0) end
       end
+      ws.wss:subscriberCount "x" -- all reactors have carried them out
       ws:send "done"
     end,
     onDrain = function(_, ws, event) say(event.type, ws.bufferedAmount) end,

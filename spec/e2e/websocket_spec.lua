@@ -483,6 +483,13 @@ describe("callbacks of a client", function()
     c:upgrade(c:readRequest())
     c:pause()
     s:expectLines("true")
+    local left
+    async.eventually(function()
+      local before = left
+      c:send("!say(ws.bufferedAmount)")
+      left = tonumber((s:line()))
+      return left == before and left < 8 << 20
+    end, nil, "the kernel to take no more")
     c:resume()
     assert.equal(8 << 20, #c:receive())
     s:expectLines("drain 0")
