@@ -19,7 +19,7 @@ usage: luaws-spec [options] [file or folder...]
   --conformance URL  the conformance suite against a server; see spec/conformance/README.md
   --soak MINUTES     keeps a luaws busy with clients of all kinds, and judges it
   --lua-gc-stress    keep Lua's collector running
-  --jobs N           first of all: each file in a process of its own, N at a time
+  --jobs N           first of all: each file in a process of its own, N at a time, the longest first
   --help             this text
 
 Without a file or folder: all of spec. Environment: LUAWS_BIN is the luaws under test (the one of

@@ -10,7 +10,7 @@ local client = require "spec.conformance.flawed.client"
 local server = require "spec.conformance.flawed.server"
 
 local FILES = { "handshake", "framing", "messages", "controls", "texts", "closing", "deflate" }
-local PATIENCE = 1.5 -- seconds: many flaws are that nothing comes
+local PATIENCE = 4 -- seconds: many flaws are that nothing comes
 
 -- No code of luaws runs here: with a sanitizer there is nothing to be found, and all takes its time.
 if async.seconds(1) > 1 then return end
