@@ -8,14 +8,15 @@
 #include "script/wait.h"
 #include "script/webserver.h"
 #include "script/webserver_reload.h"
+#include "script/webserver_settings.h"
 
 // WebServer.new(settings)
 static int new (lua_State *L) {
   lua_settop(L, 1);
   struct webserver *web = webserver_new(L);
-  webserver_read_settings(L, web, 1, "WebServer.new");
+  webserver_settings_read(L, web, 1, "WebServer.new");
   if (runtime_of(L)->preparing && webserver_reload_take_over(L, web)) return 1;
-  webserver_commit_settings(L, web, 2, 1);
+  webserver_settings_commit(L, web, 2, 1);
   lua_settop(L, 2);
   return 1;
 }
@@ -86,14 +87,14 @@ static int start_again(lua_State *L, struct webserver *web) {
 
 static int restart(lua_State *L, struct webserver *web) {
   if (webserver_reload_is_old(runtime_of(L), web)) return start_again(L, web);
-  webserver_read_settings(L, web, 2, "start");
+  webserver_settings_read(L, web, 2, "start");
   if (web->is_guest && has_settings(L, 2)) return refuse_guest(L, web);
   if (is_elsewhere(L, web)) return refuse_elsewhere(L, web);
   struct err err;
   if (lua_istable(L, 2) && lua_getfield(L, 2, "tls") != LUA_TNIL &&
       !webserver_change_tls(L, web, &err))
     return push_failure(L, err.text);
-  webserver_commit_settings(L, web, 1, 2);
+  webserver_settings_commit(L, web, 1, 2);
   if (!webserver_update(L, web, 1, &err)) return push_failure(L, err.text);
   lua_pushboolean(L, 1);
   return 1;
@@ -112,8 +113,8 @@ static int start(lua_State *L) {
   struct webserver *web = object_self(L, &WEBSERVER_CLASS, "start");
   lua_settop(L, 2);
   if (web->is_running) return restart(L, web);
-  webserver_read_settings(L, web, 2, "start");
-  webserver_commit_settings(L, web, 1, 2);
+  webserver_settings_read(L, web, 2, "start");
+  webserver_settings_commit(L, web, 1, 2);
   note_place(L, web);
   struct err err;
   bool is_started = runtime_of(L)->phase == PHASE_RUNNING && webserver_start(L, web, 1, &err);

@@ -1,4 +1,4 @@
-// Web servers: their settings, starting and stopping. Runs in the Lua thread.
+// Web servers: starting and stopping, their certificates and requests. Runs in the Lua thread.
 
 #include "script/webserver.h"
 
@@ -7,111 +7,34 @@
 #include <string.h>
 #include "base/log.h"
 #include "base/mem.h"
-#include "http/proxies.h"
 #include "mailbox/command.h"
 #include "script/answer.h"
-#include "script/args.h"
 #include "script/failure.h"
 #include "script/path.h"
 #include "script/request.h"
 #include "script/task.h"
-#include "script/tls_option.h"
 #include "script/trial.h"
 #include "script/watch.h"
 #include "script/webserver_reload.h"
+#include "script/webserver_settings.h"
 #include "script/wss.h"
 
 #define UNIX_PREFIX "unix:"
 #define LOOPBACK    "127.0.0.1"
 
-static const struct web_config DEFAULTS = {
-    .port = 8080,
-    .handshake_timeout = 10000,
-    .keep_alive_timeout = 5000,
-    .request_timeout = 30000,
-    .response_timeout = 60000,
-    .linger_timeout = 5000,
-    .max_body = 1024 * 1024,
-};
-
-static struct web_config *copy_config(const struct web_config *from);
-static struct web_config *make_config(struct runtime *rt, const struct webserver *web);
 static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
                                unsigned reactor, const struct event_reply *first);
 static void stop_reactors(struct runtime *rt, const struct webserver *web, unsigned last,
                           uint64_t timeout);
 static bool has_handler(lua_State *L, int index);
-static bool is_tls_given(const struct runtime *rt, const struct webserver *web);
-
-static void check_handler(lua_State *L, const char *label, void *target) {
-  (void)target;
-  if (!lua_istable(L, -1))
-    args_error(L, "%s must be a table with a function onRequest, got %s", label,
-               args_describe(L, -1));
-  bool is_function = lua_getfield(L, -1, "onRequest") == LUA_TFUNCTION;
-  lua_pop(L, 1);
-  if (!is_function) args_error(L, "%s must have a function onRequest", label);
-}
-
-static void check_trust_proxy(lua_State *L, const char *label, void *target) {
-  const struct web_config *c = target;
-  for (char **entry = c->trust_proxy; *entry; entry++) {
-    const char *why = http_proxies_check(span_of(*entry));
-    if (why) args_error(L, "%s: '%s' %s", label, *entry, why);
-  }
-}
-
-static void check_tls(lua_State *L, const char *label, void *target) {
-  tls_option_read(L, label, target);
-}
-
-static const struct args_option SETTINGS[] = {
-    {"host", ARGS_STRING, offsetof(struct web_config, host), false, NULL},
-    {"port", ARGS_PORT, offsetof(struct web_config, port), false, NULL},
-    {"root", ARGS_STRING, offsetof(struct web_config, root), true, NULL},
-    {"tls", ARGS_VALUE, 0, false, check_tls},
-    {"handler", ARGS_VALUE, 0, false, check_handler},
-    {"trustProxy", ARGS_STRINGS, offsetof(struct web_config, trust_proxy), true, check_trust_proxy},
-    {"handshakeTimeout", ARGS_SECONDS, offsetof(struct web_config, handshake_timeout), true, NULL},
-    {"keepAliveTimeout", ARGS_SECONDS, offsetof(struct web_config, keep_alive_timeout), true, NULL},
-    {"maxBody", ARGS_SIZE, offsetof(struct web_config, max_body), false, NULL},
-    {NULL, 0, 0, false, NULL},
-};
 
 struct webserver *webserver_new(lua_State *L) {
   struct webserver *web = object_new(L, &WEBSERVER_CLASS, sizeof *web, WEBSERVER_USER_VALUES);
   list_init(&web->node);
   web->ref = LUA_NOREF;
   web->ordinal = ++runtime_of(L)->last_web;
-  web->settings = copy_config(&DEFAULTS);
-  web->settings->host = mem_dup_string(LOOPBACK);
+  web->settings = webserver_settings_new(LOOPBACK);
   return web;
-}
-
-void webserver_read_settings(lua_State *L, struct webserver *web, int index, const char *what) {
-  webserver_read_settings_over(L, web, web->settings, index, what);
-}
-
-struct web_config *webserver_default_settings(const struct webserver *web) {
-  struct web_config *c = copy_config(&DEFAULTS);
-  c->host = mem_dup_string(web->settings->host);
-  c->port = web->settings->port;
-  return c;
-}
-
-void webserver_read_settings_over(lua_State *L, struct webserver *web,
-                                  const struct web_config *base, int index, const char *what) {
-  web_config_unref(web->draft);
-  web->draft = copy_config(base);
-  args_read_options(L, index, SETTINGS, web->draft, what);
-}
-
-void webserver_commit_settings(lua_State *L, struct webserver *web, int self_index, int index) {
-  if (lua_istable(L, index) && lua_getfield(L, index, "handler") == LUA_TTABLE)
-    lua_setiuservalue(L, self_index, WEBSERVER_HANDLER);
-  web_config_unref(web->settings);
-  web->settings = web->draft;
-  web->draft = NULL;
 }
 
 // The first reactor's answer is what the others are told.
@@ -214,7 +137,7 @@ bool webserver_reload_tls(lua_State *L, struct webserver *web, struct err *err) 
 
 bool webserver_change_tls(lua_State *L, struct webserver *web, struct err *err) {
   struct runtime *rt = runtime_of(L);
-  if (is_tls_given(rt, web)) return true;
+  if (webserver_is_tls_given(rt, web)) return true;
   struct web_config *settings = web->settings;
   web->settings = web->draft;
   bool ok = !webserver_is_secure(rt, web) || webserver_reload_tls(L, web, err);
@@ -324,19 +247,17 @@ const char *webserver_host(const struct runtime *rt, const struct webserver *web
   return is_set ? rt->options->host : web->settings->host;
 }
 
-// What is asked for; may be 0.
-static uint16_t wanted_port(const struct runtime *rt, const struct webserver *web) {
+uint16_t webserver_wanted_port(const struct runtime *rt, const struct webserver *web) {
   if (rt->options->on_free_ports) return 0;
   bool is_set = web->is_default && rt->options->port >= 0;
   return is_set ? (uint16_t)rt->options->port : web->settings->port;
 }
 
 uint16_t webserver_port(const struct runtime *rt, const struct webserver *web) {
-  return web->is_running ? web->port : wanted_port(rt, web);
+  return web->is_running ? web->port : webserver_wanted_port(rt, web);
 }
 
-// The command line's certificate counts.
-static bool is_tls_given(const struct runtime *rt, const struct webserver *web) {
+bool webserver_is_tls_given(const struct runtime *rt, const struct webserver *web) {
   return (web->is_default || web->is_trial) && rt->options->tls;
 }
 
@@ -344,7 +265,7 @@ static bool is_tls_given(const struct runtime *rt, const struct webserver *web) 
 bool webserver_is_secure(const struct runtime *rt, const struct webserver *web) {
   if (web->is_running && web->is_guest) return web->group->is_secure;
   if (rt->options->on_free_ports && !web->is_trial) return false;
-  return is_tls_given(rt, web) || web->settings->tls_count > 0;
+  return webserver_is_tls_given(rt, web) || web->settings->tls_count > 0;
 }
 
 const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
@@ -355,6 +276,16 @@ const char *webserver_push_url(lua_State *L, const struct webserver *web, const 
   const char *format = strchr(host, ':') ? "%s%s://[%s]:%d%s" : "%s%s://%s:%d%s";
   const char *s = webserver_is_secure(rt, web) ? "s" : "";
   return lua_pushfstring(L, format, scheme, s, host, (int)webserver_port(rt, web), path);
+}
+
+const char *webserver_folder(const struct runtime *rt, const struct webserver *web) {
+  return web->folder ? web->folder : rt->folder;
+}
+
+char *webserver_root(const struct runtime *rt, const struct webserver *web) {
+  if (web->is_default && rt->options->root)
+    return path_resolve(rt->options->working, rt->options->root);
+  return web->settings->root ? path_resolve(webserver_folder(rt, web), web->settings->root) : NULL;
 }
 
 void webserver_announce(const char *verb, const char *what) {
@@ -421,75 +352,7 @@ void webserver_on_request(struct runtime *rt, const struct record *record) {
   task_run(rt, t);
 }
 
-// Configurations ---------------------------------------------------------------------------------
-
-static char **copy_strings(char **from) {
-  if (!from) return NULL;
-  size_t count = mem_count_strings(from);
-  char **copy = mem_alloc((count + 1) * sizeof *copy);
-  for (size_t i = 0; i <= count; i++)
-    copy[i] = mem_dup_string(from[i]);
-  return copy;
-}
-
-static struct web_config *copy_config(const struct web_config *from) {
-  struct web_config *c = web_config_new();
-  c->host = mem_dup_string(from->host);
-  c->root = mem_dup_string(from->root);
-  c->trust_proxy = copy_strings(from->trust_proxy);
-  c->port = from->port;
-  c->has_handler = from->has_handler;
-  c->handshake_timeout = from->handshake_timeout;
-  c->keep_alive_timeout = from->keep_alive_timeout;
-  c->request_timeout = from->request_timeout;
-  c->response_timeout = from->response_timeout;
-  c->linger_timeout = from->linger_timeout;
-  c->max_body = from->max_body;
-  web_config_set_tls(c, from->tls, from->tls_count);
-  return c;
-}
-
-static const char *find_folder(const struct runtime *rt, const struct webserver *web) {
-  return web->folder ? web->folder : rt->folder;
-}
-
-char *webserver_root(const struct runtime *rt, const struct webserver *web) {
-  if (web->is_default && rt->options->root)
-    return path_resolve(rt->options->working, rt->options->root);
-  return web->settings->root ? path_resolve(find_folder(rt, web), web->settings->root) : NULL;
-}
-
-// The certificates in effect, with absolute paths.
-static void set_tls(const struct runtime *rt, const struct webserver *web, struct web_config *c) {
-  if (!webserver_is_secure(rt, web)) {
-    web_config_set_tls(c, NULL, 0);
-  } else if (is_tls_given(rt, web)) {
-    web_config_set_tls(c, rt->options->tls, 1);
-    tls_option_resolve(c->tls, rt->options->working);
-  } else {
-    for (size_t i = 0; i < c->tls_count; i++)
-      tls_option_resolve(&c->tls[i], find_folder(rt, web));
-  }
-}
-
-// What the reactors are told.
-static struct web_config *make_config(struct runtime *rt, const struct webserver *web) {
-  struct web_config *c = copy_config(web->settings);
-  c->id = web->id;
-  c->owner = mailbox_ref(rt->mailbox);
-  c->pool = rt->options->kin;
-  c->is_default = web->is_default;
-  c->is_placed = web->is_placed;
-  c->ordinal = web->ordinal;
-  c->port = wanted_port(rt, web);
-  mem_free(c->host);
-  c->host = mem_dup_string(webserver_host(rt, web));
-  mem_free(c->root);
-  c->root = webserver_root(rt, web);
-  c->page_tail = mem_dup_string(watch_page_tail(rt));
-  set_tls(rt, web, c);
-  return c;
-}
+// Commands ---------------------------------------------------------------------------------------
 
 // `first`: what the first reactor has answered, for the others.
 static struct event_reply call(struct runtime *rt, struct webserver *web, enum command_type type,
@@ -498,7 +361,7 @@ static struct event_reply call(struct runtime *rt, struct webserver *web, enum c
   struct batch *batch = &rt->outgoing[reactor].batch;
   struct record *r = batch_push(batch, type, number, sizeof(struct command_web));
   *(struct command_web *)r->payload =
-      (struct command_web){.config = make_config(rt, web),
+      (struct command_web){.config = webserver_settings_make(rt, web),
                            .reply_to = rt->mailbox,
                            .group = first && first->web ? web_group_ref(first->web) : NULL,
                            .tls = first ? counted_ref(first->tls) : NULL};

@@ -20,9 +20,10 @@ struct webserver {
   uint64_t id;                 // unique in the process, a new one for each start
   unsigned ordinal;            // 1, 2, ... in this worker
   struct web_config *settings; // as the script has set them
-  struct web_config *draft;    // settings being read: owned here because reading may raise
-  struct web_group *group;     // while it runs: what it has in common with other workers'
-  uint16_t port;               // the real one, while it runs
+  struct web_config
+      *draft; // settings being read (webserver_settings.h): owned here because reading may raise
+  struct web_group *group; // while it runs: what it has in common with other workers'
+  uint16_t port;           // the real one, while it runs
   bool is_running;
   bool is_wired;   // its connections have no network (script/wired.h)
   char *folder;    // where its relative paths start; NULL: the script's
@@ -44,21 +45,6 @@ extern const struct object_class WEBSERVER_CLASS;
 
 // Pushes a new one with default settings.
 struct webserver *webserver_new(lua_State *L);
-
-// Reads the table at `index` (nil: nothing) over the settings into web->draft; raises for what is
-// wrong with it. `what` names the call.
-void webserver_read_settings(lua_State *L, struct webserver *web, int index, const char *what);
-
-// The same over those of `base` instead.
-void webserver_read_settings_over(lua_State *L, struct webserver *web,
-                                  const struct web_config *base, int index, const char *what);
-
-// The default settings, but for where `web` listens.
-struct web_config *webserver_default_settings(const struct webserver *web);
-
-// Makes the draft the settings, with the handler in the table at `index`. `self` is at
-// `self_index`.
-void webserver_commit_settings(lua_State *L, struct webserver *web, int self_index, int index);
 
 // Starts listening. `self` is at `index` of L. False with *err. Blocks until the reactors have
 // answered.
@@ -90,11 +76,20 @@ static inline unsigned webserver_last(const struct runtime *rt, const struct web
 const char *webserver_host(const struct runtime *rt, const struct webserver *web);
 uint16_t webserver_port(const struct runtime *rt, const struct webserver *web);
 
+// The port that is asked for; may be 0.
+uint16_t webserver_wanted_port(const struct runtime *rt, const struct webserver *web);
+
+// Where relative paths in its settings start.
+const char *webserver_folder(const struct runtime *rt, const struct webserver *web);
+
 // The folder of static files in effect, absolute and mem_alloc'ed; NULL: none.
 char *webserver_root(const struct runtime *rt, const struct webserver *web);
 
 // Whether it speaks TLS, or will when it starts.
 bool webserver_is_secure(const struct runtime *rt, const struct webserver *web);
+
+// Whether the command line's certificate is the one that counts.
+bool webserver_is_tls_given(const struct runtime *rt, const struct webserver *web);
 
 // Reads the certificates again: those in use stay when that fails. The log says so. False with
 // *err, also for one that doesn't run or has none.

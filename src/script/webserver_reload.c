@@ -7,7 +7,7 @@
 #include "base/err.h"
 #include "mailbox/config.h"
 #include "script/task.h"
-#include "script/webserver.h"
+#include "script/webserver_settings.h"
 #include "script/wss.h"
 
 static struct webserver *web_at(struct list *node) {
@@ -50,8 +50,8 @@ bool webserver_reload_take_over(lua_State *L, struct webserver *fresh) {
 }
 
 void webserver_reload_read_settings(lua_State *L, struct webserver *web, int index) {
-  if (!web->next) web->next = webserver_default_settings(web);
-  webserver_read_settings_over(L, web, web->next, index, "start");
+  if (!web->next) web->next = webserver_settings_default(web);
+  webserver_settings_read_over(L, web, web->next, index, "start");
 }
 
 void webserver_reload_stage(lua_State *L, struct webserver *web, int self_index, int index) {
