@@ -102,6 +102,43 @@ luaws.WebSocketServer.new(F.new(), { path = "/f" })
 ]])
   end)
 
+  it("knows what functions of the script make", function()
+    assertFinds({
+      "4:16: unknown method of a connection's handler: 'onMesage' (did you mean 'onMessage'?)",
+      "11:66: the connection's handler has no onMessage",
+    }, [[
+local Guest = {}
+Guest.__index = Guest
+function Guest:onMesage() end
+function Guest.create(name)
+  if not name then return nil end
+  return setmetatable({ name = name }, Guest)
+end
+local function deaf() return { onOpen = print } end
+luaws.WebSocketServer.new({ onConnection = function() return Guest.create "x" end }, { path = "/a" })
+luaws.WebSocketServer.new { onConnection = function() return deaf() end }
+]])
+    assertFinds({}, [[
+local function make(kind)
+  if kind then return { onOpen = print } end
+  return require "other"
+end
+local function add(t) t.onMessage = print return t end
+local function new() local t = { onOpen = print } t.onMessage = print return t end
+local function again() return again() end
+local made = (function() return { onOpen = print } end)()
+made.onMessage = print
+local late = new() and make(1)
+for i, f in ipairs { make, new, again, function() return add(make(1)) end, function() return late or made end } do
+  luaws.WebSocketServer.new({ onConnection = function() return f() end }, { path = "/" .. i })
+end
+luaws.WebSocketServer.new({ onConnection = function() return make(1) end }, { path = "/b" })
+luaws.WebSocketServer.new({ onConnection = function() return add(make(1)) end }, { path = "/c" })
+luaws.WebSocketServer.new({ onConnection = function() return new() end }, { path = "/d" })
+luaws.WebSocketServer.new({ onConnection = function() return again() end }, { path = "/e" })
+]])
+  end)
+
   it("looks into the modules beside the script", function()
     local script = PRELUDE .. [[
 local Chat = require "chat"
@@ -165,6 +202,23 @@ describe("luaws check, of options,", function()
       "luaws.WebServer.new { tls = { ['a.b'] = { cert = 'c', key = 'k', kee = '' } } }")
   end)
 
+  it("finds unknown ones in tables that have a name", function()
+    assertFinds({
+      "2:31: unknown option of a WebSocketServer: 'maxpayload' (did you mean 'maxPayload'?)",
+      "3:9: unknown option of a WebSocketServer: 'compresion' (did you mean 'compression'?)",
+    }, [[
+local options = { path = "/", maxpayload = 1 }
+options.compresion = true
+luaws.WebSocketServer.new(require "handler", options)
+local elsewhere = { pth = "/" }
+require "clean"(elsewhere)
+luaws.WebSocketServer.new(require "handler", elsewhere)
+local either = { pth = "/" }
+either = require "options"
+luaws.WebSocketServer.new(require "handler", either)
+]])
+  end)
+
   it("finds unknown ones in specs, and what luaws.testing hasn't", function()
     local child = run({ ["a_spec.lua"] = [[
 local testing = require "luaws.testing"
@@ -211,20 +265,41 @@ describe("luaws check, of members,", function()
       .. "luaws.every(1, require 'x'):stop()\nluaws.log.warning 'x'\nprint(luaws.json.decod)")
   end)
 
+  it("finds what they can't be equal to", function()
+    assertFinds({
+      [[4:19: 'status' is "Connected", "Closing", "Closed" or "Connecting" (did you mean 'Connected'?)]],
+      [[5:6: 'dataType' is "text", "blob" or "object"]],
+      [[6:20: 'type' is "message" (did you mean 'message'?)]],
+    }, [[
+local Chat = luaws.class "Chat"
+function Chat:onMessage(ws, event)
+  if ws.status == "connected" or ws.status == "Closed" then return end
+  if "json" ~= ws.wss.dataType and ws.status then return end
+  if event.type == "mesage" then return end
+  if "a" .. ws.status == "aClosed" or ws.status == "C" .. "losed" or event.data == "x" then return end
+  if ws.user == "ann" or ws.status == nil or ws.protocol == "chat" or ws.status < "closed" then return end
+end
+]])
+  end)
+
   it("knows the parameters of handlers' methods, what is in loops, and what is made", function()
     assertFinds({
       "4:6: WebSocketConnection has no method 'sned' (did you mean 'send'?)",
       "4:17: MessageEvent has no field 'dta' (did you mean 'data'?)",
       "5:47: WebSocketConnection has no method 'sent' (did you mean 'send'?)",
-      "8:20: Request has no field 'remoteAdress' (did you mean 'remoteAddress'?)",
-      "12:4: WebSocket has no method 'recieve' (did you mean 'receive'?)",
-      "13:38: Timer has no method 'cancle' (did you mean 'cancel'?)",
-      "14:45: ErrorEvent has no field 'errrors' (did you mean 'errors'?)",
+      "6:46: WebSocketConnection has no method 'sent' (did you mean 'send'?)",
+      "7:25: WebSocketConnection has no method 'sent' (did you mean 'send'?)",
+      "10:20: Request has no field 'remoteAdress' (did you mean 'remoteAddress'?)",
+      "14:4: WebSocket has no method 'recieve' (did you mean 'receive'?)",
+      "15:38: Timer has no method 'cancle' (did you mean 'cancel'?)",
+      "16:45: ErrorEvent has no field 'errrors' (did you mean 'errors'?)",
     }, [[
 local Chat = luaws.class "Chat"
 function Chat:onMessage(ws, event)
   ws:sned(event.dta)
   for _, c in ipairs(ws.wss.connections) do c:sent("x") end
+  for _, c in pairs(ws.wss.connections) do c:sent("x") end
+  ws.wss.connections[1]:sent("x")
 end
 luaws.WebSocketServer.new { onConnection = function(_, wss, event)
   if event.request.remoteAdress then wss:terminate() end

@@ -209,9 +209,23 @@ function Parser:simple()
   return node
 end
 
--- Without precedence, which nobody here asks for: operands and operators in a row.
+local EQUALITY = { ["=="] = true, ["~="] = true }
+local LOOSE = { ["and"] = true, ["or"] = true } -- binds less than these
+
+-- Keeps the pairs of operands of which one is compared with the other, and with nothing more.
+function Parser:compare(operands, operators)
+  for i = 1, #operands - 1 do
+    local before, behind = operators[i - 1], operators[i + 1]
+    local isWhole = (not before or LOOSE[before]) and (not behind or LOOSE[behind])
+    if EQUALITY[operators[i]] and isWhole then
+      table.insert(self.unit.comparisons, { operands[i], operands[i + 1] })
+    end
+  end
+end
+
+-- Without precedence, which hardly anybody here asks for: operands and operators in a row.
 function Parser:expression()
-  local operands, count = nil, 0
+  local operands, operators, count = nil, {}, 0
   local first, isChoice, isSum, hasNil
   while true do
     local operator = nil
@@ -231,7 +245,8 @@ function Parser:expression()
       operands[count] = operand
     end
     if not BINARY[self.kind] then break end
-    if self.kind == "and" or self.kind == "or" then isChoice = true else isSum = true end
+    if LOOSE[self.kind] then isChoice = true else isSum = true end
+    operators[count] = self.kind
     self:advance()
   end
   if count == 1 then return first end
@@ -239,6 +254,7 @@ function Parser:expression()
     for _, operand in ipairs(operands) do settle(operand) end
   end
   for _, operand in ipairs(operands) do operand.isGuarded = isChoice or hasNil end
+  self:compare(operands, operators)
   local kind = isChoice and not isSum and "choice" or "other"
   return self:node { kind = kind, operands = operands, at = first.at }
 end
@@ -393,11 +409,13 @@ STATEMENTS["do"] = function(self)
   self:advance()
 end
 
+local PASSES_THROUGH = { ipairs = true, pairs = true }
+
 -- What `for _, x in ipairs(list)` takes its elements from.
 local function listOf(values)
   local call = values[1]
-  local isIpairs = call.kind == "call" and call.base.kind == "name" and call.base.name == "ipairs"
-  return isIpairs and call.args[1] or nil
+  local isCall = call.kind == "call" and call.base.kind == "name"
+  return isCall and PASSES_THROUGH[call.base.name] and call.args[1] or nil
 end
 
 STATEMENTS["for"] = function(self)
@@ -457,9 +475,10 @@ function Parser:scoped()
 end
 
 -- What is in the source from the offset `start` on: nodes (each behind those that it is made of),
--- globals (name -> symbol) and returns (of the main chunk: lists of nodes).
+-- globals (name -> symbol), comparisons (pairs of nodes) and returns (of the main chunk: lists of
+-- nodes).
 return function(source, start)
-  local unit = { nodes = {}, globals = {}, returns = {} }
+  local unit = { nodes = {}, globals = {}, comparisons = {}, returns = {} }
   local self = setmetatable({ next = tokens(source, start), unit = unit }, Parser)
   self:advance()
   self:scoped()

@@ -50,6 +50,10 @@ return function(context, report)
     self:checkRequired(use)
     self:checkReturns(use)
   end
+  for _, pair in ipairs(self.unit.comparisons) do
+    self:checkComparison(pair[1], pair[2])
+    self:checkComparison(pair[2], pair[1])
+  end
   for _, node in ipairs(self.unit.nodes) do
     if self.isFull() then break end
     local check = CHECKS[node.kind]

@@ -1,5 +1,6 @@
 -- What tables a script makes, as far as the source shows: those that it writes down, classes of
--- luaws.class and what their `new` returns, and tables with one of these as __index.
+-- luaws.class and what their `new` returns, tables with one of these as __index, and what functions
+-- return of these.
 --
 -- A shape: fields (name -> { at, value }), isOpen (it may have others), isClass, at. Fields that
 -- come from another file have no `at` and no `value`.
@@ -63,6 +64,32 @@ function Shapes:isClassCall(node)
   return base.kind == "index" and base.name == "class" and self.types:of(base.base) == "luaws"
 end
 
+-- The function that is called, when it is one of the script's that never changes.
+function Shapes:calledFunction(base)
+  local value
+  if base.kind == "name" and not base.symbol.isParameter then
+    value = #base.symbol.values == 1 and base.symbol.values[1]
+  elseif base.kind == "index" and base.name then
+    local owner = self:of(base.base)
+    local field = owner and owner.fields[base.name]
+    value = field and field.value
+  end
+  return value and value.kind == "function" and value or nil
+end
+
+-- What a function makes: the one thing that it returns, nil aside.
+function Shapes:madeBy(f)
+  local made
+  for _, values in ipairs(f.returns) do
+    local value = values[1]
+    if value and value.kind ~= "nil" then
+      if made then return nil end
+      made = value
+    end
+  end
+  return made and self:of(made)
+end
+
 local FROM = {}
 
 function FROM.table(_, node) return fromItems(node) end
@@ -75,6 +102,8 @@ function FROM.call(self, node)
   if self:isClassCall(node) then return self:fromClass(node) end
   if isGlobalCall(node, "setmetatable") then return self:fromMetatable(node) end
   if isGlobalCall(node, "assert") then return node.args[1] and self:of(node.args[1]) end
+  local f = self:calledFunction(node.base)
+  if f then return self:madeBy(f) end
   if node.base.kind ~= "index" or node.base.name ~= "new" then return nil end
   local class = self:of(node.base.base)
   return class and class.isClass and class or nil

@@ -14,12 +14,15 @@ local function globalName(node)
   return node.name
 end
 
+-- The type of what is in the list that the node stands for.
+function Types:ofElement(node)
+  local list = self:of(node)
+  return list and list:match("^(luaws[%w_.]*)%[%]$")
+end
+
 function Types:ofSymbol(symbol)
   if symbol.type then return symbol.type end
-  if symbol.element then
-    local list = self:of(symbol.element)
-    return list and list:match("^(luaws[%w_.]*)%[%]$")
-  end
+  if symbol.element then return self:ofElement(symbol.element) end
   if symbol.isParameter or #symbol.values ~= 1 then return nil end
   return symbol.values[1] and self:of(symbol.values[1]) or nil
 end
@@ -51,7 +54,8 @@ local OF = {}
 function OF.name(self, node) return self:ofSymbol(node.symbol) end
 
 function OF.index(self, node)
-  local members = node.name and self:members(node.base, node.name)
+  if not node.name then return self:ofElement(node.base) end
+  local members = self:members(node.base, node.name)
   return members and typeOfMembers(members, "type")
 end
 

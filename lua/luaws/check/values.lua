@@ -7,24 +7,43 @@ local words = require "luaws.check.words"
 
 local Values = {}
 
-function Values:checkString(node, type, label)
+-- The strings that the type has by name, each once; nil when it has that of the node, or any.
+function Values:literalsWithout(node, type)
   local literals, known = {}, {}
   for _, part in ipairs(names.alternatives(self.all, type)) do
-    if part == "string" or part == "any" then return end
+    if part == "string" or part == "any" then return nil end
     local text = part:match('^"(.*)"$')
-    if text == node.text then return end
-    if text then
-      literals[#literals + 1] = part
-      known[text] = true
-    end
+    if text and text == node.text then return nil end
+    if not known[part] then literals[#literals + 1] = text end
+    known[part] = true
   end
+  return literals
+end
+
+-- '"a", "b" or "c" (did you mean 'b'?)'
+local function tell(literals, node)
+  local like = words.hint(node.text and suggest(node.text, literals))
+  return words.either(literals) .. like
+end
+
+function Values:checkString(node, type, label)
+  local literals = self:literalsWithout(node, type)
+  if not literals then return end
   if #literals > 0 then
-    local like = words.hint(node.text and suggest(node.text, words.keysOf(known)))
-    self.report(node.at, ("%s must be %s%s"):format(label, words.either(literals), like))
+    self.report(node.at, ("%s must be %s"):format(label, tell(literals, node)))
   else
     local wanted = type:gsub("|", " or ")
     self.report(node.at, ("%s must be %s, not a string"):format(label, wanted))
   end
+end
+
+-- A member of which few strings are possible, and one that it can't be equal to.
+function Values:checkComparison(member, node)
+  if member.kind ~= "index" or node.kind ~= "string" or not node.text then return end
+  local type = self.types:of(member)
+  local literals = type and self:literalsWithout(node, type)
+  if not literals or #literals == 0 then return end
+  self.report(node.at, ("'%s' is %s"):format(member.name, tell(literals, node)))
 end
 
 function Values:checkMissing(node, class, given)
@@ -96,9 +115,23 @@ function Values:checkTable(node, type)
   if #classes > 0 then self:checkItems(node, classes) end
 end
 
+-- The table that a variable always stands for, with what is set in it, as a node of a table; nil
+-- when it isn't known whole.
+local function tableOf(symbol)
+  local value = #symbol.values == 1 and symbol.values[1]
+  if not value or value.kind ~= "table" or symbol.isParameter or symbol.isOpen then return nil end
+  local items = table.move(value.items, 1, #value.items, 1, {})
+  for _, field in pairs(symbol.fields) do
+    if not field.value then return nil end
+    items[#items + 1] = field
+  end
+  return { kind = "table", at = value.at, items = items, isOpen = value.isOpen }
+end
+
 -- A node that stands where something of the type is wanted. `label` is what messages call it.
 function Values:checkValue(node, type, label)
   if node.kind == "string" then return self:checkString(node, type, label) end
+  if node.kind == "name" then node = tableOf(node.symbol) or node end
   if node.kind == "table" then return self:checkTable(node, type) end
 end
 

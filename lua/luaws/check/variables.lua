@@ -8,15 +8,25 @@ local Variables = {}
 -- Of older versions of Lua.
 local OLD = { unpack = "table.unpack", loadstring = "load" }
 
--- Sets the names that can be seen from a scope: local ones, and globals.
-local function addVisible(scope, globals, known)
+local DIFFERENCE_MAX = 2 -- letters by which a name is longer or shorter than the one that is meant
+
+-- The names that can be seen from a scope, local ones and globals, as far as one may be meant by
+-- `name`: a file has tens of thousands of them.
+function Variables:visible(name, scope)
+  local known = {}
+  local function add(other)
+    if math.abs(#other - #name) <= DIFFERENCE_MAX then known[other] = true end
+  end
   while scope do
-    for name in pairs(scope.symbols) do known[name] = true end
+    for other in pairs(scope.symbols) do add(other) end
     scope = scope.parent
   end
-  for name, symbol in pairs(globals) do
-    if symbol.isDefined then known[name] = true end
+  for other, symbol in pairs(self.unit.globals) do
+    if symbol.isDefined then add(other) end
   end
+  for other in pairs(self.globals) do add(other) end
+  known[name] = nil -- local x = x
+  return known
 end
 
 function Variables:checkName(node)
@@ -28,11 +38,8 @@ function Variables:checkName(node)
     self.report(node.at, message)
     return
   end
-  local known = {}
-  addVisible(node.scope, self.unit.globals, known)
-  for global in pairs(self.globals) do known[global] = true end
-  known[name] = nil -- local x = x
-  local like = words.hint(OLD[name] or suggest(name, words.keysOf(known)))
+  local known = not OLD[name] and words.keysOf(self:visible(name, node.scope))
+  local like = words.hint(OLD[name] or suggest(name, known))
   self.report(node.at, ("undefined global '%s'%s"):format(name, like))
 end
 

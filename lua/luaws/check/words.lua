@@ -85,10 +85,12 @@ function words.describe(classes)
   return table.concat(parts, " or ")
 end
 
--- "a", "b" or "c"
+-- '"a", "b" or "c"'
 function words.either(literals)
-  local text = table.concat(literals, ", ", 1, #literals - 1)
-  return (text == "" and "" or text .. " or ") .. literals[#literals]
+  local quoted = {}
+  for i, literal in ipairs(literals) do quoted[i] = '"' .. literal .. '"' end
+  local text = table.concat(quoted, ", ", 1, #quoted - 1)
+  return (text == "" and "" or text .. " or ") .. quoted[#quoted]
 end
 
 return words
