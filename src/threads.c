@@ -69,6 +69,7 @@ struct threads {
   struct watchdog *watchdog;
   bool is_stopping;
   bool is_signalled;
+  bool is_late;         // the end is long in coming
   bool leaves_signals;  // the first one is the script's affair
   uint64_t hangups;     // SIGHUPs so far
   atomic_uint running;  // workers that have not ended
@@ -88,9 +89,12 @@ static void post(struct mailbox *to, uint16_t type, const void *payload, size_t 
 // The end -----------------------------------------------------------------------------------------
 
 static void on_patience(uv_timer_t *timer) {
-  const struct threads *t = timer->loop->data;
-  if (!t->is_signalled) return;
-  log_warn("the script has not ended yet (the same signal again exits at once)");
+  struct threads *t = timer->loop->data;
+  char names[256];
+  roster_write_names(&t->roster, names, sizeof names);
+  log_warn("luaws has not ended yet: %s (SIGTERM%s exits at once)", names,
+           t->is_signalled ? " again" : "");
+  t->is_late = true;
 }
 
 // A script is busy or stuck: clients are seen off all the same.
@@ -115,7 +119,7 @@ static void on_signal(uv_signal_t *handle, int number) {
   struct threads *t = handle->loop->data;
   bool is_typed = number == SIGINT && t->terminal && !t->is_stopping;
   if (is_typed && terminal_interrupt(t->terminal)) return;
-  if (t->is_signalled) {
+  if (t->is_signalled || t->is_late) {
     if (t->terminal) terminal_restore(t->terminal);
     _exit(SIGNALED + number);
   }

@@ -37,6 +37,7 @@ local MODULE = [[
   function m.exit(code) luaws.exit(code) end
   function m.onError() luaws.onError = function(event) print("onError", event.errors[1].message) end end
   function m.compute(seconds) local start = os.clock() repeat until os.clock() - start > seconds end
+  function m.hoard() local t = {} repeat t[#t + 1] = #t .. ("x"):rep(10000) until nil end
   function m.forever() luaws.every(60, print) end
   function m.spin(path) print "spins" repeat until os.remove(path) end
   return m
@@ -332,14 +333,32 @@ describe("an error in a call", function()
     ]])
   end)
 
-  it("that can't be copied is described", function()
+  it("that can't be copied is described, whatever its __tostring does", function()
     local child = server.run([[
       local luaws = require "luaws"
       print(pcall(luaws.askWorker, "a", "odd.fail"))
+      print(pcall(luaws.askWorker, "a", "odd.failBadly"))
     ]], { files = { ["odd.lua"] = [[
-      return { fail = function() error(setmetatable({ print }, { __tostring = function() return "odd one" end })) end }
+      local odd = {}
+      function odd.fail() error(setmetatable({ print }, { __tostring = function() return "odd one" end })) end
+      function odd.failBadly()
+        error(setmetatable({ code = 7, print }, { __tostring = function() error "worse" end }))
+      end
+      return odd
     ]] } })
     assert.matches("^false\todd one\nstack traceback %(worker 'a'%)", child.stdout)
+    assert.matches("\nfalse\t%(error object is a table value whose __tostring is broken { code = 7 }%)\n"
+      .. "stack traceback %(worker 'a'%):\n[^\n]*odd%.lua:4: in", child.stdout)
+    assert.equal("", child.stderr)
+  end)
+
+  it("for want of memory says whose", function()
+    local child = run([[
+      print(pcall(luaws.askWorker, "a", "m.hoard"))
+      print(luaws.askWorker("a", "m.add", 1, 2))
+    ]], { args = { "--memory-limit", "16M" }, timeout = 60 })
+    assert.matches("^false\t[^\n]*script%.lua:1: luaws%.askWorker: m%.hoard in worker 'a': not enough memory\n3\n$",
+      child.stdout)
   end)
 
   it("that nobody asked for goes to the log, and to luaws.onError of that worker", function()
@@ -551,6 +570,18 @@ describe("the end of the program", function()
     s:signalProcess("sigterm")
     s:release()
     assert.equal(0, (s:awaitExit()))
+  end)
+
+  it("names who holds it up, and lets a signal have its way", function()
+    local s = server.start([[
+      luaws.callWorker("b", "m.add", 1, 2)
+      luaws.callWorker("stuck", "m.spin", arg[0] .. ".go")
+      luaws.after(0.05, function() luaws.exit(3) end)
+      serve({ onMessage = function() end })
+    ]], { files = FILES })
+    s:awaitLog("luaws has not ended yet: worker 'stuck' (SIGTERM exits at once)", 30)
+    s:signalProcess("sigterm")
+    assert.equal(143, (s:awaitExit()))
   end)
 
   it("may find a worker that is being killed", function()

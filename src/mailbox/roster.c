@@ -251,6 +251,15 @@ void roster_close(struct roster *r) {
   pthread_mutex_unlock(&r->lock);
 }
 
+void roster_write_names(struct roster *r, char *text, size_t size) {
+  size_t length = (size_t)snprintf(text, size, "worker");
+  pthread_mutex_lock(&r->lock);
+  for (struct list *i = r->seats.next; i != &r->seats && length < size; i = i->next)
+    length += (size_t)snprintf(text + length, size - length, "%s '%s'",
+                               i == r->seats.next ? "" : ",", seat_of(i)->name);
+  pthread_mutex_unlock(&r->lock);
+}
+
 void roster_tell(struct roster *r, uint16_t type, const void *payload, size_t size) {
   pthread_mutex_lock(&r->lock);
   for (struct list *i = r->seats.next; i != &r->seats; i = i->next)

@@ -116,6 +116,9 @@ void roster_kill_seat(struct roster *r, struct seat *s);
 // From now on no worker is made or called.
 void roster_close(struct roster *r);
 
+// Who has not ended, for people: "worker 'a', 'b'", cut to `size`.
+void roster_write_names(struct roster *r, char *text, size_t size);
+
 // Posts an event to all of them.
 void roster_tell(struct roster *r, uint16_t type, const void *payload, size_t size);
 

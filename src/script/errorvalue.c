@@ -24,11 +24,12 @@ static bool convert(struct runtime *rt) {
   lua_pushcfunction(L, call_tolstring);
   lua_pushvalue(L, -2);
   struct budget_span outer;
+  size_t limit = rt->alloc.limit;
   alloc_bind(&rt->alloc, true);
   budget_begin(rt, L, TOSTRING_MS, &outer);
   int status = lua_pcall(L, 1, 1, 0);
   budget_end(rt, &outer);
-  alloc_bind(&rt->alloc, false);
+  rt->alloc.limit = limit;
   if (status == LUA_OK) {
     lua_replace(L, -2);
     return true;

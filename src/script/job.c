@@ -2,7 +2,6 @@
 
 #include "script/job.h"
 
-#include <assert.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "base/mem.h"
 #include "script/args.h"
 #include "script/copy.h"
+#include "script/errorvalue.h"
 #include "script/failure.h"
 #include "script/task.h"
 #include "script/vm.h"
@@ -178,8 +178,7 @@ static void on_done(struct runtime *rt, struct task *t, bool ok) {
   go_on(rt);
 }
 
-// For lua/luaws/calls.lua
-// ---------------------------------------------------------------------------
+// For lua/luaws/calls.lua -------------------------------------------------------------------------
 
 static struct job *check_job(lua_State *L) {
   return lua_touserdata(L, 1);
@@ -202,38 +201,52 @@ static int box_error(lua_State *L) {
   return 1;
 }
 
+// ANSWER_FAILURE with the text on top.
+static void fail_at_target(lua_State *L, struct job *job) {
+  struct runtime *rt = runtime_of(L);
+  lua_pushfstring(L, "%s in worker '%s': %s", job->target.p, rt->seat->name, lua_tostring(L, -1));
+  fail(rt, job, lua_tostring(L, -1));
+}
+
 // The values from `first` to the top, or ANSWER_FAILURE.
 static void send_values(lua_State *L, struct job *job, enum event_answer kind, int first,
                         const char *what) {
   struct runtime *rt = runtime_of(L);
   struct buf *copied = &rt->copied;
   copied->len = 0;
-  if (copy_encode(L, first, lua_gettop(L) - first + 1, what, copied) == 0) {
+  if (copy_encode(L, first, lua_gettop(L) - first + 1, what, copied) == 0)
     answer(rt->options->roster, job, kind, buf_span(copied));
-  } else {
-    lua_pushfstring(L, "%s in worker '%s': %s", job->target.p, rt->seat->name, lua_tostring(L, -1));
-    fail(rt, job, lua_tostring(L, -1));
-  }
+  else
+    fail_at_target(L, job);
   runtime_relax_copied(rt);
+}
+
+// Replaces the error value on top by its text.
+static void describe_error(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  size_t limit = alloc_unbind(&rt->alloc);
+  errorvalue_push_text(rt, L);
+  lua_xmove(rt->L, L, 1);
+  rt->alloc.limit = limit;
+  lua_replace(L, -2);
 }
 
 // What is raised and can't be copied is described.
 static void send_error(lua_State *L, struct job *job) {
   lua_settop(L, 3);
-  if (lua_istable(L, 3)) {
-    lua_rawgeti(L, 3, BOX_ERROR);
-    lua_rawgeti(L, 3, BOX_TRACEBACK);
-  } else { // memory or stack have run out, before anything could be kept
-    lua_pushvalue(L, 3);
-    lua_pushliteral(L, "");
+  if (!lua_istable(L, 3)) { // memory or stack have run out, before anything could be kept
+    fail_at_target(L, job);
+    return;
   }
+  lua_rawgeti(L, 3, BOX_TRACEBACK);
+  lua_rawgeti(L, 3, BOX_ERROR);
   struct buf *copied = &runtime_of(L)->copied;
   copied->len = 0;
-  if (copy_encode(L, 4, 1, "error", copied) != 0) {
-    luaL_tolstring(L, 4, NULL);
-    lua_replace(L, 4);
-    lua_settop(L, 5);
+  if (copy_encode(L, -1, 1, "error", copied) != 0) {
+    lua_pop(L, 1); // why
+    describe_error(L);
   }
+  lua_insert(L, 4);
   send_values(L, job, ANSWER_ERROR, 4, "error");
 }
 
