@@ -17,8 +17,8 @@ enum {
   GUESTS_MAX = 16,
   HEAD = 5,                      // bytes of a frame before its text
   TEXT_MAX = 1024 * 1024,        // bytes of a guest's text
-  WAITING_MAX = 8 * 1024 * 1024, // bytes that wait for a guest; of what a line prints, the rest is
-                                 // left out
+  WAITING_MAX = 8 * 1024 * 1024, // bytes that letters for a guest take; of what a line prints, the
+                                 // rest is left out
   DUE_MAX = 16,                  // requests of a guest that aren't answered
   HELLO_MS = 5000,               // for the first frame
   PAUSE_MS = 1000 // after somebody could not be let in: for want of descriptors, perhaps
@@ -36,6 +36,7 @@ struct guest {
   bool has_begun;  // and the worker has answered it
   bool is_leaving; // nothing more is read or written
   unsigned prompts_due, names_due;
+  size_t waiting;    // bytes of its letters
   uint64_t left_out; // bytes, since the last notice
 };
 
@@ -51,7 +52,8 @@ struct attach {
 };
 
 struct letter {
-  uv_write_t request;
+  uv_write_t request; // .data: the guest
+  size_t size;        // of all of it
   char bytes[];
 };
 
@@ -81,18 +83,25 @@ static void leave(struct guest *g) {
 
 static void on_written(uv_write_t *request, int status) {
   (void)status; // who can't be written to is read no more either: on_read hears of it
+  struct guest *g = request->data;
+  g->waiting -= ((struct letter *)request)->size;
   mem_free(request);
 }
 
 static void write_frame(struct guest *g, enum event_console kind, const char *text, size_t size) {
   struct letter *l = mem_alloc(sizeof *l + HEAD + size);
+  l->request.data = g;
+  l->size = sizeof *l + HEAD + size;
   uint32_t length = (uint32_t)size + 1;
   for (int i = 0; i < 4; i++)
     l->bytes[i] = (char)(length >> (8 * i));
   l->bytes[4] = (char)kind;
   if (size > 0) memcpy(l->bytes + HEAD, text, size);
   uv_buf_t buf = uv_buf_init(l->bytes, (unsigned)(HEAD + size));
-  if (uv_write(&l->request, (uv_stream_t *)&g->pipe, &buf, 1, on_written) < 0) mem_free(l);
+  if (uv_write(&l->request, (uv_stream_t *)&g->pipe, &buf, 1, on_written) == 0)
+    g->waiting += l->size;
+  else
+    mem_free(l);
 }
 
 static void write_text(struct guest *g, enum event_console kind, const char *text) {
@@ -267,7 +276,7 @@ static struct guest *find_guest(struct attach *a, uint64_t session) {
 // What a line prints is left out while too much waits.
 static bool is_left_out(struct guest *g, int kind, size_t size) {
   bool is_text = kind == CONSOLE_TEXT || kind == CONSOLE_ERROR;
-  if (is_text && uv_stream_get_write_queue_size((uv_stream_t *)&g->pipe) > WAITING_MAX) {
+  if (is_text && g->waiting > WAITING_MAX) {
     g->left_out += size;
     return true;
   }

@@ -20,14 +20,15 @@ enum {
   OWN_SESSION = 0,
   QUEUE_MAX = 8 * 1024 * 1024, // bytes of answers on their way; of what a line prints, the rest is
                                // left out
+  JOINED = 4096,               // bytes of short texts that are one answer
 };
 
 struct answer {
   struct list node;
   uint64_t session;
   int kind;
-  size_t size;
-  char text[];
+  size_t size, room;
+  char text[]; // room, of which size is used
 };
 
 struct console {
@@ -52,7 +53,7 @@ struct console {
   uv_async_t news;
   uv_mutex_t mutex; // guards what follows
   struct list answers;
-  size_t queued;     // bytes in them
+  size_t queued;     // bytes that they take
   uint64_t left_out; // bytes, of `deprived`, since the last notice
   uint64_t deprived; // the session
 };
@@ -195,18 +196,48 @@ static void take_answer(struct console *c, int kind, const char *text, size_t si
 
 // From the worker ---------------------------------------------------------------------------------
 
+// Behind the latest, if that is for the same eyes and has room. Lock held.
+static bool join(struct console *c, uint64_t session, int kind, const char *text, size_t size) {
+  if (kind != CONSOLE_TEXT || list_empty(&c->answers)) return false;
+  struct answer *a = LIST_ENTRY(c->answers.prev, struct answer, node);
+  if (a->session != session || a->kind != kind || a->room - a->size < size) return false;
+  memcpy(a->text + a->size, text, size);
+  a->size += size;
+  return true;
+}
+
+// Lock held.
+static void push(struct console *c, uint64_t session, int kind, const char *text, size_t size) {
+  if (join(c, session, kind, text, size)) return;
+  size_t room = kind == CONSOLE_TEXT && size < JOINED ? JOINED : size;
+  struct answer *a = mem_alloc(sizeof *a + room);
+  *a = (struct answer){.session = session, .kind = kind, .size = size, .room = room};
+  memcpy(a->text, text, size);
+  c->queued += sizeof *a + room;
+  list_push(&c->answers, &a->node);
+}
+
+// Lock held.
+static void tell_left_out(struct console *c) {
+  if (c->left_out == 0) return;
+  char text[64];
+  int size = snprintf(text, sizeof text, "luaws: %llu bytes are left out\n",
+                      (unsigned long long)c->left_out);
+  c->left_out = 0;
+  push(c, c->deprived, CONSOLE_ERROR, text, (size_t)size);
+}
+
+// A prompt comes behind whatever is left out, so that the notice always finds its place.
 void console_answer(struct console *c, uint64_t session, int kind, const char *text, size_t size) {
   bool is_text = kind == CONSOLE_TEXT || kind == CONSOLE_ERROR;
   uv_mutex_lock(&c->mutex);
-  if (is_text && c->queued > QUEUE_MAX) {
+  bool is_left_out = is_text && c->queued > QUEUE_MAX;
+  if (!is_left_out || session != c->deprived) tell_left_out(c);
+  if (is_left_out) {
     c->left_out += size;
     c->deprived = session;
   } else {
-    struct answer *a = mem_alloc(sizeof *a + size);
-    *a = (struct answer){.session = session, .kind = kind, .size = size};
-    memcpy(a->text, text, size);
-    c->queued += size;
-    list_push(&c->answers, &a->node);
+    push(c, session, kind, text, size);
   }
   uv_mutex_unlock(&c->mutex);
   uv_async_send(&c->news);
@@ -219,14 +250,6 @@ static void deliver(struct console *c, const struct answer *a) {
     attach_answer(c->attach, a->session, a->kind, a->text, a->size);
 }
 
-static void tell_left_out(struct console *c, uint64_t session, uint64_t bytes) {
-  if (bytes == 0 || !c->attach) return;
-  char text[64];
-  int size =
-      snprintf(text, sizeof text, "luaws: %llu bytes are left out\n", (unsigned long long)bytes);
-  attach_answer(c->attach, session, CONSOLE_ERROR, text, (size_t)size);
-}
-
 static void on_news(uv_async_t *handle) {
   struct console *c = handle->data;
   struct list answers;
@@ -234,15 +257,12 @@ static void on_news(uv_async_t *handle) {
   uv_mutex_lock(&c->mutex);
   list_splice(&answers, &c->answers);
   c->queued = 0;
-  uint64_t left_out = c->left_out, deprived = c->deprived;
-  c->left_out = 0;
   uv_mutex_unlock(&c->mutex);
   for (struct list *node; (node = list_pop(&answers));) {
     struct answer *a = LIST_ENTRY(node, struct answer, node);
     deliver(c, a);
     mem_free(a);
   }
-  tell_left_out(c, deprived, left_out);
 }
 
 // The whole ---------------------------------------------------------------------------------------

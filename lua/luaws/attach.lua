@@ -25,6 +25,7 @@ failed; 2 for a wrong command line.
 local HELLO = "luaws 1"
 local LINE_MAX = 1024 * 1024       -- bytes, as src/attach.c has it
 local FRAME_MAX = 64 * 1024 * 1024 -- bytes of an answer
+local FULL = 65536                 -- bytes that are read at once: then more is waiting
 local EXIT_FAILURE, EXIT_USAGE = 1, 2
 
 local Session = {}
@@ -67,13 +68,23 @@ function Session:prompt(answer)
   if self.due > 0 then return end
   self.isInterrupted = false
   self:tellEditor("P", prompt)
+  if self.showsPrompt then self:write(io.stdout, prompt .. " ") end
   local done = self.onPrompt
   self.onPrompt = nil
   if done then done() end
 end
 
+-- What lies between ctrl-C and its effect would keep a terminal busy for long.
+function Session:print(s)
+  if self.isInterrupted and self.isBehind then
+    self.leftOut = self.leftOut + #s
+  else
+    self:write(io.stdout, s)
+  end
+end
+
 local ANSWERS = {
-  T = function(self, s) self:write(io.stdout, s) end,
+  T = Session.print,
   E = function(self, s) self:write(io.stderr, s) end,
   N = function(self, s) self:tellEditor("N", (s:gsub("[^%w_ \t]", ""))) end,
   P = Session.prompt,
@@ -88,8 +99,12 @@ local ANSWERS = {
 }
 
 function Session:takeFrame(frame)
-  local answer = ANSWERS[frame:sub(1, 1)]
-  if answer then answer(self, frame:sub(2)) end
+  local kind = frame:sub(1, 1)
+  if kind ~= "T" and self.leftOut > 0 then
+    complain(("%d bytes are left out"):format(self.leftOut))
+    self.leftOut = 0
+  end
+  if ANSWERS[kind] then ANSWERS[kind](self, frame:sub(2)) end
 end
 
 -- Everything whole in `data` and what came before.
@@ -111,6 +126,7 @@ function Session:receive()
   self.pipe:read_start(function(err, data)
     if self.isOver then return end
     local ok, wrong = true, nil
+    self.isBehind = data and #data >= FULL
     if data then ok, wrong = self:take(data) end
     if data and ok then return end
     if not self.isDismissed then complain(wrong or err or "the connection is lost") end
@@ -158,6 +174,7 @@ function Session:pipeLines()
       complain(("a line of more than %d MiB is left out"):format(LINE_MAX >> 20))
       self.hasFailed = true
     else
+      self.showsPrompt = self.showsPrompt and line
       self:send(line and "L" or "F", line or "")
       self:awaitPrompt()
     end
@@ -206,7 +223,8 @@ function attach.run(hasEditor, ...)
   local isScreen = hasEditor and true or uv.guess_handle(1) == "tty"
   local self = setmetatable({
     pipe = pipe, input = openInput(), answers = openAnswers(hasEditor), rest = "", due = 0,
-    isTalk = hasEditor and true or false, isScreen = isScreen,
+    isTalk = hasEditor and true or false, isScreen = isScreen, leftOut = 0,
+    showsPrompt = not hasEditor and isScreen and uv.guess_handle(0) == "tty",
   }, Session)
   self:receive()
   self:send("O", HELLO)

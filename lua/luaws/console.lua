@@ -53,16 +53,16 @@ end
 -- A message handler.
 local function explain(err)
   local message = type(err) == "string" and addExcerpt(err)
-  if type(err) ~= "string" then
-    local metatable = debug.getmetatable(err)
-    local hasText = type(err) == "number" or type(metatable) == "table" and metatable.__tostring
-    message = hasText and show(select(2, pcall(tostring, err))) or show(err)
+  local metatable = debug.getmetatable(err)
+  if not message and type(metatable) == "table" and rawget(metatable, "__tostring") then
+    local ok, described = pcall(tostring, err)
+    message = ok and described
   end
-  return message .. cutTraceback(debug.traceback("", 2))
+  return (message or show(err)) .. cutTraceback(debug.traceback("", 2))
 end
 
 function Session:complain(message)
-  self.write("E", "luaws: " .. message .. "\n")
+  self.write("E", "luaws: " .. text.sanitise(message) .. "\n")
 end
 
 function Session:showAll(results)

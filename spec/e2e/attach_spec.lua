@@ -70,6 +70,22 @@ local function assertDismissed(s, guest, why)
   assert.same({ "T", "2\n" }, { good:receive() })
 end
 
+-- To the end of the test.
+local function lock(folder)
+  local stdin, stdout = uv.new_pipe(false), uv.new_pipe(false)
+  local args = { folder, "sh", "-c", "echo; exec cat" }
+  local handle = assert(uv.spawn("flock", { args = args, stdio = { stdin, stdout } }, function() end))
+  async.defer(function()
+    for _, one in ipairs { stdin, stdout, handle } do one:close() end
+  end)
+  async.await(function(done)
+    stdout:read_start(function()
+      stdout:read_stop()
+      done()
+    end)
+  end)
+end
+
 local function modeOf(path) return ("%o"):format(uv.fs_lstat(path).mode & 511) end
 
 describe("luaws attach in a pipe", function()
@@ -251,6 +267,38 @@ describe("the console's socket", function()
     s:stop()
   end)
 
+  it("loses no byte of what a line prints that isn't counted", function()
+    local s = start()
+    local guest = open(s.socket)
+    guest.pipe:read_stop()
+    guest:send(frame("L", "for i = 1, 400 do print(('x'):rep(99999)) print(i) end io.write 'done\\n'"))
+    s:expectLines("done")
+    guest:read()
+    local shown, left = 0, 0
+    for kind, text in guest.receive, guest do
+      if kind == "P" then break end
+      shown = shown + (kind == "T" and #text or 0)
+      left = left + (tonumber(text:match("^luaws: (%d+) bytes are left out\n$")) or 0)
+    end
+    local all = 400 * 100000
+    for i = 1, 400 do all = all + #tostring(i) + 1 end
+    assert.equal(all, shown + left)
+    assert.is_true(left > 0)
+  end)
+
+  it("costs little memory while a guest doesn't read, however short the texts are", function()
+    local s = start()
+    local guest = open(s.socket)
+    guest.pipe:read_stop()
+    local before = s:memory()
+    local times = build.pick(200000, 20000)
+    guest:send(frame("L", ("for i = 1, %d do print() luaws.sleep(0) end print(('x'):rep(9e6))"):format(times)
+      .. " for i = 1, 1e6 do print() end io.write 'done\\n'"))
+    s:expectLines("done")
+    if async.seconds(1) == 1 then assert.is_true(s:memory() - before < 60, s:memory() - before) end
+    s:stop()
+  end)
+
   it("costs a server nothing that wakes its worker", function()
     if build.isTiny then pending("a worker in a tiny build is never asleep") end
     local s = start()
@@ -293,6 +341,14 @@ describe("the socket's place", function()
       env = { XDG_RUNTIME_DIR = runtime } })
     assert.equal(1, child.code)
     assert.truthy(child.stderr:find("others may look into " .. runtime .. "/luaws (chmod 700 it)", 1, true))
+  end)
+
+  it("isn't waited for when another process keeps its folder locked", function()
+    local s = start()
+    lock(s.socket:match "^(.*)/")
+    s:stop()
+    assert.is_nil(uv.fs_lstat(s.socket))
+    assertFails("FOLDER/console", "another process keeps the folder of FOLDER/console locked", lock)
   end)
 
   it("has a bounded length", function()

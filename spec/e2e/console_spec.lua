@@ -85,9 +85,11 @@ describe("an error in a line", function()
   end)
 
   it("may be a table, or nothing", function()
-    assert.equal("luaws: { code = 4 }\nluaws: nil\nluaws: \"text\"\n",
-      (errorOf("error { code = 4 }", "error()",
-        "error(setmetatable({}, { __tostring = function() return 'text' end }))")))
+    assert.equal("luaws: { code = 4 }\nluaws: nil\nluaws: 42\nluaws: text\nluaws: { 1 }\nluaws: { 2 }\n",
+      (errorOf("error { code = 4 }", "error()", "error(42)",
+        "error(setmetatable({}, { __tostring = function() return 'text' end }))",
+        "error(setmetatable({ 1 }, { __tostring = function() error 'broken' end }))",
+        "error(setmetatable({ 2 }, setmetatable({}, { __index = error })))")))
   end)
 
   it("is told when it yields, and doesn't end the console", function()

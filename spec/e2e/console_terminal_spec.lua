@@ -2,6 +2,7 @@
 
 local uv = require "luv"
 local async = require "spec.support.async"
+local build = require "spec.support.build"
 local server = require "spec.support.server"
 local terminal = require "spec.support.terminal"
 local readFile = require("spec.support.files").read
@@ -183,6 +184,8 @@ for name, openIt in pairs(WAYS) do
       local t = openIt()
       t:type("'\\27[2Jx'\r")
       awaitLast(t, '"\\x1b[2Jx"', ">")
+      t:type("error '\\27[2Jx'\r")
+      awaitLast(t, "luaws: console:1: \\x1b[2Jx", ">")
       quit(t)
     end)
   end)
@@ -234,6 +237,17 @@ describe("the prompt in a server", function()
 end)
 
 describe("who is attached", function()
+  it("has a prompt also on a terminal that can't edit lines", function()
+    local t, s = openAttached({ env = { TERM = "dumb" } })
+    t:type("if true then\r")
+    awaitLast(t, "> if true then", ">>")
+    t:type("print 'yes' end\r")
+    awaitLast(t, ">> print 'yes' end", "yes", ">")
+    t:type("\4")
+    assert.same({ 0, 0 }, { t:awaitExit() })
+    assert.is_nil(s.code)
+  end)
+
   it("can leave a server that is stuck, by ctrl-C", function()
     local folder = server.folder({ ["server.lua"] = SERVER .. [[
       function block() os.execute("while ! [ -e " .. arg[0] .. ".go ]; do sleep 0.02; done") end
@@ -254,6 +268,23 @@ describe("who is attached", function()
     assert.is_true(signal == 0 or signal == SIGINT, signal)
     assert.is_true(t:isCooked())
     assert.is_nil(s.code)
+  end)
+
+  it("doesn't see with ctrl-C all that a line has printed and that is still on its way", function()
+    if build.isTiny then pending("too slow a build") end
+    local t, s = openAttached()
+    t.pipe:read_stop()
+    t:type("for i = 1, 1e5 do print(('x'):rep(99)) end io.write 'done\\n' luaws.sleep(100)\r")
+    s:expectLines("done")
+    t:type("\3")
+    t.raw = ""
+    function t.screen.write() end -- it would take long
+    function t.screen.lines() return {} end
+    t:read()
+    t:await(function() return t.raw:find("luaws: console:1: interrupted\r\n> ", -100, true) end)
+    assert.is_true(#t.raw < 5e6, #t.raw)
+    assert.truthy(t.raw:find("luaws: %d+ bytes are left out", -1000))
+    quit(t)
   end)
 
   it("leaves the server alone when they go", function()

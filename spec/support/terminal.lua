@@ -5,6 +5,7 @@
 --   t:await("text"[, what])      until a row of the screen holds it, or until a function of the rows returns true
 --   t:lines()                    the rows (spec/support/screen.lua)
 --   t.raw                        every byte that the program has written
+--   t.pipe:read_stop(), t:read() the terminal shows nothing for a while
 --   t:resize(columns, rows)
 --   t:isCooked()                 whether the terminal is in its usual state
 --   t:kill(signal)
@@ -44,12 +45,7 @@ function terminal.start(args, options)
     Terminal)
   self.pipe = uv.new_pipe(false)
   self.pipe:open(fd)
-  self.pipe:read_start(function(_, data)
-    if not data then return end
-    self.raw = self.raw .. data
-    self.screen:write(data)
-    child.notify(self)
-  end)
+  self:read()
   local pid
   self.process, pid = uv.spawn("/bin/sh", {
     args = { "-c", options.command or START, BIN, table.unpack(args) },
@@ -63,6 +59,15 @@ function terminal.start(args, options)
   self.pid = pid
   async.defer(function() self:close() end)
   return self
+end
+
+function Terminal:read()
+  self.pipe:read_start(function(_, data)
+    if not data then return end
+    self.raw = self.raw .. data
+    self.screen:write(data)
+    child.notify(self)
+  end)
 end
 
 function Terminal:type(keys)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,9 @@ enum {
   PRIVATE_FOLDER = 0700,
   OTHERS = 0077,
   OTHERS_WRITE = 0022,
-  BACKLOG = 8
+  BACKLOG = 8,
+  LOCK_MS = 2000, // for others to open their sockets in the same folder
+  LOOK_MS = 20
 };
 
 struct gate {
@@ -32,8 +35,7 @@ struct gate {
   struct stat socket; // what has been made
 };
 
-// Where it lies
-// ------------------------------------------------------------------------------------
+// Where it lies -----------------------------------------------------------------------------------
 
 static char *write_path(const char *folder, const char *name) {
   size_t size = strlen(folder) + strlen(name) + 2;
@@ -160,10 +162,25 @@ static int make_socket(struct gate *g, struct err *err) {
   g->fd = open_socket();
   bool is_made = g->fd >= 0 &&
                  bind(g->fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-                 note_socket(g) && chmod(g->path, PRIVATE_FILE) == 0 && listen(g->fd, BACKLOG) == 0;
+                 note_socket(g) && fchmodat(g->folder, name_of(g->path), PRIVATE_FILE, 0) == 0 &&
+                 listen(g->fd, BACKLOG) == 0;
   if (is_made) return 0;
   err_set_errno(err, errno, "the console's socket: %s", g->path);
   return ERR_INVALID;
+}
+
+// Whoever can read the folder can lock it, and never let go.
+static int lock_folder(const struct gate *g, struct err *err) {
+  for (int waited = 0; flock(g->folder, LOCK_EX | LOCK_NB) != 0; waited += LOOK_MS) {
+    if (errno != EWOULDBLOCK) return 0; // this file system has no locks
+    if (waited >= LOCK_MS) {
+      err_set(err, ERR_LUAW, 1,
+              "the console's socket: another process keeps the folder of %s locked", g->path);
+      return ERR_TAKEN;
+    }
+    poll(NULL, 0, LOOK_MS);
+  }
+  return 0;
 }
 
 struct gate *gate_open(const char *path, struct err *err) {
@@ -171,8 +188,8 @@ struct gate *gate_open(const char *path, struct err *err) {
   g->folder = g->fd = -1;
   g->path = path ? mem_dup_string(path) : default_path();
   int status = open_folder(g, path ? OTHERS_WRITE : OTHERS, err);
+  if (status == 0) status = lock_folder(g, err);
   if (status == 0) {
-    flock(g->folder, LOCK_EX);
     status = make_socket(g, err);
     flock(g->folder, LOCK_UN);
   }
@@ -241,13 +258,12 @@ int gate_accept(struct gate *g, struct err *err) {
   return -1;
 }
 
+// Nobody replaces it as long as it listens, so that this needs no lock.
 static void remove_socket(const struct gate *g) {
   struct stat info;
-  flock(g->folder, LOCK_EX);
   if (fstatat(g->folder, name_of(g->path), &info, AT_SYMLINK_NOFOLLOW) == 0 &&
       info.st_ino == g->socket.st_ino && info.st_dev == g->socket.st_dev)
     unlinkat(g->folder, name_of(g->path), 0);
-  flock(g->folder, LOCK_UN);
 }
 
 void gate_close(struct gate *g) {
