@@ -136,6 +136,28 @@ describe("an error in a callback", function()
     end
   end)
 
+  it("in a finalizer is shown, and counted like any other, up to the end of the program", function()
+    local child = server.run([[
+      local function finalized() return setmetatable({}, { __gc = function() error("in __gc") end }) end
+      for _ = 1, 1000 do finalized() end
+      collectgarbage()
+      for _ = 1, 10 do kept = { finalized(), kept } end]])
+    assert.matches("error finalizer\n  %S+script.lua:1: in __gc\n    > 1 | ", child.stderr)
+    assert.matches("error finalizer: the same 1,009 times more in the last %d+ s: %S+script.lua:1: in __gc\n$",
+      child.stderr)
+    local _, count = child.stderr:gsub("\n", "")
+    assert.equal(5, count, child.stderr)
+  end)
+
+  it("in a finalizer is shown without its end when it is huge, or as what it is when it is no text", function()
+    local child = server.run([[
+      setmetatable({}, { __gc = function() error(("x"):rep(10000), 0) end })
+      setmetatable({}, { __gc = function() error {} end })
+      collectgarbage() ]])
+    assert.matches("error finalizer\n  x+\n", child.stderr)
+    assert.matches("error finalizer\n  error object is not a string\n", child.stderr)
+  end)
+
   it("keeps its traceback across waits", function()
     local s, c = raising("local function inner() luaws.sleep(0.01) error 'late' end\n pcall(luaws.sleep, 0) inner()")
     c:send("go")
@@ -187,6 +209,11 @@ describe("an error in a callback", function()
     child = server.run("local x =\n\n= 1")
     assert.equal(1, child.code)
     assert.matches("^luaws: %S+script.lua:3: unexpected symbol near '='\n    2 |\n  > 3 | = 1\n$", child.stderr)
+  end)
+
+  it("in the syntax of a module points into that", function()
+    local child = server.run('require "wrong"', { files = { ["wrong.lua"] = "local x = 1\nlocal y = = 2\n" } })
+    assert.matches("    1 | local x = 1\n  > 2 | local y = = 2\n", child.stderr)
   end)
 
   it("is shown without lines when the file is gone, or has fewer by now", function()
@@ -290,7 +317,7 @@ describe("an error that comes again", function()
     assert.matches("error Chat:onMessage: 92 more with other messages in the last %d+ s: %S+script.lua:3\n", s.stderr)
   end)
 
-  it("from ever new places takes no more memory, and loses nothing", function()
+  it("from ever new places is shown for some of them, and counted for the others", function()
     local s, c = raising([[local code = ("\n"):rep(tonumber(event.data)) .. "error 'generated'"
       for _ = 1, 2 do
         local ok, e = pcall(load(code, "=generated.lua"))
@@ -304,7 +331,9 @@ describe("an error that comes again", function()
     local shown, again = 0, 0
     for _ in s.stderr:gmatch("error task started at [^\n:]*:%d+\n") do shown = shown + 1 end
     for _ in s.stderr:gmatch("error task started at [^\n]*: the same once more in the last") do again = again + 1 end
-    assert.same({ 200, 200 }, { shown, again })
+    assert.same({ 32, 32 }, { shown, again })
+    assert.matches("error 336 more at other places in the last %d+ s; the latest: " ..
+      "task started at %S+: generated.lua:201: generated\n$", s.stderr)
   end)
 
   it("once in two is told as once", function()

@@ -32,7 +32,9 @@ static void explain(struct runtime *rt, struct task *t, int *code);
 static void push_memory_message(struct runtime *rt, lua_State *co);
 static void push_traceback(lua_State *L, lua_State *co);
 static void show(struct runtime *rt, enum log_level level, const struct subject *s,
-                 const struct place *p);
+                 const struct place *p, struct span message, const char *traceback);
+static void show_top(struct runtime *rt, enum log_level level, const struct subject *s,
+                     const struct place *p);
 static void print(struct runtime *rt, const struct place *p);
 static void write_plain(enum log_level level, const char *text, const struct link *link,
                         const struct wss *wss);
@@ -63,7 +65,7 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
   if (t->is_main && !t->is_refused)
     print(rt, &place);
   else if (!t->is_main)
-    show(rt, LOG_ERROR, &subject, &place);
+    show_top(rt, LOG_ERROR, &subject, &place);
   push_event(L, code ? code : 1, code ? ERR_LUAW : ERR_LUA_, &place);
   if (rt->trial) trial_keep_error(L, t->what);
 }
@@ -86,7 +88,7 @@ void failure_warn_busy(struct runtime *rt, lua_State *L, uint64_t ms) {
                   (lua_Number)(ms / 100) / 10);
   lua_pushnil(host);
   push_traceback(host, L);
-  show(rt, LOG_WARN, &subject, &place);
+  show_top(rt, LOG_WARN, &subject, &place);
   lua_pop(host, 2);
 }
 
@@ -94,11 +96,17 @@ void failure_warn_caught(struct runtime *rt) {
   struct subject subject;
   subject_find(&subject, rt, rt->current);
   struct place place = {.line = 0};
-  lua_pushliteral(rt->L,
-                  "was interrupted, since it computed for too long, and has caught the error");
-  lua_pushliteral(rt->L, "");
-  show(rt, LOG_WARN, &subject, &place);
-  lua_pop(rt->L, 2);
+  show(rt, LOG_WARN, &subject, &place,
+       span_of("was interrupted, since it computed for too long, and has caught the error"), "");
+}
+
+void failure_tell_finalizer(struct runtime *rt, const char *message) {
+  struct subject subject = {
+      .name = "finalizer", .worker = rt->options->name, .generation = rt->generation};
+  struct place place;
+  place_find(&place, NULL, message, false);
+  stats_error(rt->stats, ERR_LUA_);
+  show(rt, LOG_ERROR, &subject, &place, span_of(message), "");
 }
 
 void failure_tell_script(lua_State *L) {
@@ -266,22 +274,26 @@ static void show_as_fields(enum log_level level, const struct subject *s, const 
   buf_deinit(&text);
 }
 
-// One entry out of the message and the traceback on top of rt->L, which stay; or none, where it is
-// folded.
+// One entry; or none, where it is folded. Uses no Lua.
 static void show(struct runtime *rt, enum log_level level, const struct subject *s,
-                 const struct place *p) {
+                 const struct place *p, struct span message, const char *traceback) {
   if (!log_enabled(level)) return;
-  size_t length;
-  const char *message = lua_tolstring(rt->L, -2, &length);
-  if (level == LOG_ERROR && !fold_admit(rt, s, p, message, length)) return;
-  const char *traceback = lua_tostring(rt->L, -1);
+  if (level == LOG_ERROR && !fold_admit(rt, s, p, message.p, message.n)) return;
   char excerpt[EXCERPT_MAX], note[64];
   place_excerpt(rt, p, excerpt);
-  struct span shown = {message, cut_message(message, length, note)};
+  struct span shown = {message.p, cut_message(message.p, message.n, note)};
   if (log_is_json())
     show_as_fields(level, s, p, shown, note, excerpt, traceback);
   else
     show_as_text(level, s, shown, note, excerpt, traceback);
+}
+
+// The same of the message and the traceback on top of rt->L, which stay.
+static void show_top(struct runtime *rt, enum log_level level, const struct subject *s,
+                     const struct place *p) {
+  struct span message;
+  message.p = lua_tolstring(rt->L, -2, &message.n);
+  show(rt, level, s, p, message, lua_tostring(rt->L, -1));
 }
 
 // Prints the message and the traceback on top, which stay. Of the workers that run the script the

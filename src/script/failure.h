@@ -35,6 +35,9 @@ void failure_warn_busy(struct runtime *rt, lua_State *L, uint64_t ms);
 // error.
 void failure_warn_caught(struct runtime *rt);
 
+// Writes to the log that a finalizer has failed. In the middle of a collection: uses no Lua.
+void failure_tell_finalizer(struct runtime *rt, const char *message);
+
 // Gives the event on top of L to luaws.onError, and pops it.
 void failure_tell_script(lua_State *L);
 

@@ -42,7 +42,9 @@ struct fold {
   struct hash_key key;
   struct list entries;
   unsigned count;
-  uint64_t began; // ms: of the span
+  uint64_t elsewhere;  // errors of places that there was no entry for
+  struct entry latest; // of them: name, file, line, and one message
+  uint64_t began;      // ms: of the span
   struct deadline due;
 };
 
@@ -75,7 +77,7 @@ static uint64_t get_seconds(const struct fold *f) {
   return seconds > 0 ? seconds : 1;
 }
 
-// One line about `count` errors.
+// One line about `count` errors. `e` says where the latest one was.
 static void tell(const struct entry *e, uint64_t count, const char *text) {
   struct log_field fields[4];
   size_t used = 0;
@@ -107,6 +109,17 @@ static void tell_others(const struct fold *f, const struct entry *e) {
   snprintf(text, sizeof text, "%s: %s more with other messages in the last %" PRIu64 " s: %s:%d",
            e->name, format_count(e->others, number), get_seconds(f), e->file, e->line);
   tell(e, e->others, text);
+}
+
+static void tell_elsewhere(struct fold *f) {
+  if (f->elsewhere == 0) return;
+  const struct entry *e = &f->latest;
+  char number[32], text[TOLD_MAX];
+  snprintf(text, sizeof text,
+           "%s more at other places in the last %" PRIu64 " s; the latest: %s: %s",
+           format_count(f->elsewhere, number), get_seconds(f), e->name, e->messages[0].text);
+  tell(e, f->elsewhere, text);
+  f->elsewhere = 0;
 }
 
 // Tells what has been counted, and forgets the messages that have been quiet for a whole span: they
@@ -146,6 +159,7 @@ static void on_due(struct runtime *rt, struct deadline *d) {
     struct entry *e = LIST_ENTRY(i, struct entry, node);
     if (!tell_entry(f, e)) drop(f, e);
   }
+  tell_elsewhere(f);
   if (f->count > 0) start_span(f);
 }
 
@@ -157,19 +171,38 @@ static struct entry *find_entry(struct fold *f, uint64_t key) {
   return NULL;
 }
 
-static struct entry *add_entry(struct fold *f, uint64_t key, const struct subject *s,
-                               const struct place *p) {
-  if (f->count == ENTRIES_MAX) {
-    struct entry *oldest = LIST_ENTRY(f->entries.next, struct entry, node);
-    tell_entry(f, oldest);
-    drop(f, oldest);
-  }
-  struct entry *e = mem_zalloc(sizeof *e);
-  e->key = key;
+static bool is_quiet(const struct entry *e) {
+  bool is_quiet = e->others == 0;
+  for (unsigned i = 0; i < e->message_count; i++)
+    is_quiet = is_quiet && e->messages[i].count == 0 && !e->messages[i].is_new;
+  return is_quiet;
+}
+
+static void fill_entry(struct entry *e, const struct subject *s, const struct place *p) {
   e->generation = s->generation;
   e->line = p->line;
   memcpy(e->file, p->file, sizeof e->file);
   subject_name(s, e->name, sizeof e->name);
+}
+
+static void keep_text(struct message *m, const char *message) {
+  size_t shown = strcspn(message, "\n");
+  shown = character_cut(message, shown, sizeof m->text - 1);
+  memcpy(m->text, message, shown);
+  m->text[shown] = '\0';
+}
+
+// NULL: this span has brought as many places as may be shown.
+static struct entry *add_entry(struct fold *f, uint64_t key, const struct subject *s,
+                               const struct place *p) {
+  if (f->count == ENTRIES_MAX) {
+    struct entry *oldest = LIST_ENTRY(f->entries.next, struct entry, node);
+    if (!is_quiet(oldest)) return NULL;
+    drop(f, oldest);
+  }
+  struct entry *e = mem_zalloc(sizeof *e);
+  e->key = key;
+  fill_entry(e, s, p);
   if (f->count++ == 0) start_span(f);
   list_push(&f->entries, &e->node);
   return e;
@@ -191,6 +224,12 @@ bool fold_admit(struct runtime *rt, const struct subject *s, const struct place 
   uint64_t key = make_key(f, s, p);
   struct entry *e = find_entry(f, key);
   if (!e) e = add_entry(f, key, s, p);
+  if (!e) {
+    f->elsewhere++;
+    fill_entry(&f->latest, s, p);
+    keep_text(&f->latest.messages[0], message);
+    return false;
+  }
   list_remove(&e->node);
   list_push(&f->entries, &e->node);
   uint64_t message_key = hash_bytes(&f->key, message, length);
@@ -205,9 +244,7 @@ bool fold_admit(struct runtime *rt, const struct subject *s, const struct place 
   }
   struct message *m = &e->messages[e->message_count++];
   *m = (struct message){.key = message_key, .is_new = true};
-  size_t shown = strcspn(message, "\n");
-  shown = character_cut(message, shown, sizeof m->text - 1);
-  memcpy(m->text, message, shown);
+  keep_text(m, message);
   return true;
 }
 
@@ -220,6 +257,7 @@ void fold_deinit(struct runtime *rt) {
     tell_entry(f, e);
     drop(f, e);
   }
+  tell_elsewhere(f);
   wheel_stop(&f->due.timer);
   mem_free(f);
   rt->fold = NULL;

@@ -3,7 +3,8 @@
 
 // Errors that come again and again: the first one of a place and message is shown in full, those
 // that follow are counted, and told of in one line every FOLD_MS while they come, and at the end.
-// Both memory and lines are bounded, also when each message is another one. Lua thread.
+// Both memory and lines are bounded, also when each message or each place is another one. Lua
+// thread.
 
 #include <stdbool.h>
 #include "script/place.h"

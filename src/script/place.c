@@ -26,6 +26,14 @@ static bool read_position(const char **text, struct place *p) {
   return false;
 }
 
+// What `require` puts in front of a module's syntax error.
+static const char *skip_loading(const char *message) {
+  static const char PREFIX[] = "error loading module '";
+  if (strncmp(message, PREFIX, sizeof PREFIX - 1) != 0) return message;
+  const char *end = strstr(message, ":\n\t");
+  return end ? end + 3 : message;
+}
+
 static void take_frame(struct place *p, const lua_Debug *frame) {
   p->source = frame->source;
   p->source_length = frame->srclen;
@@ -51,7 +59,9 @@ static bool ends_with(const char *text, const char *end) {
 // A message may be made of anything, also of what a peer has sent: a file that no frame has must at
 // least be named as one of Lua's.
 static bool find_in_message(struct place *p, lua_State *co, const char *message, bool is_nested) {
-  if (!message || !read_position(&message, p)) return false;
+  if (!message) return false;
+  message = skip_loading(message);
+  if (!read_position(&message, p)) return false;
   while (is_nested && read_position(&message, p))
     continue;
   if (co && find_source(p, co)) return true;

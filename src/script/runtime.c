@@ -80,8 +80,8 @@ void runtime_deinit(struct runtime *rt) {
   uvloop_close(rt);
   task_deinit_idle(rt);
   console_deinit(rt);
-  fold_deinit(rt);
   vm_close(rt);
+  fold_deinit(rt); // finalizers have been called
   if (rt->has_loop) uv_loop_close(&rt->loop);
   for (unsigned i = 0; i < rt->outgoing_count; i++) {
     outgoing_deinit(&rt->outgoing[i]);

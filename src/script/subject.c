@@ -85,7 +85,7 @@ static size_t measure(int written, size_t size) {
 }
 
 size_t subject_name(const struct subject *s, char *text, size_t size) {
-  if (!s->task) return measure(snprintf(text, size, "script"), size);
+  if (!s->task) return measure(snprintf(text, size, "%s", s->name[0] ? s->name : "script"), size);
   const char *what = s->task->what, *place = s->task->place;
   bool is_started = !is_callback(s->task) && place;
   return measure(snprintf(text, size, "%s%s%s%s%s", s->name, s->name[0] ? ":" : "", what,
@@ -128,7 +128,7 @@ static struct log_field make_integer(const char *key, uint64_t number) {
 size_t subject_fields(const struct subject *s, struct log_field fields[SUBJECT_FIELDS_MAX]) {
   size_t n = 0;
   bool is_client = s->link && !link_kind(s->link)->has_server;
-  if (s->name[0]) fields[n++] = make_string("handler", s->name);
+  if (s->name[0]) fields[n++] = make_string(s->task ? "handler" : "event", s->name);
   if (s->task) fields[n++] = make_string("event", s->task->what);
   if (s->task && s->task->place && !is_callback(s->task))
     fields[n++] = make_string("started", s->task->place);

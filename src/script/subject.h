@@ -11,7 +11,7 @@
 enum { SUBJECT_NAME_MAX = 64, SUBJECT_TEXT_MAX = 640, SUBJECT_FIELDS_MAX = 10 };
 
 struct subject {
-  const struct task *task;     // NULL: unknown
+  const struct task *task;     // NULL: it is none; then `name` says what it is, "" the script
   const struct link *link;     // whose callback it is, or NULL
   const struct wss *wss;       // NULL: it has none
   const char *worker;          // its name, NULL: it has none

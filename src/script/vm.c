@@ -16,6 +16,7 @@
 #include "script/coroutines.h"
 #include "script/embed.h"
 #include "script/excerpt.h"
+#include "script/failure.h"
 #include "script/ask.h"
 #include "script/job.h"
 #include "script/json.h"
@@ -26,7 +27,11 @@
 #include "script/traceback.h"
 #include "script/uvloop.h"
 
-#define OWN_CALLS "=luaws/calls.lua" // as load_embedded names it
+#define OWN_CALLS   "=luaws/calls.lua" // as load_embedded names it
+#define OWN_WARNING "error in __gc"    // Lua's about a finalizer
+
+// Its address is the registry's key of the sentinel's metatable.
+static const char SENTINEL_KEY;
 
 enum {
   // A new collection begins when so much and a tenth of the heap has been allocated, so that
@@ -61,6 +66,7 @@ static const char *const CALL_NAMES[CALLS] = {
 static size_t find_cap(void);
 static int on_panic(lua_State *L);
 static void on_warning(void *context, const char *text, int continues);
+static void watch_cycle(lua_State *L);
 static void watch_collector(lua_State *L);
 static void open_searcher(lua_State *L);
 static void open_module(struct runtime *rt);
@@ -160,6 +166,7 @@ bool vm_has_own_frame_on_top(lua_State *co) {
 void vm_relax_collector(struct runtime *rt) {
   if (!rt->collected) return;
   rt->collected = false;
+  watch_cycle(rt->L);
 #ifndef LUAWS_TINY
   int kib = lua_gc(rt->L, LUA_GCCOUNT);
   int more = RELAX_KIB + (kib > LARGE_KIB ? (kib - LARGE_KIB) / 2 : 0);
@@ -211,34 +218,56 @@ static int on_panic(lua_State *L) {
   return 0;
 }
 
-// An error in a finalizer, in pieces. A single one that begins with "@" is a command, not for us.
+// "error in __gc (chat.lua:12: ...)": Lua's own words, of which the message is left. A finalizer
+// that finds the stack full is not called at all: an error of the script's follows that says more.
+static void on_finalizer_error(struct runtime *rt, char *text, size_t length) {
+  const char *message = strstr(text, " (") + 2;
+  if (text[length - 1] == ')') text[length - 1] = '\0'; // else it has been cut
+  rt->collected = true; // it may have been the sentinel that was not called
+  if (strstr(message, "stack overflow"))
+    log_debug("a finalizer has not been called: %s", message);
+  else
+    failure_tell_finalizer(rt, message);
+}
+
+// A warning of Lua's or of the script's, in pieces. A single one that begins with "@" is a command,
+// not for us.
 static void on_warning(void *context, const char *text, int continues) {
-  struct buf *pieces = &((struct runtime *)context)->warning;
+  struct runtime *rt = context;
+  struct buf *pieces = &rt->warning;
   if (pieces->len == 0 && !continues && text[0] == '@') return;
-  buf_append_str(pieces, text);
+  size_t length = strlen(text), room = WARNING_MAX - 1 - pieces->len;
+  buf_append(pieces, text, length < room ? length : room);
   if (continues) return;
-  log_write(LOG_WARN, pieces->data ? pieces->data : "", pieces->len, NULL, 0);
+  length = pieces->len;
+  buf_append(pieces, "", 1);
+  if (strncmp(pieces->data, OWN_WARNING, strlen(OWN_WARNING)) == 0 && strcmp(text, ")") == 0)
+    on_finalizer_error(rt, pieces->data, length);
+  else
+    log_write(LOG_WARN, pieces->data, length, NULL, 0);
   buf_deinit(pieces);
 }
 
-// The sentinel is garbage at once, so that it is collected in every cycle.
+// Allocates nothing, so that it can't fail in the middle of a collection.
 static int collect_sentinel(lua_State *L) {
   runtime_of(L)->collected = true;
-  lua_newtable(L);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_setmetatable(L, -2);
   return 0;
+}
+
+// The sentinel is garbage at once, so that the next cycle calls its finalizer.
+static void watch_cycle(lua_State *L) {
+  lua_newtable(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &SENTINEL_KEY);
+  lua_setmetatable(L, -2);
+  lua_pop(L, 1);
 }
 
 static void watch_collector(lua_State *L) {
   lua_newtable(L); // the metatable
-  lua_pushvalue(L, -1);
-  lua_pushcclosure(L, collect_sentinel, 1);
+  lua_pushcfunction(L, collect_sentinel);
   lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  lua_insert(L, -2);
-  lua_setmetatable(L, -2);
-  lua_pop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &SENTINEL_KEY);
+  watch_cycle(L);
 }
 
 // Pushes the chunk of an embedded module. Its code is luaws's own: it compiles.
