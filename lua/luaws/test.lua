@@ -41,6 +41,18 @@ local function codeOf(exit)
   return exit.code == false and EXIT_FAILURE or 0
 end
 
+-- A test that yields outside a coroutine of its own would end all of them.
+local function keepYielding()
+  local runner, yield = coroutine.running(), coroutine.yield
+  coroutine.yield = function(...) -- luacheck: ignore 122
+    if coroutine.running() == runner then
+      error("coroutine.yield outside a coroutine of the test's own: to wait use luaws.sleep or "
+        .. "luaws.await", 2)
+    end
+    return yield(...)
+  end
+end
+
 local function runBusted()
   local ok, raised = xpcall(require "busted.runner", function(err)
     return getmetatable(err) == Exit and err or debug.traceback(tostring(err), 2)
@@ -79,6 +91,7 @@ function test.run(_)
   local exit = luaws.exit
   os.exit = exitRaising "os.exit" -- luacheck: ignore 122
   debug.getmetatable(luaws).__index.exit = exitRaising "luaws.exit"
+  keepYielding()
   watchSignals()
   local code = runBusted()
   bench.over()

@@ -69,6 +69,18 @@ describe("handlerTimeout", function()
     end)
   end
 
+  it("interrupts a __close method behind an error, and tells of both", function()
+    local s, c = busy([[local _ <close> = setmetatable({}, { __close = function() while true do local _ = {} end end })
+      error "first"]])
+    for _ = 1, 2 do
+      c:send("go")
+      assert.matches("^LUA_ 1 .*script%.lua:5: first$", (c:receive()))
+      c:send("ok?")
+      assert.equal("ok", (c:receive()))
+    end
+    s:awaitLog("script.lua:4: interrupted: it may compute for 0.2 s (handlerTimeout)")
+  end)
+
   it("says where, with the source", function()
     local s, c = busy("\nwhile true do\nlocal _ = {}\nend")
     c:send("go")
@@ -186,7 +198,7 @@ describe("a callback that computes for a second", function()
     c:ping()
     s:release()
     assert.equal("done", (c:receive(60)))
-    s:awaitLog("the C function has returned after", 60)
+    s:awaitLog("the call has returned after", 60)
     assert.matches("in=onMessage  connection=1", s.stderr)
   end)
 

@@ -211,6 +211,32 @@ describe("an error in a callback", function()
     assert.matches("^luaws: %S+script.lua:3: unexpected symbol near '='\n    2 |\n  > 3 | = 1\n$", child.stderr)
   end)
 
+  it("in a __close method behind it is shown too, and told", function()
+    local s, c = raising([[
+      local _ <close> = setmetatable({}, { __close = function() error "closing" end }) error "first"]])
+    s:awaitLog("serving")
+    c:send("go")
+    c:receive()
+    s:awaitLog("script.lua:3: closing")
+    assert.matches("error Chat:onMessage, connection 1 from 127.0.0.1\n  %S+script.lua:3: closing\n" ..
+      "      2 | [^\n]+\n    > 3 | ", s.stderr)
+    local child = server.run([[local luaws = require "luaws"
+      luaws.onError = function(event)
+        for _, e in ipairs(event.errors) do print(e.errCode, e.line, (e.message:gsub("^.*: ", ""))) end
+      end
+      luaws.spawn(function()
+        local _ <close> = setmetatable({}, { __close = function() error "closing" end })
+        error "first"
+      end)
+      luaws.spawn(function()
+        local _ <close> = setmetatable({}, { __close = function() error "again" end })
+        luaws.sleep(10)
+      end)
+      luaws.after(0.01, function() luaws.exit() end)]])
+    assert.equal("1\t7\tfirst\n1\t6\tclosing\n", child.stdout)
+    assert.matches("error task started at %S+script.lua:9\n  %S+script.lua:10: again\n", child.stderr)
+  end)
+
   it("in the syntax of a module points into that", function()
     local child = server.run('require "wrong"', { files = { ["wrong.lua"] = "local x = 1\nlocal y = = 2\n" } })
     assert.matches("    1 | local x = 1\n  > 2 | local y = = 2\n", child.stderr)

@@ -269,10 +269,78 @@ describe("luaws test", function()
     assert.truthy(run.stderr:find("unseen", 1, true), run.stderr)
   end)
 
-  it("runs luacov where it is installed", function()
+  it("runs luacov where it is installed, which sees handlers, timers, tasks and their coroutines", function()
     local run = trial.run("it('is', function() end)", { "--coverage" })
     local isThere = run.code == 0
     assert.truthy(isThere or (run.stdout .. run.stderr):find("LuaCov not found", 1, true), run.stdout .. run.stderr)
+    -- Does what luacov does: has a hook in the coroutine in which it is called.
+    local runner = [[
+      local seen = {}
+      return setmetatable({ configuration = { exclude = {} } }, { __call = function()
+        debug.sethook(function(_, line)
+          if seen[line] or not debug.getinfo(2, "S").source:find "covered" then return end
+          seen[line] = true
+          io.write("seen ", line, "\n")
+        end, "l")
+      end })]]
+    run = trial.run({
+      ["luacov/runner.lua"] = runner,
+      ["covered.lua"] = [[
+        local luaws = require "luaws"
+        local Handler = {}
+        function Handler:onMessage(ws)
+          luaws.after(0,
+            function() luaws.spawn(function()
+              ws:send "sent"
+            end)
+          end)
+          if not ws then
+            error "not seen"
+          end
+        end
+        return Handler]],
+      ["spec/a_spec.lua"] = trial.HEAD .. [[
+        it("is covered", function()
+          for _ = 1, 3 do
+            local ws = testing.connection(require "covered")
+            ws:deliver "x"
+            assert.sent(ws, "sent")
+          end
+        end)]],
+    }, { "--coverage" })
+    assert.equal(0, run.code, run.stdout .. run.stderr)
+    trial.has(run, "seen 6\n")
+    assert.falsy(run.stdout:find("seen 10\n", 1, true))
+  end)
+
+  it("takes a yield outside all coroutines for an error of the test", function()
+    local run = trial.run [[
+      it("yields", function() coroutine.yield() end)
+      it("yields within", function()
+        local co = coroutine.wrap(function() return coroutine.yield(5) end)
+        assert.equal(5, co())
+      end)
+    ]]
+    assert.equal(1, run.code)
+    trial.counts(run, 1, 0, 1)
+    trial.has(run, "spec/a_spec.lua:2: coroutine.yield outside a coroutine of the test's own")
+  end)
+
+  it("says the spec's line, not one of luaws's own, of what is used wrongly", function()
+    local run = trial.run [[
+      it("asks nothing", function() assert.sent(nil, "x") end)
+      it("asks what has ended", function()
+        local server = testing.server({ onMessage = print })
+        server:stop()
+        local ok, message = pcall(server.connect, server)
+        assert.falsy(ok)
+        server:get("/")
+      end)
+      it("exits", function() os.exit(1) end)
+    ]]
+    trial.has(run, "spec/a_spec.lua:2: assert.sent: expected a connection of luaws.testing, got a nil")
+    trial.has(run, "spec/a_spec.lua:8: the handler has ended with the test that started it")
+    trial.has(run, "spec/a_spec.lua:10: os.exit(1) was called")
   end)
 end)
 

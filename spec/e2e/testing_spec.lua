@@ -32,6 +32,22 @@ describe("testing.server with a handler", function()
     ]], 2)
   end)
 
+  it("takes what require returns: the module's file is no options", function()
+    passes({
+      ["echo.lua"] = "return { onMessage = function(_, ws, event) ws:send(event.data) end }",
+      ["spec/a_spec.lua"] = trial.HEAD .. [[
+        it("takes it", function()
+          local ann, ws = testing.server(require "echo"):connect(), testing.connection(require "echo")
+          ann:send "a"
+          ws:deliver "b"
+          assert.sent(ann, "a")
+          assert.sent(ws, "b")
+          assert.error_matches(function() testing.connection(require "echo", 5) end,
+            "^testing.connection: expected a table of options, got a number$")
+        end)]],
+    }, 1)
+  end)
+
   it("raises for what is wrong, at the line of the spec", function()
     local run = trial.run [[
       it("a handler", function() testing.server({}) end)
@@ -512,6 +528,27 @@ describe("the assertions", function()
     trial.has(run, "Expected to be closed with 1000 (string) 'x'\nIt is closed with 4001 (string) 'why'")
     trial.has(run, "Expected not to be closed\nIt is closed with 4001")
     trial.has(run, "assert.sent: expected a connection of luaws.testing, got a table")
+  end)
+
+  it("show what fits on a terminal: the last messages, the beginnings of long ones, nothing unprintable", function()
+    local run = trial.run [[
+      local ws
+      before_each(function()
+        ws = testing.connection {
+          onMessage = function(_, ws)
+            for i = 1, 100 do ws:send(tostring(i)) end
+            ws:send("!" .. ("ä"):rep(10000))
+            ws:send("\27[2J\n\0")
+            ws:send("\xff\7", true)
+          end,
+        }
+        ws:deliver "x"
+      end)
+      it("many", function() assert.sent(ws, "\xfe") end)
+    ]]
+    trial.has(run, "Expected to be sent:\n(string) '\\xfe'\nSent was:\n... (83 before these)\n84: (string) '84'\n")
+    trial.has(run, "101: (string) '!" .. ("ä"):rep(499) .. "' ... (19002 bytes more)\n"
+      .. "102: (string) '\\x1b[2J\n\\x00'\n103: (string) '\\xff\\x07'\n")
   end)
 end)
 

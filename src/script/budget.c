@@ -72,7 +72,7 @@ static bool is_left_alone(const struct runtime *rt, const struct task *t) {
 static void on_signal(struct watched *w) {
   struct budget *b = (struct budget *)w;
   const struct runtime *rt = (struct runtime *)((char *)b - offsetof(struct runtime, budget));
-  const struct task *t = rt->current;
+  const struct task *t = budget_task(rt);
   if (is_left_alone(rt, t)) {
     answer(b, WATCHDOG_NEVER);
     return;
@@ -91,14 +91,23 @@ void budget_deinit(struct runtime *rt) {
   watchdog_remove(&rt->budget.watched);
 }
 
-void budget_begin(struct runtime *rt, lua_State *L, uint32_t ms, struct budget_span *outer) {
-  struct budget *b = &rt->budget;
-  *outer = (struct budget_span){b->running, b->limit, stretch_of(b) & 1};
-  b->running = L;
-  b->limit = ms > 0 ? ms : WATCHDOG_NEVER;
-  if (ms > 0) budget_note_limit(rt, ms);
+static void begin(struct budget *b, struct budget_span *outer, struct budget_span inner) {
+  *outer = (struct budget_span){b->running, b->closing, b->limit, stretch_of(b) & 1};
+  b->running = inner.running;
+  b->closing = inner.closing;
+  b->limit = inner.limit;
   atomic_signal_fence(memory_order_seq_cst);
   change_stretch(b, outer->is_inner ? 2 : 1);
+}
+
+void budget_begin(struct runtime *rt, lua_State *L, uint32_t ms, struct budget_span *outer) {
+  if (ms > 0) budget_note_limit(rt, ms);
+  begin(&rt->budget, outer,
+        (struct budget_span){.running = L, .limit = ms > 0 ? ms : WATCHDOG_NEVER});
+}
+
+void budget_begin_closing(struct runtime *rt, const struct task *t, struct budget_span *outer) {
+  begin(&rt->budget, outer, (struct budget_span){.running = t->co, .closing = t});
 }
 
 bool budget_end(struct runtime *rt, const struct budget_span *outer) {
@@ -106,9 +115,14 @@ bool budget_end(struct runtime *rt, const struct budget_span *outer) {
   bool is_interrupted = b->interrupts > 0;
   change_stretch(b, outer->is_inner ? 2 : 1);
   b->running = outer->running;
+  b->closing = outer->closing;
   b->limit = outer->limit;
   b->interrupts = 0;
   return is_interrupted;
+}
+
+const struct task *budget_task(const struct runtime *rt) {
+  return rt->budget.closing ? rt->budget.closing : rt->current;
 }
 
 void budget_restart(struct runtime *rt, uint32_t ms) {
@@ -153,7 +167,7 @@ void budget_settle(struct runtime *rt, struct task *t, int status) {
 
 // How long what runs may compute: ms, 0: as long as it likes.
 static uint64_t find_limit(struct runtime *rt, const char **name) {
-  const struct task *t = rt->current;
+  const struct task *t = budget_task(rt);
   *name = "";
   if (rt->budget.limit > 0) return rt->budget.limit == WATCHDOG_NEVER ? 0 : rt->budget.limit;
   if (!t) return 0;

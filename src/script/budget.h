@@ -23,6 +23,7 @@ enum { BUDGET_WATCH_MS = 10000 }; // what each callback may compute for with --w
 struct budget {
   struct watched watched;
   lua_State *volatile running; // the coroutine that runs: a task's, or one that it has resumed
+  const struct task *closing;  // whose __close methods run behind its end; NULL: none's
   uint32_t limit;              // ms, of what budget_begin has begun; 0: find_limit says
   uint32_t warned;             // the stretch that the log has been told of
   unsigned interrupts;         // in this stretch
@@ -37,6 +38,7 @@ struct budget {
 // What goes on when the inner stretch is over.
 struct budget_span {
   lua_State *running;
+  const struct task *closing;
   uint32_t limit;
   bool is_inner;
 };
@@ -47,6 +49,9 @@ void budget_deinit(struct runtime *rt);
 // `L` is going to run script code, which may compute for `ms` (0: as long as it likes). Can be
 // nested. Between the two no error may get past the caller.
 void budget_begin(struct runtime *rt, lua_State *L, uint32_t ms, struct budget_span *outer);
+
+// The same for the __close methods of what `t` has left open: as long as it might.
+void budget_begin_closing(struct runtime *rt, const struct task *t, struct budget_span *outer);
 
 // It has ended, or waits. Whether it was interrupted.
 bool budget_end(struct runtime *rt, const struct budget_span *outer);
@@ -61,6 +66,9 @@ void budget_end_line(struct runtime *rt, uint64_t session);
 
 // Makes `require "luaws.budget"` work: a function(seconds or nil) that does that.
 void budget_preload(lua_State *L);
+
+// Whose script code it is that runs; NULL: no task's.
+const struct task *budget_task(const struct runtime *rt);
 
 // A server may limit its callbacks to `ms`: the watchdog is to look as often as that needs.
 void budget_note_limit(struct runtime *rt, uint64_t ms);

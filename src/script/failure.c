@@ -70,6 +70,21 @@ void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kin
   if (rt->trial) trial_keep_error(L, t->what);
 }
 
+void failure_push_closing(struct runtime *rt, struct task *t) {
+  lua_State *L = rt->L;
+  int code = 0;
+  errorvalue_push_text(rt, t->co);
+  explain(rt, t, &code);
+  struct place place;
+  place_find(&place, NULL, lua_tostring(L, -1), false);
+  lua_pushliteral(L, "");
+  struct subject subject;
+  subject_find(&subject, rt, t);
+  show_top(rt, LOG_ERROR, &subject, &place);
+  push_event(L, code ? code : 1, code ? ERR_LUAW : ERR_LUA_, &place);
+  if (rt->trial) trial_keep_error(L, t->what);
+}
+
 void failure_push(lua_State *L, const struct err *e, enum log_level level, const struct link *link,
                   const struct wss *wss) {
   write_plain(level, e->text, link, wss);
@@ -81,7 +96,7 @@ void failure_push(lua_State *L, const struct err *e, enum log_level level, const
 void failure_warn_busy(struct runtime *rt, lua_State *L, uint64_t ms) {
   lua_State *host = rt->L;
   struct subject subject;
-  subject_find(&subject, rt, rt->current);
+  subject_find(&subject, rt, budget_task(rt));
   struct place place;
   place_find(&place, L, NULL, false);
   lua_pushfstring(host, "has been computing for %f s, and all others wait",

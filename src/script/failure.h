@@ -22,6 +22,10 @@ enum failure_kind {
 // script's own failure is no log line: "luaws: <message and traceback>" on stderr.
 void failure_push_task(struct runtime *rt, struct task *t, enum failure_kind kind);
 
+// The same of an error that a __close method has raised behind the end of the task, whose stack is
+// gone but for that error.
+void failure_push_closing(struct runtime *rt, struct task *t);
+
 // Pushes onto L the event of an error that has no script's code in it. `level` says how the log
 // gets it; `link` and `wss` (may be NULL) where it happened.
 void failure_push(lua_State *L, const struct err *e, enum log_level level, const struct link *link,

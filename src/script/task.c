@@ -21,6 +21,7 @@ enum {
 static void on_due(struct runtime *rt, struct deadline *d);
 static void on_end_due(struct runtime *rt, struct deadline *d);
 static void fail(struct runtime *rt, struct task *t, enum failure_kind kind);
+static bool close_stack(struct runtime *rt, struct task *t);
 static void forget_place(struct task *t);
 static void recycle(struct runtime *rt, struct task *t);
 static void discard(struct runtime *rt, struct task *t);
@@ -64,6 +65,7 @@ struct task *task_new(struct runtime *rt, const char *what,
   t->is_interrupted = false;
   t->is_served = false;
   t->is_spent = false;
+  if (rt->trial) trial_adopt(rt, t->co);
   return t;
 }
 
@@ -105,7 +107,7 @@ void task_run(struct runtime *rt, struct task *t) {
   }
 }
 
-static void push_failure(lua_State *L, struct task *t, int status) {
+static void push_failure(struct runtime *rt, lua_State *L, struct task *t, int status) {
   if (status == LUA_YIELD) {
     lua_settop(t->co, 0);
     lua_pushliteral(L, "coroutine.yield at the top level of a script, outside a coroutine");
@@ -113,8 +115,7 @@ static void push_failure(lua_State *L, struct task *t, int status) {
     lua_xmove(t->co, L, 1);
   }
   vm_traceback(L, t->co);
-  lua_resetthread(t->co);
-  lua_settop(t->co, 0);
+  if (close_stack(rt, t)) lua_pop(rt->L, 1);
 }
 
 bool task_run_inside(struct runtime *rt, struct task *t, lua_State *L, uint32_t ms) {
@@ -131,7 +132,7 @@ bool task_run_inside(struct runtime *rt, struct task *t, lua_State *L, uint32_t 
   if (ok)
     lua_settop(t->co, 0);
   else
-    push_failure(L, t, status);
+    push_failure(rt, L, t, status);
   recycle(rt, t);
   return ok;
 }
@@ -289,12 +290,42 @@ static void on_end_due(struct runtime *rt, struct deadline *d) {
   task_cancel(rt, LIST_ENTRY(d, struct task, end));
 }
 
-// The stack is still as it was when the error was raised, or at the yield. Resetting the coroutine
-// runs the __close methods in it; they can't wait: rt->current is NULL.
+// Empties the stack, which runs the __close methods in it; they can't wait. True: one of them has
+// raised an error of its own, whose event is on top of rt->L.
+static bool close_stack(struct runtime *rt, struct task *t) {
+  const void *before = lua_gettop(t->co) > 0 ? lua_topointer(t->co, -1) : NULL;
+  size_t limit = rt->alloc.limit;
+  struct budget_span outer;
+  budget_begin_closing(rt, t, &outer);
+  alloc_bind(&rt->alloc, true);
+  int status = lua_resetthread(t->co);
+  rt->alloc.limit = limit;
+  bool is_interrupted = budget_end(rt, &outer);
+  bool has_failed = status != LUA_OK && lua_topointer(t->co, -1) != before;
+  if (is_interrupted) t->is_spent = true;
+  if (has_failed) {
+    t->is_cancelled = false;
+    t->error_code = is_interrupted ? ERR_CODE_INTERRUPTED : 0;
+    failure_push_closing(rt, t);
+  }
+  lua_settop(t->co, 0);
+  return has_failed;
+}
+
+// The event on top of L is another one's that lies below it: takes the former.
+static void join_events(lua_State *L) {
+  lua_getfield(L, -1, "errors");
+  lua_rawgeti(L, -1, 1);
+  lua_getfield(L, -4, "errors");
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  lua_pop(L, 3);
+}
+
+// The stack is still as it was when the error was raised, or at the yield.
 static void fail(struct runtime *rt, struct task *t, enum failure_kind kind) {
   failure_push_task(rt, t, kind);
-  lua_resetthread(t->co);
-  lua_settop(t->co, 0);
+  if (close_stack(rt, t)) join_events(rt->L);
   t->on_done(rt, t, false);
   recycle(rt, t);
 }
@@ -320,8 +351,8 @@ static void discard(struct runtime *rt, struct task *t) {
   wheel_stop(&t->due.timer);
   wheel_stop(&t->end.timer);
   list_remove(&t->turn);
+  if (close_stack(rt, t)) lua_pop(rt->L, 1);
   forget_place(t);
-  lua_resetthread(t->co);
   luaL_unref(rt->L, LUA_REGISTRYINDEX, t->ref);
   mem_free(t);
 }

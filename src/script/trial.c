@@ -23,8 +23,9 @@
 #include "script/websocket.h"
 #include "script/wss.h"
 
-// Its address is the registry's key of an array: see trial_keep_error.
+// Their addresses are keys of the registry: of an array, see trial_keep_error;
 static const char ERRORS_KEY;
+static const char HOOK_KEY; // and of the function that trial.hook calls.
 
 enum { LOG_SHOWN = 64 * 1024 }; // bytes of what a test has brought into the log
 
@@ -34,6 +35,9 @@ struct trial {
   unsigned handles; // on luv's loop, before the first test
   uint32_t limit;   // ms, see trial_limit
   int log;          // a file that gets the log; -1: stderr gets it
+  // The hook that all tasks have, luacov's for one; NULL: none.
+  lua_Hook hook;
+  int hook_mask, hook_count;
 };
 
 static struct trial *trial_of(lua_State *L) {
@@ -158,6 +162,37 @@ static int begin(lua_State *L) {
   return 0;
 }
 
+// Where the library debug keeps the functions of hooks, by coroutine.
+#define HOOKS_FIELD "_HOOKKEY"
+
+// shareHook(): the hook that is set is that of all tasks from here on, luacov's
+static int share_hook(lua_State *L) {
+  struct trial *trial = trial_of(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, HOOKS_FIELD);
+  lua_pushthread(L);
+  if (!lua_istable(L, -2) || lua_rawget(L, -2) != LUA_TFUNCTION) return 0;
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &HOOK_KEY);
+  trial->hook = lua_gethook(L);
+  trial->hook_mask = lua_gethookmask(L);
+  trial->hook_count = lua_gethookcount(L);
+  return 0;
+}
+
+void trial_adopt(struct runtime *rt, lua_State *co) {
+  const struct trial *trial = rt->trial;
+  if (!trial->hook || lua_gethook(co)) return;
+  lua_State *L = rt->L;
+  size_t limit = alloc_unbind(&rt->alloc);
+  lua_getfield(L, LUA_REGISTRYINDEX, HOOKS_FIELD);
+  lua_pushthread(co);
+  lua_xmove(co, L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &HOOK_KEY);
+  lua_rawset(L, -3);
+  lua_pop(L, 1);
+  rt->alloc.limit = limit;
+  lua_sethook(co, trial->hook, trial->hook_mask, trial->hook_count);
+}
+
 // The tests are over. The file stays open: threads may be about to write to it.
 static int end(lua_State *L) {
   trial_of(L)->log = -1;
@@ -222,6 +257,7 @@ static int open_module(lua_State *L) {
                                        {"log", take_log},
                                        {"prepareWeb", prepare_web},
                                        {"setWorkerPath", set_worker_path},
+                                       {"shareHook", share_hook},
                                        {NULL, NULL}};
   struct runtime *rt = runtime_of(L);
   if (!rt->trial) rt->trial = mem_alloc(sizeof *rt->trial);

@@ -24,6 +24,10 @@ static inline char *trial_note_place(const struct runtime *rt, lua_State *L) {
 // between the tests.
 uint32_t trial_limit(const struct runtime *rt, const struct task *t);
 
+// A task is about to run on `co`: within a trial, which there is. What looks at all code gets to
+// see it (luacov).
+void trial_adopt(struct runtime *rt, lua_State *co);
+
 // Keeps the error of the event on top of L, which stays, for native.errors(): with what was running
 // in its field `callback`.
 void trial_keep_error(lua_State *L, const char *what);

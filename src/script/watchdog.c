@@ -110,8 +110,8 @@ static void look_after_signal(struct watched *w, uint64_t now, uint64_t elapsed)
   w->is_told = true;
   tell(w, elapsed,
        "script code has been running for %.1f s and can't be interrupted: it is within one call of "
-       "a C function (a long pattern match, a call that blocks). Connections are looked after "
-       "meanwhile");
+       "a C function (a long pattern match, a call that blocks), or of a finalizer or the like. "
+       "Connections are looked after meanwhile");
 }
 
 static void ask(struct watched *w, uint32_t stretch, uint64_t now) {
@@ -125,7 +125,7 @@ static void ask(struct watched *w, uint32_t stretch, uint64_t now) {
 static bool look_at(struct watched *w, uint64_t now) {
   uint32_t stretch = atomic_load_explicit(&w->stretch, memory_order_relaxed);
   if (stretch != w->seen) {
-    if (w->is_told) tell(w, now - w->since, "the C function has returned after %.1f s");
+    if (w->is_told) tell(w, now - w->since, "the call has returned after %.1f s");
     w->seen = stretch;
     w->since = now;
     w->asked = 0;

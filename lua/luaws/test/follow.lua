@@ -10,6 +10,10 @@ local function replace(module, call)
   package.loaded[module] = function(...) return call(original, ...) end
 end
 
+local function isNoSpec(frame)
+  return frame.what == "C" or frame.source:find("^=luaws/") or frame.short_src:find("luassert[/\\]")
+end
+
 -- busted's core with what it runs bracketed.
 local function followCore(newCore, bench)
   local core = newCore()
@@ -50,9 +54,18 @@ local function followCore(newCore, bench)
 
   -- What has raised has no time any more, but busted has, to say so.
   local getTrace = core.getTrace
-  function core.getTrace(...)
+  function core.getTrace(element, level, message)
     bench.rest()
-    return getTrace(...) -- a tail call: it counts the frames above it
+    local from = level or 3
+    local first = from
+    local frame = debug.getinfo(first, "S")
+    while frame and isNoSpec(frame) do -- it is the spec's line that is wanted
+      first = first + 1
+      frame = debug.getinfo(first, "S")
+    end
+    local isSpecs = frame and not frame.source:find("[/\\]busted[/\\]")
+    -- A tail call: it counts the frames above it.
+    return getTrace(element, isSpecs and first or from, message)
   end
 
   local rewrite = core.rewriteMessage
@@ -84,6 +97,16 @@ local function findFolders(roots)
     folders[#folders + 1] = above == "." and ".." or above:match("^(.*)/[^/]*$") or "."
   end
   return folders
+end
+
+-- luacov's hook is the runner's alone at first: handlers, timers and tasks run in other coroutines.
+local function followCoverage(newLoader)
+  local load = newLoader()
+  return function(...)
+    local ok, err = load(...)
+    if ok then require "luaws.testing.native".shareHook() end
+    return ok, err
+  end
 end
 
 local function parseWith(cli, bench, args)
@@ -118,6 +141,7 @@ end
 -- Before busted.runner is called. `bench` is luaws.testing.bench.
 return function(bench)
   replace("busted.core", function(newCore) return followCore(newCore, bench) end)
+  replace("busted.modules.luacov", followCoverage)
   replace("busted.modules.cli", function(newCli, options)
     return followCommandLine(newCli, bench, options)
   end)

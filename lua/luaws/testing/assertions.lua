@@ -11,6 +11,7 @@ local json = require("luaws").json
 local bench = require "luaws.testing.bench"
 
 local PATIENCE = 2 -- s: how long real sockets may take
+local BYTES_SHOWN, MESSAGES_SHOWN = 1000, 20
 
 local assertions = {}
 
@@ -44,14 +45,32 @@ local function holds(ws, condition, isWanted)
   return true
 end
 
+-- Without what would disturb a terminal, and no more than fits on it.
+local function showString(text)
+  local isUTF8 = utf8.len(text)
+  local length = math.min(#text, BYTES_SHOWN)
+  while isUTF8 and length < #text and text:byte(length + 1) & 0xC0 == 0x80 do
+    length = length - 1
+  end
+  local shown = text:sub(1, length):gsub(isUTF8 and "[^%C\n\t]" or "[^%g \n\t]", function(c)
+    return ("\\x%02x"):format(c:byte())
+  end)
+  local left = #text - length
+  return ("(string) '%s'%s"):format(shown, left > 0 and (" ... (%d bytes more)"):format(left) or "")
+end
+
 local function show(value)
+  if type(value) == "string" then return showString(value) end
   return tostring(require("luassert").format(nil, { value, n = 1 })[1])
 end
 
 local function showSent(ws)
-  local lines = {}
-  for i, message in ipairs(ws.sent) do lines[i] = ("%d: %s"):format(i, show(message)) end
-  return #lines > 0 and table.concat(lines, "\n") or "nothing"
+  local sent = ws.sent
+  if #sent == 0 then return "nothing" end
+  local first = math.max(1, #sent - MESSAGES_SHOWN + 1)
+  local lines = { first > 1 and ("... (%d before these)"):format(first - 1) or nil }
+  for i = first, #sent do lines[#lines + 1] = ("%d: %s"):format(i, show(sent[i])) end
+  return table.concat(lines, "\n")
 end
 
 -- Puts the text in the place of the arguments, which the failure's message then shows.

@@ -231,7 +231,7 @@ local function checkHandler(handler, options)
   if isTable and (isServerHandler(handler) or handler.onMessage ~= nil) then return end
   if handler == nil and options.server then return end
   error("testing.connection: expected a handler (a table with onMessage or onConnection), got a "
-    .. (isTable and "table without" or type(handler)), 3)
+    .. (isTable and "table without them" or type(handler)), 3)
 end
 
 -- On to what is due next. False: nothing is.

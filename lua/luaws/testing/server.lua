@@ -16,15 +16,19 @@ local PATIENCE = 2   -- s: for a line of output
 local Server = {}
 Server.__index = Server
 
--- The web server of the server with this path, or of the first one.
-local function webOf(self, path)
+-- The web server of the server with this path, or of the first one. Raises, at that level, when it
+-- serves nothing.
+local function webOf(self, path, level)
+  if self.isStopped then
+    error(self.name .. " has ended with the test that started it", level + 1)
+  end
   local found = self.servers[1]
   for _, server in ipairs(self.servers) do
     if server.wss.path == path and not server.wss.terminated then found = server end
   end
   local web = found and found.web or self.webs[1]
   if not web or not web.isRunning then
-    error(self.name .. " serves nothing", 3)
+    error(self.name .. " serves nothing", level + 1)
   end
   return web
 end
@@ -35,7 +39,7 @@ local function addressOf(web)
 end
 
 local function dial(self, path, options)
-  local base = addressOf(webOf(self, path:match("^[^?]*")))
+  local base = addressOf(webOf(self, path:match("^[^?]*"), 3))
   local client, failure = connect(base .. path, options)
   if client then table.insert(self.clients, client) end
   return client, failure
@@ -57,7 +61,7 @@ end
 
 -- The answer to a GET: { status =, headers =, body = }.
 function Server:get(path, headers)
-  local web = webOf(self)
+  local web = webOf(self, nil, 2)
   if web.url:match("^https:") then error("get: it speaks no TLS", 2) end
   local answer, err = get(web.port, path, headers)
   if not answer then error("get: " .. err, 2) end
