@@ -7,6 +7,7 @@ package.path = "./?.lua;./lua/?.lua;./lua/?/init.lua;" .. package.path
 local uv = require "luv"
 local runner = require "runner"
 local async = require "spec.support.async"
+require "spec.support.assertions"
 
 local USAGE = [[
 usage: luaws-spec [options] [file or folder...]
