@@ -1,5 +1,5 @@
--- luassert's commonest assertions, quick where they hold: luassert takes 9 us to find out what "equal" is, which in loops
--- over bytes and frames is most of what they take. What doesn't hold is told by luassert as ever.
+-- luassert's commonest assertions, quick where they hold: luassert takes 9 us to find out what "equal" is, which in
+-- loops over bytes and frames is most of what they take. What doesn't hold is told by luassert as ever.
 
 local assert = require "luassert"
 
