@@ -2,6 +2,7 @@
 
 local async = require "spec.support.async"
 local build = require "spec.support.build"
+local client = require "spec.support.client"
 local server = require "spec.support.server"
 
 local MODULE = [[
@@ -576,9 +577,10 @@ describe("the end of the program", function()
     local s = server.start([[
       luaws.callWorker("b", "m.add", 1, 2)
       luaws.callWorker("stuck", "m.spin", arg[0] .. ".go")
-      luaws.after(0.05, function() luaws.exit(3) end)
-      serve({ onMessage = function() end })
+      serve({ onMessage = function() luaws.exit(3) end })
     ]], { files = FILES })
+    s:expectLines("spins")
+    client.open(s, "/"):send("exit")
     s:awaitLog("luaws has not ended yet: worker 'stuck' (SIGTERM exits at once)", 30)
     s:signalProcess("sigterm")
     assert.equal(143, (s:awaitExit()))
