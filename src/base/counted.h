@@ -4,8 +4,8 @@
 // What several threads hold, immutable, until the last lets go of it: the first member of a struct
 // that passes through layers which don't know what it is. Any thread.
 
-#include <stdatomic.h>
 #include <stddef.h>
+#include "base/refs.h"
 
 struct counted {
   atomic_uint refs;
@@ -14,18 +14,18 @@ struct counted {
 
 // With one reference.
 static inline void counted_init(struct counted *c, void (*free)(struct counted *c)) {
-  atomic_init(&c->refs, 1);
+  refs_init(&c->refs);
   c->free = free;
 }
 
 // NULL is fine for both.
 static inline struct counted *counted_ref(struct counted *c) {
-  if (c) atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  if (c) refs_take(&c->refs);
   return c;
 }
 
 static inline void counted_unref(struct counted *c) {
-  if (c && atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) == 1) c->free(c);
+  if (c && refs_drop(&c->refs)) c->free(c);
 }
 
 #endif

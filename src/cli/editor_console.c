@@ -1,5 +1,5 @@
-// What the line editor does for EDITOR_CONSOLE alone: it asks for a line when the program wants one,
-// completes names, and passes ctrl-C on. Runs in the editor's thread.
+// What the line editor does for EDITOR_CONSOLE alone: it asks for a line when the program wants
+// one, completes names, and passes ctrl-C on. Runs in the editor's thread.
 
 #include <errno.h>
 #include <stdio.h>

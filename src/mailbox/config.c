@@ -3,21 +3,22 @@
 #include "mailbox/config.h"
 
 #include "base/mem.h"
+#include "base/refs.h"
 #include "mailbox/mailbox.h"
 
 struct web_config *web_config_new(void) {
   struct web_config *c = mem_zalloc(sizeof *c);
-  atomic_init(&c->refs, 1);
+  refs_init(&c->refs);
   return c;
 }
 
 struct web_config *web_config_ref(struct web_config *c) {
-  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  refs_take(&c->refs);
   return c;
 }
 
 void web_config_unref(struct web_config *c) {
-  if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!c || !refs_drop(&c->refs)) return;
   mailbox_unref(c->owner);
   mem_free(c->host);
   mem_free(c->root);
@@ -40,7 +41,7 @@ void web_config_set_tls(struct web_config *c, const struct tls_settings *list, s
 
 struct web_group *web_group_new(char *host, uint16_t port, const struct web_config *first) {
   struct web_group *g = mem_zalloc(sizeof *g);
-  atomic_init(&g->refs, 1);
+  refs_init(&g->refs);
   g->host = host;
   g->port = port;
   g->name = mem_dup_string(first->host);
@@ -49,12 +50,12 @@ struct web_group *web_group_new(char *host, uint16_t port, const struct web_conf
 }
 
 struct web_group *web_group_ref(struct web_group *g) {
-  atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+  refs_take(&g->refs);
   return g;
 }
 
 void web_group_unref(struct web_group *g) {
-  if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!g || !refs_drop(&g->refs)) return;
   mem_free(g->host);
   mem_free(g->name);
   mem_free(g);
@@ -62,17 +63,17 @@ void web_group_unref(struct web_group *g) {
 
 struct server_config *server_config_new(void) {
   struct server_config *c = mem_zalloc(sizeof *c);
-  atomic_init(&c->refs, 1);
+  refs_init(&c->refs);
   return c;
 }
 
 struct server_config *server_config_ref(struct server_config *c) {
-  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  refs_take(&c->refs);
   return c;
 }
 
 void server_config_unref(struct server_config *c) {
-  if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!c || !refs_drop(&c->refs)) return;
   mailbox_unref(c->owner);
   mem_free(c->path);
   mem_free_strings(c->protocols);
@@ -82,17 +83,17 @@ void server_config_unref(struct server_config *c) {
 
 struct client_config *client_config_new(void) {
   struct client_config *c = mem_zalloc(sizeof *c);
-  atomic_init(&c->refs, 1);
+  refs_init(&c->refs);
   return c;
 }
 
 struct client_config *client_config_ref(struct client_config *c) {
-  atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+  refs_take(&c->refs);
   return c;
 }
 
 void client_config_unref(struct client_config *c) {
-  if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!c || !refs_drop(&c->refs)) return;
   mailbox_unref(c->owner);
   mem_free(c->host);
   mem_free(c->target);
@@ -106,18 +107,18 @@ void client_config_unref(struct client_config *c) {
 
 struct server_group *server_group_new(void) {
   struct server_group *g = mem_zalloc(sizeof *g);
-  atomic_init(&g->refs, 1);
+  refs_init(&g->refs);
   addresses_init(&g->addresses);
   return g;
 }
 
 struct server_group *server_group_ref(struct server_group *g) {
-  atomic_fetch_add_explicit(&g->refs, 1, memory_order_relaxed);
+  refs_take(&g->refs);
   return g;
 }
 
 void server_group_unref(struct server_group *g) {
-  if (!g || atomic_fetch_sub_explicit(&g->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!g || !refs_drop(&g->refs)) return;
   addresses_deinit(&g->addresses);
   mem_free(g);
 }

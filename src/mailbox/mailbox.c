@@ -16,6 +16,7 @@
 #endif
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/refs.h"
 
 enum {
   SPARES_MAX = 16,                    // blocks kept for reuse
@@ -62,17 +63,17 @@ struct mailbox *mailbox_new(void) {
   pthread_condattr_destroy(&attributes);
   pthread_mutex_init(&mb->lock, NULL);
   mb->last = &mb->first;
-  atomic_init(&mb->refs, 1);
+  refs_init(&mb->refs);
   return mb;
 }
 
 struct mailbox *mailbox_ref(struct mailbox *mb) {
-  atomic_fetch_add_explicit(&mb->refs, 1, memory_order_relaxed);
+  refs_take(&mb->refs);
   return mb;
 }
 
 void mailbox_unref(struct mailbox *mb) {
-  if (!mb || atomic_fetch_sub_explicit(&mb->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!mb || !refs_drop(&mb->refs)) return;
   free_chain(mb->first);
   free_chain(mb->spare);
   close(mb->wake_fd);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "base/mem.h"
+#include "base/refs.h"
 #include "mailbox/batch.h"
 #include "mailbox/event.h"
 
@@ -26,7 +27,7 @@ void roster_deinit(struct roster *r) {
 
 struct seat *seat_new(const char *name, struct mailbox *mailbox) {
   struct seat *s = mem_zalloc(sizeof *s);
-  atomic_init(&s->refs, 1);
+  refs_init(&s->refs);
   list_init(&s->node);
   s->mailbox = mailbox_ref(mailbox);
   s->name = mem_dup_string(name);
@@ -34,12 +35,12 @@ struct seat *seat_new(const char *name, struct mailbox *mailbox) {
 }
 
 struct seat *seat_ref(struct seat *s) {
-  atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+  refs_take(&s->refs);
   return s;
 }
 
 void seat_unref(struct seat *s) {
-  if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
+  if (!s || !refs_drop(&s->refs)) return;
   mailbox_unref(s->mailbox);
   mem_free(s->name);
   mem_free(s);

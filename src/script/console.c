@@ -11,7 +11,7 @@
 #include "script/object.h"
 #include "script/task.h"
 #include "script/wait.h"
-#include "script/wss.h"
+#include "script/wss_reload.h"
 
 enum {
   OWN_SESSION = 0, // of the process's stdin
@@ -139,13 +139,8 @@ static bool call(struct console_session *s, const char *method, const char *text
 
 // servers(): an array of the worker's WebSocketServers.
 static int list_servers(lua_State *L) {
-  const struct runtime *rt = runtime_of(L);
   lua_newtable(L);
-  lua_Integer count = 0;
-  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
-    wss_push(L, LIST_ENTRY(i, struct wss, node));
-    lua_rawseti(L, -2, ++count);
-  }
+  wss_reload_list(runtime_of(L), L);
   return 1;
 }
 
