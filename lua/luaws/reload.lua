@@ -2,14 +2,15 @@
 -- prepare, commit and rollback are for the rest of the worker; here is what they do to the Lua
 -- state.
 --
---   local ok, message = reload.prepare()   true: the new generation stands beside the old one, and
---                                          one of these must follow before any handler runs
+--   local ok, message = reload.prepare()   true: the new generation stands beside the old one. nil:
+--                                          it can't. One of these must follow before any handler
+--                                          runs; when it has failed or raised, the second one:
 --   reload.commit()                        it takes over; true, and what there is to say of that
 --   reload.rollback()                      all is as it was
 --
--- What stands between them, and tells people, is src/script/vote.c.
---
--- prepare rolls back by itself when it fails.
+-- What stands between them, and tells people, is src/script/vote.c. There is always memory for
+-- commit and rollback, and prepare may fail anywhere for want of it: what it changes is noted
+-- before it is changed.
 
 local native, core = ...
 
@@ -160,10 +161,13 @@ end
 
 -- The new run finds what the first one has found; its globals are still there.
 local function begin()
-  attempt = {
+  local state = {
     saved = save(), globals = copy(_G), loaded = copy(package.loaded), onError = core.onError,
-    merge = nil, mark = native.begin(),
+    generation = core.generation, merge = false, told = false, methods = false, stale = false,
+    late = false, mark = 0,
   }
+  state.mark = native.begin()
+  attempt = state
   core.onError = nil
   core.generation = core.generation + 1
   classes.begin()
@@ -320,7 +324,7 @@ local function run(script, code)
   return ok, value, traceback
 end
 
-function reload.prepare()
+local function prepare()
   local why = native.refusal()
   if why then return nil, why end
   local script, code = modules.compile()
@@ -328,10 +332,14 @@ function reload.prepare()
   begin()
   local ok, value, traceback = run(script, code)
   if ok then ok, value, traceback = native.run(conclude) end -- the script's metamethods run in it
-  if ok then return true end
-  local message = explain(value, traceback)
-  reload.rollback()
-  return nil, message
+  if not ok then return nil, explain(value, traceback) end
+  return true
+end
+
+function reload.prepare()
+  local ok, done, why = pcall(prepare)
+  if not ok then return nil, explain(done) end
+  return done, why
 end
 
 local function plural(count, noun)
@@ -376,14 +384,14 @@ function reload.commit()
 end
 
 function reload.rollback()
-  local mark = attempt.mark
+  modules.rollback()
+  if not attempt then return end
   if attempt.merge then attempt.merge:undo() end
-  native.rollback(mark)
+  native.rollback(attempt.mark)
   restoreAll(attempt.saved)
   core.onError = attempt.onError
-  core.generation = core.generation - 1
+  core.generation = attempt.generation
   classes.rollback()
-  modules.rollback()
   attempt = nil
 end
 

@@ -193,6 +193,7 @@ function Client:drop()
   if self.stream:is_closing() then return end
   async.await(function(done) self.stream:close(done) end)
   self.ended = self.ended or "closed here"
+  wake(self)
 end
 
 function Client:pause()

@@ -117,7 +117,10 @@ static int resume_wrapped(lua_State *L) {
   int status = lua_status(co);
   bool has_failed = status != LUA_OK && status != LUA_YIELD;
   if (has_failed) {
+    struct runtime *rt = runtime_of(L);
+    size_t limit = alloc_unbind(&rt->alloc); // it must come to closing
     push_origin(L, co);
+    rt->alloc.limit = limit;
     lua_insert(L, -2);
     status = close_failed(L, co);
   }

@@ -1,6 +1,7 @@
 // What lua/luaws/reload.lua needs of C, and luaws.reload. Runs in the Lua thread.
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdlib.h>
 #include "mailbox/ballot.h"
 #include "script/args.h"
@@ -40,9 +41,8 @@ static int refusal(lua_State *L) {
 
 // resolve(path) -> the absolute path, without links; nil: there is no such file
 static int resolve(lua_State *L) {
-  char *path = realpath(luaL_checkstring(L, 1), NULL);
-  lua_pushstring(L, path);
-  free(path);
+  char path[PATH_MAX];
+  lua_pushstring(L, realpath(luaL_checkstring(L, 1), path));
   return 1;
 }
 
@@ -74,8 +74,7 @@ static int run(lua_State *L) {
   int count = lua_gettop(L);
   struct task *t = task_new(rt, "script", task_done_alone, NULL);
   t->scope = rt->preparing;
-  luaL_checkstack(t->co, count, NULL);
-  lua_xmove(L, t->co, count);
+  task_take(rt, t, L, count);
   bool ok = task_run_inside(rt, t, L, TOP_LEVEL_MS);
   lua_pushboolean(L, ok);
   lua_insert(L, 1);

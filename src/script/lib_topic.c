@@ -117,8 +117,11 @@ int lib_topic_subscribe(lua_State *L) {
   if (!link_is_open(link)) return lib_link_push_closed(L);
   push_table(L, true);
   if (find_position(L) == 0) {
+    // All or nothing: for want of memory it mustn't stay half done.
+    size_t limit = alloc_unbind(&runtime_of(L)->alloc);
     set_position(L, (lua_Integer)lua_rawlen(L, -1) + 1, 0);
     count(L, 1);
+    runtime_of(L)->alloc.limit = limit;
     tell(L, link, COMMAND_SUBSCRIBE, topic);
   }
   lua_pushboolean(L, 1);

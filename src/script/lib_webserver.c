@@ -121,7 +121,9 @@ static int start(lua_State *L) {
   if (!is_started && runtime_is_stopping(runtime_of(L))) return runtime_refuse_start(L, "start");
   if (!is_started) return push_failure(L, err.text);
   if (web->is_guest && has_settings(L, 2)) {
+    size_t limit = alloc_unbind(&runtime_of(L)->alloc); // it must come to leaving
     int results = refuse_guest(L, web);
+    runtime_of(L)->alloc.limit = limit;
     webserver_leave(runtime_of(L), web);
     return results;
   }

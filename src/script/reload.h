@@ -5,9 +5,11 @@
 // it does to the Lua state is lua/luaws/reload.lua's, and lib_reload.c what that needs of C:
 //
 //   prepare   compiles and runs the new generation beside the old one, and gives live objects its
-//             methods. Handlers can't run before one of these two:
+//             methods. Whether that has worked or not, handlers can't run before one of these two:
 //   commit    servers go on with what is new; what the old main chunk had started is ended
 //   rollback  everything is as it was
+//
+// A prepare that lacks memory fails like any other; the other two have no cap.
 //
 // Meanwhile runtime.preparing is the new generation's number. Lua thread.
 

@@ -75,6 +75,16 @@ void task_check_room(lua_State *L) {
   lua_pop(L, 1);
 }
 
+// On the task's own stack nothing would catch an error.
+void task_take(struct runtime *rt, struct task *t, lua_State *L, int count) {
+  if (!lua_checkstack(t->co, count)) {
+    discard(rt, t);
+    lua_pushliteral(L, "not enough memory"); // as Lua says it, which has this string already
+    lua_error(L);
+  }
+  lua_xmove(L, t->co, count);
+}
+
 // It waits: for a moment, for somebody's `done`, or only for its next turn.
 static void park(struct runtime *rt, struct task *t) {
   bool is_ready = t->state == TASK_SLEEPING && !wheel_is_running(&t->due.timer);
@@ -107,7 +117,9 @@ void task_run(struct runtime *rt, struct task *t) {
   }
 }
 
+// For want of memory nothing may go wrong: the task would never be given back.
 static void push_failure(struct runtime *rt, lua_State *L, struct task *t, int status) {
+  size_t limit = alloc_unbind(&rt->alloc);
   if (status == LUA_YIELD) {
     lua_settop(t->co, 0);
     lua_pushliteral(L, "coroutine.yield at the top level of a script, outside a coroutine");
@@ -115,6 +127,7 @@ static void push_failure(struct runtime *rt, lua_State *L, struct task *t, int s
     lua_xmove(t->co, L, 1);
   }
   vm_traceback(L, t->co);
+  rt->alloc.limit = limit;
   if (close_stack(rt, t)) lua_pop(rt->L, 1);
 }
 
@@ -294,12 +307,12 @@ static void on_end_due(struct runtime *rt, struct deadline *d) {
 // raised an error of its own, whose event is on top of rt->L.
 static bool close_stack(struct runtime *rt, struct task *t) {
   const void *before = lua_gettop(t->co) > 0 ? lua_topointer(t->co, -1) : NULL;
-  size_t limit = rt->alloc.limit;
+  size_t limit = alloc_unbind(&rt->alloc); // a task may be running
   struct budget_span outer;
   budget_begin_closing(rt, t, &outer);
   alloc_bind(&rt->alloc, true);
   int status = lua_resetthread(t->co);
-  rt->alloc.limit = limit;
+  alloc_bind(&rt->alloc, false);
   bool is_interrupted = budget_end(rt, &outer);
   bool has_failed = status != LUA_OK && lua_topointer(t->co, -1) != before;
   if (is_interrupted) t->is_spent = true;
@@ -308,6 +321,7 @@ static bool close_stack(struct runtime *rt, struct task *t) {
     t->error_code = is_interrupted ? ERR_CODE_INTERRUPTED : 0;
     failure_push_closing(rt, t);
   }
+  rt->alloc.limit = limit;
   lua_settop(t->co, 0);
   return has_failed;
 }

@@ -81,6 +81,10 @@ static inline unsigned task_scope(const struct runtime *rt) {
   return rt->current ? rt->current->scope : SCOPE_NONE;
 }
 
+// Moves the `count` values on top of L, the running one, onto the stack of a task that has not been
+// run or deferred yet. Raises on L where there is no memory for them; the task is gone then.
+void task_take(struct runtime *rt, struct task *t, lua_State *L, int count);
+
 // Whether it has begun and waits for something.
 static inline bool task_is_waiting(const struct task *t) {
   return t->state == TASK_SLEEPING || t->state == TASK_AWAITING || t->state == TASK_LISTENING;

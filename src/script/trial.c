@@ -64,10 +64,12 @@ void trial_add(lua_State *L, const char *what, const char *place, lua_State *co)
   lua_setfield(L, -2, "what");
   lua_pushstring(L, place);
   lua_setfield(L, -2, "place");
+  size_t limit = alloc_unbind(&runtime_of(L)->alloc); // an error would lose it
   char *at = co ? args_copy_place(co) : NULL;
   lua_pushstring(L, at);
-  lua_setfield(L, -2, "at");
   mem_free(at);
+  runtime_of(L)->alloc.limit = limit;
+  lua_setfield(L, -2, "at");
   lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
 }
 

@@ -122,20 +122,23 @@ static int open_loop(struct runtime *rt) {
   int status = uv_loop_init(&rt->loop);
   if (status < 0) return status;
   status = uv_poll_init(&rt->loop, &rt->loop_mail, mailbox_fd(rt->mailbox));
-  if (status < 0) uv_loop_close(&rt->loop);
-  return status;
-}
-
-// luv keeps the Lua thread that opens it for its callbacks, so that must be the main one.
-static int open_luv(lua_State *L) {
-  struct runtime *rt = runtime_of(L);
-  int status = open_loop(rt);
-  if (status < 0) return luaL_error(L, "luv: %s", uv_strerror(status));
+  if (status < 0) {
+    uv_loop_close(&rt->loop);
+    return status;
+  }
   rt->has_loop = true;
   uv_poll_start(&rt->loop_mail, UV_READABLE, on_mail);
   uv_unref((uv_handle_t *)&rt->loop_mail);
   uv_timer_init(&rt->loop, &rt->loop_timer);
   uv_unref((uv_handle_t *)&rt->loop_timer);
+  return 0;
+}
+
+// luv keeps the Lua thread that opens it for its callbacks, so that must be the main one.
+static int open_luv(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  int status = rt->has_loop ? 0 : open_loop(rt); // it stays when what follows has no memory
+  if (status < 0) return luaL_error(L, "luv: %s", uv_strerror(status));
   lua_pushcfunction(rt->L, open_on_main);
   status = lua_pcall(rt->L, 0, 1, 0);
   lua_xmove(rt->L, L, 1);

@@ -1,8 +1,9 @@
-// Reloads, as one worker sees them: between the steps that lua/luaws/reload.lua does, each in a
-// task of its own, stands what its pool has to say. Runs in the Lua thread.
+// Reloads, as one worker sees them: between the steps that lua/luaws/reload.lua does stands what
+// its pool has to say. Runs in the Lua thread.
 
 #include "script/vote.h"
 
+#include <assert.h>
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,15 +32,31 @@ static void on_step_done(struct runtime *rt, struct task *t, bool ok) {
   step->text = mem_dup_string(lua_tostring(t->co, 2));
 }
 
-// Calls reload[name].
-static struct step take_step(struct runtime *rt, const char *name) {
+// The script is run: in a task, as all of its code.
+static struct step prepare(struct runtime *rt) {
   struct step step = {.ok = false, .text = NULL};
-  if (rt->phase == PHASE_ENDED) return step;
   struct task *t = task_new(rt, "reload", on_step_done, &step);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->reloader);
-  lua_getfield(t->co, -1, name);
+  lua_getfield(t->co, -1, "prepare");
   lua_remove(t->co, -2);
   task_run(rt, t);
+  assert(step.ok || step.text);
+  return step;
+}
+
+// "commit" or "rollback": no code of the script's, and outside of all tasks, where memory has no
+// cap. Half of one would be neither generation.
+static struct step conclude(struct runtime *rt, const char *name) {
+  struct step step = {.ok = false, .text = NULL};
+  if (rt->phase == PHASE_ENDED) return step;
+  lua_State *L = rt->L;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, rt->reloader);
+  lua_getfield(L, -1, name);
+  int status = lua_pcall(L, 0, 2, 0);
+  if (status != LUA_OK) log_error("reload, %s: %s", name, lua_tostring(L, -1));
+  step.ok = status == LUA_OK;
+  if (step.ok) step.text = mem_dup_string(lua_tostring(L, -1));
+  lua_settop(L, 0);
   return step;
 }
 
@@ -89,10 +106,9 @@ static void wait_for_others(struct runtime *rt, uint64_t round) {
 static void take_part(struct runtime *rt, uint64_t round) {
   struct ballot *ballot = rt->options->pool->ballot;
   unsigned voter = rt->options->index;
-  struct step prepared = take_step(rt, "prepare");
+  struct step prepared = prepare(rt);
   bool is_taken = ballot_vote(ballot, voter, round, prepared.ok ? NULL : prepared.text);
-  struct step done = {.ok = false, .text = NULL};
-  if (prepared.ok) done = take_step(rt, is_taken ? "commit" : "rollback");
+  struct step done = conclude(rt, is_taken ? "commit" : "rollback");
   if (is_taken) rt->awaits_save = rt->options->watch; // with nothing in it, it may be half written
   struct ballot_result result;
   bool tells = ballot_finish(ballot, voter, round, &result);

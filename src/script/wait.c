@@ -52,8 +52,7 @@ int wait_spawn(lua_State *L) {
   task_check_room(L);
   struct task *t = task_new(rt, "task", task_done_alone, NULL);
   t->scope = task_scope(rt);
-  if (!lua_checkstack(t->co, count)) return luaL_error(L, "too many arguments");
-  lua_xmove(L, t->co, count);
+  task_take(rt, t, L, count);
   task_defer(rt, t);
   return 0;
 }
@@ -143,7 +142,7 @@ static int go_on_after_sleep(lua_State *L, int status, lua_KContext context) {
 static int go_on_after_call(lua_State *L, int status, lua_KContext context) {
   struct task *t = (struct task *)context;
   struct waiter *w = lua_touserdata(L, 1);
-  if (w->is_done) return go_on_after_await(L, status, context);
+  if (w->is_done || w->has_failed) return go_on_after_await(L, status, context);
   wait_check_cancelled(L, t);
   t->state = TASK_AWAITING;
   t->waiter = w;
@@ -158,6 +157,10 @@ static int go_on_after_await(lua_State *L, int status, lua_KContext context) {
   t->waiter = NULL;
   w->task = NULL;
   if (!w->is_done) wait_check_cancelled(L, t);
+  if (!w->is_done) {
+    lua_pushliteral(L, "not enough memory"); // as Lua says it, which has this string already
+    return lua_error(L);
+  }
   lua_getiuservalue(L, 1, 1);
   lua_getfield(L, -1, "n");
   int count = (int)lua_tointeger(L, -1);
@@ -169,11 +172,14 @@ static int go_on_after_await(lua_State *L, int status, lua_KContext context) {
   return count;
 }
 
-// done(...): keeps its arguments. Only the first call counts.
+// done(...): keeps its arguments. Only the first call counts. Where there is no memory for them
+// both sides are told: who waits wouldn't be woken otherwise.
 static int finish_await(lua_State *L) {
   struct waiter *w = lua_touserdata(L, lua_upvalueindex(1));
   if (w->is_done) return 0;
   int count = lua_gettop(L);
+  w->has_failed = true;
+  if (w->task) task_wake(runtime_of(L), w->task);
   lua_createtable(L, count, 1);
   lua_insert(L, 1);
   for (int i = count; i >= 1; i--)
@@ -182,6 +188,5 @@ static int finish_await(lua_State *L) {
   lua_setfield(L, 1, "n");
   lua_setiuservalue(L, lua_upvalueindex(1), 1);
   w->is_done = true;
-  if (w->task) task_wake(runtime_of(L), w->task);
   return 0;
 }

@@ -14,6 +14,7 @@ struct task;
 struct waiter {
   struct task *task; // the one that waits, NULL: not yet, or no more
   bool is_done;
+  bool has_failed; // there was no memory for what `done` was called with
 };
 
 int wait_sleep(lua_State *L); // luaws.sleep

@@ -3,6 +3,7 @@
 #include "script/watch.h"
 
 #include <lauxlib.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -27,6 +28,7 @@
 // webs() -> array of { web =, root = }: the web servers that run and have a root
 static int push_webs(lua_State *L) {
   struct runtime *rt = runtime_of(L);
+  size_t limit = alloc_unbind(&rt->alloc); // an error would lose a root's name
   lua_newtable(L);
   lua_Integer count = 0;
   for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
@@ -41,6 +43,7 @@ static int push_webs(lua_State *L) {
     lua_rawseti(L, -2, ++count);
     mem_free(root);
   }
+  rt->alloc.limit = limit;
   return 1;
 }
 
@@ -53,7 +56,8 @@ static int call_reload(lua_State *L) {
 static void push_native(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"webs", push_webs}, {"reload", call_reload}, {NULL, NULL}};
   const struct runtime *rt = runtime_of(L);
-  char *script = realpath(rt->options->script, NULL);
+  char path[PATH_MAX];
+  const char *script = realpath(rt->options->script, path);
   luaL_newlib(L, FUNCTIONS);
   lua_pushstring(L, script ? script : rt->options->script);
   lua_setfield(L, -2, "script");
@@ -65,7 +69,6 @@ static void push_native(lua_State *L) {
   lua_setfield(L, -2, "refreshPath");
   lua_pushnumber(L, (lua_Number)(clock_ms() - rt->options->pool->stats.started_at) / 1000);
   lua_setfield(L, -2, "age");
-  free(script);
 }
 
 // Pushes the module's function of that name.

@@ -70,6 +70,9 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   web->id = ++rt->last_id; // what still comes about an earlier run is none of this one's business
   web->settings->has_handler = has_handler(L, index);
   if (!start_reactors(rt, web, &is_first, err)) return false;
+
+  // The reactors have it: for want of memory nothing may go wrong any more.
+  size_t limit = alloc_unbind(&rt->alloc);
   web->is_running = true;
   web->scope = task_scope(rt);
   web->place = trial_note_place(rt, L);
@@ -84,6 +87,7 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
     webserver_announce("open", webserver_push_url(L, web, "http", "/"));
     lua_pop(L, 1);
   }
+  rt->alloc.limit = limit;
   return true;
 }
 

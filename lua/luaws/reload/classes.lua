@@ -102,13 +102,18 @@ function classes.place(class)
 end
 
 -- `former` goes on in the form of `class`: its family; `parent` stands for that of `class`. The
--- methods are the caller's. Returns what undoes it.
+-- methods are the caller's.
 function classes.succeed(former, class, parent)
-  local oldParent, oldPlace = parents[former], places[former]
+  local oldParent = parents[former]
   if oldParent then children[oldParent][former] = nil end
   if parent then children[parent][former] = true end
   parents[former] = parent or false
   places[former] = places[class]
+end
+
+-- What undoes that afterwards, however far it has come.
+function classes.undoing(former, parent)
+  local oldParent, oldPlace = parents[former], places[former]
   return function()
     if parent then children[parent][former] = nil end
     if oldParent then children[oldParent][former] = true end

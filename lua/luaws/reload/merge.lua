@@ -223,7 +223,9 @@ local function mergeFields(self, old, new)
   self:setMetatable(old, self:current(debug.getmetatable(new)))
   if isClass then
     local parent = classes.parents[new]
-    self.changed[#self.changed + 1] = classes.succeed(old, new, parent and self:current(parent))
+    parent = parent and self:current(parent)
+    self.changed[#self.changed + 1] = classes.undoing(old, parent)
+    classes.succeed(old, new, parent)
   end
 end
 
