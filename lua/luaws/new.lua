@@ -33,6 +33,7 @@ local PROJECT = {
   { "spec/" },
   { "spec/chat_spec.lua", "new/project/spec/chat_spec.lua", "the tests" },
   { "README.md", "new/project/README.md", "how to run and test it" },
+  { ".luacheckrc", "new/project/luacheckrc", "for luacheck, which needs no more: luacheck ." },
   { ".luarc.json", "new/project/luarc.json", "for editors with lua-language-server" },
   { ".luaws/" },
   { ".luaws/luaws.lua", "meta.lua", "what these know of luaws" },

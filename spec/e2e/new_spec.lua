@@ -9,7 +9,7 @@ local files = require "spec.support.files"
 
 local BIN = os.getenv("LUAWS_BIN")
 local FILES = {
-  ".gitignore", ".luarc.json", ".luaws/luaws.lua", ".luaws/luaws/testing.lua",
+  ".gitignore", ".luacheckrc", ".luarc.json", ".luaws/luaws.lua", ".luaws/luaws/testing.lua",
   "README.md", "chat.lua", "public/index.html", "server.lua", "spec/chat_spec.lua",
 }
 
@@ -72,6 +72,13 @@ describe("luaws new", function()
     assert.equal(annotations, luaws(folder, "new", "--annotations").stdout)
   end)
 
+  it("writes what luacheck finds nothing in", function()
+    local folder = newProject "chat"
+    local child = process.run("/usr/bin/env", { "-C", folder, "luacheck", "--no-color", "." }, 60)
+    assert.equal(0, child.code, child.stdout .. child.stderr)
+    assert.truthy(child.stdout:find("Total: 0 warnings / 0 errors in 3 files", 1, true), child.stdout)
+  end)
+
   it("writes a server that serves the page and the chat, from whatever folder", function()
     local folder = newProject "chat"
     local s = server.startFile(folder .. "/server.lua", { lines = 2, cwd = "/" })
@@ -82,6 +89,11 @@ describe("luaws new", function()
     assert.same({ from = "Ben", text = "is here" }, (dkjson.decode((ann:receive()))))
     ben:send '{"text": "<b>hi"}'
     assert.same({ from = "Ben", text = "<b>hi" }, (dkjson.decode((ann:receive()))))
+    client.open(s, "/chat?name=" .. ("%F0%9F%98%80"):rep(24))
+    for _, name in ipairs { "%FF", ("a"):rep(25), "a&name=b", "" } do
+      local _, answer = client.handshake(s, "/chat?name=" .. name)
+      assert.equal(400, answer.status, name)
+    end
   end)
 
   it("touches nothing that is there", function()

@@ -7,7 +7,7 @@
 
 local luaws = require "luaws"
 
-local NAME_MAX, TEXT_MAX = 24, 2000 -- bytes
+local NAME_MAX, TEXT_MAX = 24, 2000 -- characters, bytes; the page knows them too
 
 -- One of these handles one connection.
 ---@class Chat: luaws.ConnectionHandler, luaws.Class<Chat>
@@ -16,7 +16,8 @@ local Chat = luaws.class "Chat"
 
 -- Whether that can be somebody's name. What comes from outside may be anything.
 function Chat.isName(name)
-  return type(name) == "string" and #name >= 1 and #name <= NAME_MAX
+  local length = type(name) == "string" and utf8.len(name) -- nil: not UTF-8, as JSON must be
+  return length and length >= 1 and length <= NAME_MAX
 end
 
 function Chat:constructor(name)
