@@ -2,7 +2,10 @@
 
 local assert = require "luassert"
 local async = require "spec.support.async"
+local client = require "spec.support.client"
+local files = require "spec.support.files"
 local reloading = require "spec.support.reloading"
+local server = require "spec.support.server"
 
 -- Sends and awaits the answer.
 local function ask(c, text)
@@ -261,4 +264,76 @@ it("a top level that ends the process ends it", function()
   p:edit({ ["main.lua"] = MAIN .. "os.exit(3)" })
   p.control:send "return require('luaws').reload()"
   assert.equal(3, (p.server:awaitExit()))
+end)
+
+describe("workers that make different servers", function()
+  local SCRIPT = [[
+local luaws = require "luaws"
+local Echo = luaws.class "Echo"
+function Echo:onMessage(ws) ws:send("old " .. luaws.workerIndex) end
+local handler = { onConnection = function() return Echo.new() end }
+local function serve(path, ...)
+  for _, index in ipairs { ... } do
+    if index == luaws.workerIndex then luaws.WebSocketServer.new(handler, { path = path }) end
+  end
+end
+]]
+
+  -- Runs it with these lines behind; returns the server, and a function that reloads it with others.
+  local function start(rest, lines, ioThreads)
+    local folder = server.folder({ ["main.lua"] = SCRIPT .. rest })
+    local s = server.startFile(folder .. "/main.lua", { workers = 2, ioThreads = ioThreads, lines = lines })
+    return s, function(text)
+      files.write(folder .. "/main.lua", SCRIPT:gsub('"old "', '"new "') .. text)
+      local logged = #s.stderr
+      s:signalProcess("sighup")
+      async.eventually(function() return s.stderr:find("reloaded", logged + 1, true) end)
+    end
+  end
+
+  it("hand on a server without an end of it, and close it when nobody makes it", function()
+    local s, reload = start("serve('/both', 1, 2) serve('/one', 1)", 2)
+    local both, one = client.open(s, "/both"), client.open(s, "/one")
+    assert.equal("old 1", ask(one, "x"))
+    reload "serve('/both', 1, 2) serve('/one', 2)"
+    one:expectClose(1001)
+    one = client.open(s, "/one")
+    assert.equal("new 2", ask(one, "x"))
+    reload "serve('/both', 1, 2) serve('/one', 1, 2)"
+    assert.equal("new 2", ask(one, "x"))
+    assert.equal("new 1", ask(client.open(s, "/one"), "x"))
+    reload "serve('/both', 1, 2)"
+    one:expectClose(1001)
+    local _, answer = client.handshake(s, "/one")
+    assert.equal(404, answer.status)
+    assert.matches("^new", ask(both, "x"))
+  end)
+
+  it("leave the others' alone when they have none any more", function()
+    local s, reload = start("serve('/', 1, 2)", 1)
+    local of = {}
+    async.eventually(function()
+      local c = client.open(s, "/")
+      of[ask(c, "x")] = c
+      return of["old 1"] and of["old 2"]
+    end)
+    reload "serve('/', 1)"
+    of["old 2"]:expectClose(1001)
+    assert.equal("new 1", ask(of["old 1"], "x"))
+    assert.equal("new 1", ask(client.open(s, "/"), "x"))
+  end)
+
+  it("keep them all where a reload fails, whose new ones nobody hears of", function()
+    local s, reload = start("serve('/one', 1)", 1, 2)
+    local c = client.open(s, "/one")
+    reload "serve('/one', 1, 2) serve('/new', 1, 2) if luaws.workerIndex == 2 then error 'no' end"
+    reload "serve('/one', 1, 2) serve('/new', 1, 2) if luaws.workerIndex == 1 then error 'no' end"
+    assert.equal("old 1", ask(c, "x"))
+    assert.is_nil(s.stderr:find("/new\n"))
+    reload "serve('/one', 1, 2) serve('/new', 1, 2)"
+    assert.equal("new 1", ask(c, "x"))
+    local _, count = s.stderr:gsub("serving [^\n]*/new\n", "")
+    assert.equal(1, count)
+    assert.matches("^new", ask(client.open(s, "/new"), "x"))
+  end)
 end)

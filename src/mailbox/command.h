@@ -31,7 +31,8 @@ enum command_type {
                          // clients. EVENT_REPLY follows
   COMMAND_SERVER_CLOSE,  // server id: struct command_close_server. Closes the connections of all
                          // members with 1001; the other members get EVENT_SERVER_CLOSING, and each
-                         // its EVENT_SERVER_CLOSED behind its last CLOSED. Again: only shortens
+                         // its EVENT_SERVER_CLOSED behind its last CLOSED. Again: only shortens.
+                         // A member may also leave alone
   COMMAND_TLS_RELOAD,  // call number: struct command_web, with a configuration whose `tls` is read
                        // anew; of it nothing else counts. EVENT_REPLY follows: new connections
                        // are shown the new certificates, or the old ones stay (struct err)
@@ -106,6 +107,7 @@ struct command_consumed {
 
 struct command_close_server {
   uint64_t timeout; // ms; 0: sockets are destroyed at once; CONFIG_NONE: the server's closeTimeout
+  bool is_leaving;  // SERVER_CLOSE: only this member's connections, if others go on
 };
 
 // Behind it: the subprotocol, then header lines, each with CR LF.

@@ -56,6 +56,7 @@ struct web_group {
   atomic_bool is_stopped;      // set by each reactor that stops it, before clients can see that
   _Atomic uint64_t complained; // struct listener's
   _Atomic uint64_t hangups;    // the last SIGHUP (struct event_hangup) that a worker has seen to
+  _Atomic uint64_t kept_in;    // the latest reload (its round) after which a member has it
 };
 
 enum slow_consumer { SLOW_CONSUMER_CLOSE, SLOW_CONSUMER_DROP };
@@ -131,6 +132,7 @@ struct server_group {
   _Atomic uint64_t connections; // of all members; kept by the reactors. Relaxed
   _Atomic uint64_t listed;      // those that scripts see; kept by the workers. Relaxed
   atomic_bool is_closing;       // as web_group.is_stopped
+  _Atomic uint64_t kept_in;     // the latest reload (its round) after which a member has it
   struct addresses addresses;   // of all members' connections, with maxConnectionsPerAddress
 };
 

@@ -114,7 +114,11 @@ static void run_web_stop(struct reactor *r, const struct record *record) {
 static void run_server_close(struct reactor *r, const struct record *record) {
   const struct command_close_server *command = (const struct command_close_server *)record->payload;
   struct server *s = server_find(r, record->id);
-  if (s) endpoint_close(s->endpoint, s, command->timeout);
+  if (!s) return;
+  if (command->is_leaving)
+    endpoint_leave(s->endpoint, s, command->timeout);
+  else
+    endpoint_close(s->endpoint, s, command->timeout);
 }
 
 static void run_dial(struct reactor *r, const struct record *record) {

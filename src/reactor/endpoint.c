@@ -37,7 +37,7 @@ struct server *endpoint_pick(struct endpoint *e) {
   for (struct list *i = e->servers.next; i != &e->servers; i = i->next) {
     struct server *s = server_of(i);
     uint64_t count = atomic_load_explicit(&s->config->connections, memory_order_relaxed);
-    if (count >= fewest) continue;
+    if (s->is_leaving || count >= fewest) continue;
     best = s;
     fewest = count;
   }
@@ -66,8 +66,9 @@ static struct endpoint *find_group(const struct web *w, const struct server_grou
 // Another worker that runs the same script.
 static bool may_join(const struct endpoint *e, const struct server_config *config) {
   for (struct list *i = e->servers.next; i != &e->servers; i = i->next) {
-    const struct server_config *member = server_of(i)->config;
-    if (member->owner == config->owner || member->pool != config->pool) return false;
+    const struct server *s = server_of(i);
+    bool is_its_own = s->config->owner == config->owner && !s->is_leaving;
+    if (is_its_own || s->config->pool != config->pool) return false;
   }
   return true;
 }
@@ -144,6 +145,25 @@ void endpoint_release(struct endpoint *e) {
   server_group_unref(e->group);
   mem_free(e);
   web_release(w);
+}
+
+static bool has_others(const struct endpoint *e, const struct server *s) {
+  for (struct list *i = e->servers.next; i != &e->servers; i = i->next) {
+    if (server_of(i) != s && !server_of(i)->is_leaving) return true;
+  }
+  return false;
+}
+
+void endpoint_leave(struct endpoint *e, struct server *s, uint64_t timeout) {
+  if (e->is_closing || !has_others(e, s)) {
+    endpoint_close(e, s, timeout);
+    return;
+  }
+  s->is_leaving = true;
+  e->is_held = true; // as there
+  server_close(s, timeout);
+  e->is_held = false;
+  server_end_if_empty(s);
 }
 
 // Connections leave while they are gone through; nothing must go with the last one yet.

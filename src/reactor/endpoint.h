@@ -43,6 +43,9 @@ struct server *endpoint_pick(struct endpoint *e);
 // command_close_server. `closer` knows already, or is NULL. May free it.
 void endpoint_close(struct endpoint *e, const struct server *closer, uint64_t timeout);
 
+// The same for this server alone, if others answer there. May free it, or both.
+void endpoint_leave(struct endpoint *e, struct server *s, uint64_t timeout);
+
 // To be called when a server has left it: frees a closing one without servers.
 void endpoint_release(struct endpoint *e);
 

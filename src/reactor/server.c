@@ -173,7 +173,7 @@ void server_leave(struct server *s, struct conn *c) {
     c->extra->address = NULL;
     topics_leave(&e->topics, &c->extra->subscriber);
   }
-  if (e->is_closing && !e->is_held) server_end_if_empty(s);
+  if ((e->is_closing || s->is_leaving) && !e->is_held) server_end_if_empty(s);
 }
 
 static void close_conn(struct conn *c, uint64_t timeout, uint64_t due) {

@@ -25,6 +25,7 @@ struct server {
   size_t origin_count;
   struct list conns;  // struct conn.member: from the request's acceptance to its CLOSED
   uint64_t close_due; // ms: when what is left of a closing one is destroyed
+  bool is_leaving;    // gets no more connections; goes with its last one
 };
 
 // Of a connection that has been accepted for one, or waits for that.

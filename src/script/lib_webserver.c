@@ -124,7 +124,7 @@ static int start(lua_State *L) {
     size_t limit = alloc_unbind(&runtime_of(L)->alloc); // it must come to leaving
     int results = refuse_guest(L, web);
     runtime_of(L)->alloc.limit = limit;
-    webserver_leave(runtime_of(L), web);
+    webserver_leave(runtime_of(L), web, CONFIG_NONE);
     return results;
   }
   lua_pushboolean(L, 1);

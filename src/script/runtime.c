@@ -206,7 +206,7 @@ void runtime_retire(struct runtime *rt) {
   for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next)
     wss_terminate(rt, LIST_ENTRY(i, struct wss, node), CONFIG_NONE);
   while (!list_empty(&rt->webservers))
-    webserver_leave(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node));
+    webserver_leave(rt, LIST_ENTRY(rt->webservers.next, struct webserver, node), CONFIG_NONE);
   websocket_end_all(rt);
 }
 

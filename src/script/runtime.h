@@ -135,7 +135,7 @@ struct runtime {
 
   unsigned generation;        // of the script: 1, and one more with each reload
   unsigned preparing;         // the generation that is being made ready (reload.h), 0: none
-  uint64_t reload_round;      // of the ballot, that others have yet to come to
+  uint64_t reload_round;      // of the ballot, the latest
   struct deadline reload_due; // when that is given up
   bool awaits_save;           // --watch: the script has failed at its start, or was reloaded
   bool is_loaded;             // the main chunk has returned

@@ -14,6 +14,8 @@
 #include "script/reload.h"
 #include "script/task.h"
 #include "script/watch.h"
+#include "script/webserver_reload.h"
+#include "script/wss_reload.h"
 
 // What a step has left.
 struct step {
@@ -106,7 +108,12 @@ static void wait_for_others(struct runtime *rt, uint64_t round) {
 static void take_part(struct runtime *rt, uint64_t round) {
   struct ballot *ballot = rt->options->pool->ballot;
   unsigned voter = rt->options->index;
+  rt->reload_round = round;
   struct step prepared = prepare(rt);
+  if (prepared.ok) {
+    wss_reload_keep(rt);
+    webserver_reload_keep(rt);
+  }
   bool is_taken = ballot_vote(ballot, voter, round, prepared.ok ? NULL : prepared.text);
   struct step done = conclude(rt, is_taken ? "commit" : "rollback");
   if (is_taken) rt->awaits_save = rt->options->watch; // with nothing in it, it may be half written

@@ -83,10 +83,8 @@ bool webserver_start(lua_State *L, struct webserver *web, int index, struct err 
   bool is_open =
       web->settings->has_handler || web->settings->root || (web->is_default && rt->options->root);
   if (!web->is_wired) watch_on_web(rt);
-  if (is_first && is_open && !web->is_wired) {
-    webserver_announce("open", webserver_push_url(L, web, "http", "/"));
-    lua_pop(L, 1);
-  }
+  web->is_unannounced = is_first && is_open && !web->is_wired;
+  if (web->is_unannounced && !rt->preparing) webserver_announce_open(L, web);
   rt->alloc.limit = limit;
   return true;
 }
@@ -221,12 +219,13 @@ static bool try_to_leave(struct runtime *rt, const struct webserver *web, unsign
   return runtime_call(rt, number).ok;
 }
 
-void webserver_leave(struct runtime *rt, struct webserver *web) {
-  if (!web->is_default || !try_to_leave(rt, web, 0)) {
-    webserver_end(rt, web);
+void webserver_leave(struct runtime *rt, struct webserver *web, uint64_t timeout) {
+  unsigned first = webserver_first(rt, web);
+  if (web->is_wired || !try_to_leave(rt, web, first)) {
+    webserver_stop(rt, web, timeout);
     return;
   }
-  for (unsigned i = 1; i < rt->reactor_count; i++)
+  for (unsigned i = first + 1; i < webserver_last(rt, web); i++)
     try_to_leave(rt, web, i);
   note_stopped(rt, web);
 }
@@ -290,6 +289,12 @@ char *webserver_root(const struct runtime *rt, const struct webserver *web) {
   if (web->is_default && rt->options->root)
     return path_resolve(rt->options->working, rt->options->root);
   return web->settings->root ? path_resolve(webserver_folder(rt, web), web->settings->root) : NULL;
+}
+
+void webserver_announce_open(lua_State *L, struct webserver *web) {
+  web->is_unannounced = false;
+  webserver_announce("open", webserver_push_url(L, web, "http", "/"));
+  lua_pop(L, 1);
 }
 
 void webserver_announce(const char *verb, const char *what) {

@@ -38,7 +38,8 @@ struct webserver {
   // What it goes on with when the script has been reloaded (webserver_reload.h), NULL: as it is.
   // The handler is the user value WEBSERVER_NEXT.
   struct web_config *next;
-  bool stays_put; // the new generation would have it listen elsewhere
+  bool stays_put;      // the new generation would have it listen elsewhere
+  bool is_unannounced; // the log is told when the reload that has started it is committed
 };
 
 extern const struct object_class WEBSERVER_CLASS;
@@ -59,8 +60,8 @@ void webserver_stop(struct runtime *rt, struct webserver *web, uint64_t timeout)
 // The same at the end of the program: where there is no network, at once.
 void webserver_end(struct runtime *rt, struct webserver *web);
 
-// For this worker alone, which ends: the others go on. Its WebSocket servers have been told to end.
-void webserver_leave(struct runtime *rt, struct webserver *web);
+// For this worker alone, if others go on with it. Its WebSocket servers have been told to end.
+void webserver_leave(struct runtime *rt, struct webserver *web, uint64_t timeout);
 
 // Whose it is: the reactors from the first one up to before the last one. The first one decides
 // what the others do.
@@ -106,6 +107,9 @@ void webserver_on_hangup(struct runtime *rt, uint64_t number);
 // socket gives its host as it is.
 const char *webserver_push_url(lua_State *L, const struct webserver *web, const char *scheme,
                                const char *path);
+
+// Tells people that its pages are there.
+void webserver_announce_open(lua_State *L, struct webserver *web);
 
 // Says on stderr where something is served: "luaws: <verb> <what>".
 void webserver_announce(const char *verb, const char *what);

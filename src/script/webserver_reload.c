@@ -190,15 +190,33 @@ static bool is_used(const struct runtime *rt, const struct webserver *web) {
   return false;
 }
 
+static bool will_stay(const struct runtime *rt, const struct webserver *web) {
+  return web->scope != rt->generation || web->wanted == rt->preparing || is_used(rt, web);
+}
+
+void webserver_reload_keep(struct runtime *rt) {
+  for (struct list *i = rt->webservers.next; i != &rt->webservers; i = i->next) {
+    if (will_stay(rt, web_at(i))) atomic_store(&web_at(i)->group->kept_in, rt->reload_round);
+  }
+}
+
+static void drop(struct runtime *rt, struct webserver *web) {
+  if (atomic_load(&web->group->kept_in) == rt->reload_round)
+    webserver_leave(rt, web, CONFIG_NONE);
+  else
+    webserver_stop(rt, web, CONFIG_NONE);
+}
+
 void webserver_reload_commit(struct runtime *rt, lua_State *L) {
   for (struct list *i = rt->webservers.next, *next; i != &rt->webservers; i = next) {
     next = i->next;
     struct webserver *web = web_at(i);
+    if (web->is_unannounced) webserver_announce_open(L, web);
     if (web->scope != rt->generation) continue;
-    if (web->wanted == rt->preparing || is_used(rt, web))
+    if (will_stay(rt, web))
       go_on(rt, L, web);
     else
-      webserver_stop(rt, web, CONFIG_NONE);
+      drop(rt, web);
   }
 }
 
@@ -208,7 +226,7 @@ void webserver_reload_rollback(struct runtime *rt) {
     struct webserver *web = web_at(i);
     web->wanted = 0;
     if (web->scope == rt->preparing)
-      webserver_stop(rt, web, 0);
+      webserver_leave(rt, web, 0);
     else
       forget_next(rt->L, web);
   }

@@ -37,7 +37,11 @@ void webserver_reload_list_taken(struct runtime *rt, lua_State *L);
 // Lets `map` replace the new handlers: one is on top of L.
 void webserver_reload_map(struct runtime *rt, lua_State *L, void (*map)(lua_State *L));
 
-// Those that the new generation wants go on with its settings, the old one's others are stopped.
+// As wss_reload_keep.
+void webserver_reload_keep(struct runtime *rt);
+
+// Those that the new generation wants go on with its settings, the old one's others are stopped, or
+// left to the workers that keep them.
 // Appends notes for people to the array on top of L.
 void webserver_reload_commit(struct runtime *rt, lua_State *L);
 

@@ -110,10 +110,17 @@ static void read_options(lua_State *L, struct wss *wss) {
 }
 
 static void push_close(struct runtime *rt, const struct wss *wss, unsigned reactor,
-                       uint64_t timeout) {
+                       uint64_t timeout, bool is_leaving) {
   struct record *r = batch_push(&rt->outgoing[reactor].batch, COMMAND_SERVER_CLOSE, wss->config->id,
                                 sizeof(struct command_close_server));
-  ((struct command_close_server *)r->payload)->timeout = timeout;
+  *(struct command_close_server *)r->payload =
+      (struct command_close_server){.timeout = timeout, .is_leaving = is_leaving};
+}
+
+static void push_close_to_all(struct runtime *rt, const struct wss *wss, uint64_t timeout,
+                              bool is_leaving) {
+  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
+    push_close(rt, wss, i, timeout, is_leaving);
 }
 
 static void set_identity(struct runtime *rt, const struct wss *wss, struct server_config *c,
@@ -152,7 +159,7 @@ static bool add(struct runtime *rt, struct wss *wss, bool *is_first, struct err 
     if (reply.ok) continue;
     *err = reply.err;
     while (i-- > first)
-      push_close(rt, wss, i, 0);
+      push_close(rt, wss, i, 0, true);
     return false;
   }
   return true;
@@ -182,12 +189,15 @@ static void on_open_done(struct runtime *rt, struct task *t, bool ok) {
 }
 
 // (Paths of luaws's own are nobody's business.)
-static void announce(lua_State *L, const struct wss *wss) {
+void wss_announce(lua_State *L, struct wss *wss) {
+  wss->is_unannounced = false;
   const char *path = wss->config->path ? wss->config->path : "/";
   if (strncmp(path, OWN_PATHS, strlen(OWN_PATHS)) == 0) return;
+  int top = lua_gettop(L);
   const char *url = webserver_push_url(L, wss->web, "ws", path);
   if (strncmp(url, "unix:", strlen("unix:")) == 0) url = lua_pushfstring(L, "%s on %s", path, url);
   webserver_announce("serving", url);
+  lua_settop(L, top);
 }
 
 int wss_new(lua_State *L) {
@@ -225,7 +235,8 @@ int wss_new(lua_State *L) {
   wss->place = trial_note_place(rt, L);
   webserver_claim(rt, wss->web);
   list_push(&rt->wsses, &wss->node);
-  if (is_first && !wss->web->is_wired) announce(L, wss);
+  wss->is_unannounced = is_first && !wss->web->is_wired;
+  if (wss->is_unannounced && !rt->preparing) wss_announce(L, wss);
   budget_note_limit(rt, wss->config->handler_timeout);
   wss->opening = begin(rt, wss, CALL_OPEN, "onOpen", on_open_done);
   push_plain_event(wss->opening->co, "open");
@@ -266,8 +277,7 @@ static void forget(struct runtime *rt, struct wss *wss) {
 }
 
 void wss_drop(struct runtime *rt, struct wss *wss) {
-  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
-    push_close(rt, wss, i, 0);
+  push_close_to_all(rt, wss, 0, true);
   if (wss->opening) task_drop(rt, wss->opening);
   wss->opening = NULL;
   wss->state = WSS_TERMINATED;
@@ -317,8 +327,13 @@ void wss_note_closing(struct wss *wss) {
 void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout) {
   if (wss->state == WSS_TERMINATED) return;
   wss_note_closing(wss);
-  for (unsigned i = webserver_first(rt, wss->web); i < webserver_last(rt, wss->web); i++)
-    push_close(rt, wss, i, timeout);
+  push_close_to_all(rt, wss, timeout, false);
+}
+
+void wss_leave(struct runtime *rt, struct wss *wss) {
+  if (wss->state == WSS_TERMINATED) return;
+  wss_note_closing(wss);
+  push_close_to_all(rt, wss, CONFIG_NONE, true);
 }
 
 void wss_change(struct runtime *rt, struct wss *wss) {

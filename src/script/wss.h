@@ -44,8 +44,9 @@ struct wss {
   struct server_config *next;
   struct http_pattern *next_pattern;
   uint8_t next_data;
-  uint8_t data;  // enum datatype
-  uint8_t state; // enum wss_state
+  uint8_t data;        // enum datatype
+  uint8_t state;       // enum wss_state
+  bool is_unannounced; // the log is told when the reload that has made it is committed
 };
 
 extern const struct object_class WSS_CLASS;
@@ -56,6 +57,9 @@ const char *wss_push_name(lua_State *L, const struct wss *wss);
 // Takes the configuration into the place of the one that it has, of the same path and web server,
 // here and in the reactors. Blocks until they have answered.
 void wss_change_config(struct runtime *rt, struct wss *wss, struct server_config *config);
+
+// Tells people where it is.
+void wss_announce(lua_State *L, struct wss *wss);
 
 // Forgets a server that nobody has seen yet: no callback is called.
 void wss_drop(struct runtime *rt, struct wss *wss);
@@ -79,6 +83,9 @@ void wss_open_now(struct runtime *rt, struct wss *wss);
 
 // Closes it, for all workers; `timeout` as in struct command_close_server.
 void wss_terminate(struct runtime *rt, struct wss *wss, uint64_t timeout);
+
+// The same for this worker alone, if others go on with it.
+void wss_leave(struct runtime *rt, struct wss *wss);
 
 // Membership has changed: the next look at `connections` makes a new array.
 void wss_change(struct runtime *rt, struct wss *wss);

@@ -136,10 +136,21 @@ static void go_on(struct runtime *rt, lua_State *L, struct wss *wss) {
   wss_change_config(rt, wss, config);
 }
 
+void wss_reload_keep(struct runtime *rt) {
+  for (struct list *i = rt->wsses.next; i != &rt->wsses; i = i->next) {
+    if (will_stay(rt, wss_at(i))) atomic_store(&wss_at(i)->group->kept_in, rt->reload_round);
+  }
+}
+
 static void drop(struct runtime *rt, lua_State *L, struct wss *wss) {
-  if (wss->state == WSS_OPEN)
+  if (wss->state != WSS_OPEN) return;
+  if (atomic_load(&wss->group->kept_in) == rt->reload_round) {
+    note(L, "%s goes on in other workers", wss_push_name(L, wss));
+    wss_leave(rt, wss);
+  } else {
     note(L, "%s is closed: the new script doesn't make it", wss_push_name(L, wss));
-  wss_terminate(rt, wss, CONFIG_NONE);
+    wss_terminate(rt, wss, CONFIG_NONE);
+  }
 }
 
 void wss_reload_commit(struct runtime *rt, lua_State *L) {
@@ -149,6 +160,8 @@ void wss_reload_commit(struct runtime *rt, lua_State *L) {
       go_on(rt, L, wss);
     else if (wss->scope == rt->generation)
       drop(rt, L, wss);
+    else if (wss->is_unannounced)
+      wss_announce(L, wss);
   }
 }
 

@@ -23,7 +23,12 @@ void wss_reload_list(struct runtime *rt, lua_State *L);
 // Lets `map` replace the new generation's handlers: one is on top of L.
 void wss_reload_map(struct runtime *rt, lua_State *L, void (*map)(lua_State *L));
 
-// Those that are taken over go on with what is new; the old generation's others are terminated.
+// The new code stands by: tells the other workers which servers there will be here. Must come
+// before the vote, so that all know when one commits.
+void wss_reload_keep(struct runtime *rt);
+
+// Those that are taken over go on with what is new; the old generation's others are terminated,
+// or left to the workers that keep them.
 // Appends notes for people to the array on top of L.
 void wss_reload_commit(struct runtime *rt, lua_State *L);
 
