@@ -7,6 +7,7 @@ local client = require "spec.support.client"
 local names = require "luaws.check.names"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
+local sorted = require "spec.support.sorted"
 local readFile = require("spec.support.files").read
 
 -- Adds what is told in lines: class -> name -> { kind =, text = }.
@@ -98,13 +99,6 @@ local function askSpec(all, said)
   assert.equal(0, child.code, child.stdout .. child.stderr)
   take(readFile(folder .. "/said"), said)
   return said
-end
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
 end
 
 local KINDS = {

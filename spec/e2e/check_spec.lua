@@ -1,6 +1,7 @@
 -- `luaws check`: what it finds, what it leaves alone, and what it makes of files that are no scripts.
 
 local uv = require "luv"
+local filesBelow = require("spec.support.files").below
 local markdown = require "spec.support.markdown"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
@@ -29,15 +30,6 @@ local PRELUDE = 'local luaws = require "luaws"\n'
 
 local function assertFinds(expected, script)
   assert.same(expected, findings(PRELUDE .. script))
-end
-
-local function luaFilesBelow(folder, found)
-  local scan = assert(uv.fs_scandir(folder))
-  for name, kind in function() return uv.fs_scandir_next(scan) end do
-    if kind == "directory" then luaFilesBelow(folder .. "/" .. name, found) end
-    if kind == "file" and name:match("%.lua$") then found[#found + 1] = folder .. "/" .. name end
-  end
-  return found
 end
 
 describe("luaws check, of methods of handlers,", function()
@@ -508,20 +500,20 @@ describe("luaws check", function()
   end)
 
   it("finds nothing in the examples, the specs and luaws's own modules", function()
-    local files = {}
-    for _, folder in ipairs { "examples", "spec", "bench", "lua" } do luaFilesBelow(folder, files) end
-    assert.is_true(#files > 150)
-    local child = process.run(BIN, { "check", table.unpack(files) }, 10 * TIMEOUT)
+    local paths = {}
+    for _, folder in ipairs { "examples", "spec", "bench", "lua" } do
+      for _, path in ipairs(filesBelow(folder, "%.lua$")) do paths[#paths + 1] = path end
+    end
+    assert.is_true(#paths > 150)
+    local child = process.run(BIN, { "check", table.unpack(paths) }, 10 * TIMEOUT)
     assert.equal("", child.stdout .. child.stderr)
     assert.equal(0, child.code)
   end)
 
   it("finds nothing in the documentation", function()
     local files, words, pieces = {}, {}, {}
-    local paths = { "README.md" }
-    for name in uv.fs_scandir_next, assert(uv.fs_scandir "docs") do
-      if name:match("%.md$") then paths[#paths + 1] = "docs/" .. name end
-    end
+    local paths = filesBelow("docs", "%.md$")
+    paths[#paths + 1] = "README.md"
     for _, path in ipairs(paths) do
       for _, block in ipairs(markdown.read(path).blocks) do
         local notes = table.concat(block.notes, "\n")

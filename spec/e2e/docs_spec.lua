@@ -31,35 +31,19 @@ local markdown = require "spec.support.markdown"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 local terminal = require "spec.support.terminal"
+local sorted = require "spec.support.sorted"
+local filesBelow = require("spec.support.files").below
 local readFile = require("spec.support.files").read
 
 local BIN = os.getenv("LUAWS_BIN")
 local META = "lua/luaws/meta.lua"
 local API, TESTING, ERRORS, TOUR = "docs/api.md", "docs/testing.md", "docs/errors.md", "src/README.md"
-local function filesBelow(folder, ending, found)
-  found = found or {}
-  local scan = assert(uv.fs_scandir(folder))
-  for name, kind in function() return uv.fs_scandir_next(scan) end do
-    local path = folder .. "/" .. name
-    if kind == "directory" then filesBelow(path, ending, found) end
-    if kind == "file" and name:match(ending) then found[#found + 1] = path end
-  end
-  return found
-end
-
-local function sorted(set)
-  local list = {}
-  for key in pairs(set) do list[#list + 1] = key end
-  table.sort(list)
-  return list
-end
 
 local function join(first, second)
   return table.move(second, 1, #second, #first + 1, table.move(first, 1, #first, 1, {}))
 end
 
 local PAGES = filesBelow("docs", "%.md$")
-table.sort(PAGES)
 local TRIED = join({ "README.md" }, PAGES)
 local LINKED = join(TRIED, { TOUR, "CONTRIBUTING.md", "CHANGELOG.md", "bench/README.md", "spec/conformance/README.md" })
 
@@ -657,6 +641,17 @@ describe(ERRORS, function()
 end)
 
 describe("README.md", function()
+  it("leads to every page and example", function()
+    local led = {}
+    for _, link in ipairs(markdown.read("README.md").links) do led[link.target:match("^[^#]*")] = true end
+    local missing = {}
+    for _, path in ipairs(join(PAGES, filesBelow("examples", "%.lua$"))) do
+      local isScript = path:match("^examples/[^/]+$") or path:match("%.md$")
+      if isScript and not led[path] then missing[#missing + 1] = path end
+    end
+    assert.same({}, missing)
+  end)
+
   it("lists the options of --help, with their defaults", function()
     local help = process.run(BIN, { "--help" }).stdout
     local offered, documented = {}, {}

@@ -17,13 +17,11 @@ local function luaws(folder, ...)
   return process.run("/usr/bin/env", { "-C", folder, BIN, ... }, 60)
 end
 
-local function listBelow(folder, prefix, found)
-  for name, kind in uv.fs_scandir_next, assert(uv.fs_scandir(folder .. "/" .. prefix)) do
-    if kind == "directory" then listBelow(folder, prefix .. name .. "/", found) end
-    if kind == "file" then found[#found + 1] = prefix .. name end
-  end
-  table.sort(found)
-  return found
+-- Relative to the folder.
+local function listBelow(folder)
+  local list = files.below(folder)
+  for i, path in ipairs(list) do list[i] = path:sub(#folder + 2) end
+  return list
 end
 
 local function newProject(name)
@@ -37,7 +35,7 @@ end
 describe("luaws new", function()
   it("writes a project, and says what to type next", function()
     local folder, said = newProject "Chat-1_b"
-    assert.same(FILES, listBelow(folder, "", {}))
+    assert.same(FILES, listBelow(folder))
     for _, name in ipairs(FILES) do
       assert.truthy(said:find("  Chat-1_b/" .. name .. " ", 1, true), name)
       assert.falsy(files.read(folder .. "/" .. name):find("PROJECT", 1, true), name)
@@ -103,7 +101,7 @@ describe("luaws new", function()
       assert.equal(1, child.code)
       assert.equal(("luaws new: there is a '%s' here already: nothing is written\n"):format(name), child.stderr)
       assert.equal("", child.stdout)
-      assert.same({ "chat/server.lua", "file" }, listBelow(folder, "", {}))
+      assert.same({ "chat/server.lua", "file" }, listBelow(folder))
     end
     assert.equal("mine", files.read(folder .. "/chat/server.lua"))
   end)
@@ -114,7 +112,7 @@ describe("luaws new", function()
     local child = process.run("/bin/sh", { "-c", script }, 60)
     assert.equal(1, child.code)
     assert.truthy(child.stderr:find("^luaws new: [^\n]+ %(nothing is left%)\n$"), child.stderr)
-    assert.same({}, listBelow(folder, "", {}))
+    assert.same({}, listBelow(folder))
     assert.is_nil(uv.fs_stat(folder .. "/chat"))
   end)
 
@@ -126,7 +124,7 @@ describe("luaws new", function()
       local child = luaws(folder, "new", ...)
       assert.equal(2, child.code)
       assert.equal("luaws new: " .. message .. "\n", child.stderr)
-      assert.same({}, listBelow(folder, "", {}))
+      assert.same({}, listBelow(folder))
     end
     for name, fault in pairs {
       ["a/b"] = path, ["/tmp/a"] = path, ["a/"] = path, ["a\\b"] = path, ["../a"] = path, ["."] = letters,
