@@ -407,15 +407,15 @@ describe("a client that doesn't receive", function()
       serve({ onMessage = function(_, ws, event) ws:send(event.data) end }, { path = "/echo" })
       local base = luaws.webServer.url:gsub("^http", "ws")
       all = {}
-      for i = 1, 250 do all[i] = luaws.WebSocket.new(base .. "flood") end
+      for i = 1, 250 do all[i] = luaws.WebSocket.new(base .. "flood", nil, { connectTimeout = 100 }) end
       luaws.spawn(function()
         for _, ws in ipairs(all) do assert(ws:opened()) end
         luaws.sleep(0.1)
         local ws = luaws.WebSocket.new(base .. "echo")
         ws:opened()
         ws:send(("y"):rep(100000))
-        say(#ws:receive(20))
-        for _, one in ipairs(all) do assert(#one:receive(20) == 400000) one:destroy() end
+        say(#ws:receive(100))
+        for _, one in ipairs(all) do assert(#one:receive(100) == 400000) one:destroy() end
         ws:destroy()
         say "done"
       end)
