@@ -490,6 +490,11 @@ function ClientHandler:onMessage(ws, event) end
 ---@param event luaws.DrainEvent
 function ClientHandler:onDrain(ws, event) end
 
+---The script has been reloaded, and a callback has made this client: this is the new code.
+---@param ws luaws.WebSocket
+---@param event luaws.ReloadEvent
+function ClientHandler:onReload(ws, event) end
+
 ---What has made the connection fail or not come about. Only onTerminate follows.
 ---@param ws luaws.WebSocket
 ---@param event luaws.ErrorEvent

@@ -264,6 +264,10 @@ local function checkServers()
   end
 end
 
+local function noteTold(ws, handler)
+  if handler.onReload ~= nil then attempt.told[#attempt.told + 1] = ws end
+end
+
 -- Every live connection can go on. Notes whose onReload is to be called, and which go on with the
 -- functions that they have.
 local function checkConnections(m, lacking)
@@ -285,9 +289,10 @@ local function checkConnections(m, lacking)
           stale[place] = (stale[place] or 0) + 1
         end
       end
-      if handler.onReload ~= nil then attempt.told[#attempt.told + 1] = ws end
+      noteTold(ws, handler)
     end
   end
+  for _, ws in ipairs(native.clients()) do noteTold(ws, ws.handler) end
   attempt.stale = stale
 end
 

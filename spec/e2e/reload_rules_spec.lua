@@ -497,6 +497,34 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, {
     assert.equal("old x", ask(c, "x"))
   end)
 
+  it("is called on the clients that callbacks have made, too", function()
+    local main = [[
+local luaws = require "luaws"
+local Link = luaws.class "Link"
+function Link:onMessage() end
+function Link:onReload(ws, event)
+  self.count = (self.count or 0) + 1
+  self.from:send(("old %s %d %d %s"):format(event.type, event.generation, self.count, ws.status))
+end
+local Chat = luaws.class "Chat"
+function Chat:onMessage(ws, event)
+  local link = Link.new()
+  link.from = ws
+  ws.link = luaws.WebSocket.new(event.data, link)
+  ws.link:opened()
+  ws:send "linked"
+end
+luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, { path = "/" })
+]]
+    local p = reloading.start({ ["main.lua"] = main })
+    local c = p:open("/")
+    assert.equal("linked", ask(c, ("ws://127.0.0.1:%d/"):format(p.server.port)))
+    p:mustEdit({ ["main.lua"] = { main, '"old', '"new' } })
+    assert.equal("new reload 2 1 Connected", (c:receive()))
+    p:mustEdit({ ["main.lua"] = main })
+    assert.equal("old reload 3 2 Connected", (c:receive()))
+  end)
+
   it("isn't called on connections that close", function()
     local p = reloading.start({ ["main.lua"] = MAIN .. " wss = ...", })
     local c = p:open("/")

@@ -115,6 +115,14 @@ static int servers(lua_State *L) {
   return 1;
 }
 
+// clients() -> array of the clients that are open and go on
+static int clients(lua_State *L) {
+  struct runtime *rt = runtime_of(L);
+  lua_newtable(L);
+  websocket_push_others(rt, rt->generation, L);
+  return 1;
+}
+
 // The function is at index 1, the value on top.
 static void call_map(lua_State *L) {
   lua_pushvalue(L, 1);
@@ -161,9 +169,10 @@ static int rollback(lua_State *L) {
   return 0;
 }
 
-// tell(ws): its handler's onReload is to be called
+// tell(ws): its handler's onReload is to be called, of a connection's or client's
 static int tell(lua_State *L) {
   struct link *link = object_to(L, 1, CONNECTION_CLASS);
+  if (!link) link = object_to(L, 1, WEBSOCKET_CLASS);
   if (link && link_is_open(link)) link_hold_reload(runtime_of(L), link);
   return 0;
 }
@@ -185,6 +194,7 @@ void lib_reload_push(lua_State *L) {
                                        {"takenServers", taken_servers},
                                        {"takenHandlers", taken_handlers},
                                        {"servers", servers},
+                                       {"clients", clients},
                                        {"map", map},
                                        {"commit", commit},
                                        {"rollback", rollback},

@@ -252,6 +252,15 @@ void websocket_list(struct runtime *rt, unsigned scope, lua_State *L) {
   }
 }
 
+void websocket_push_others(struct runtime *rt, unsigned scope, lua_State *L) {
+  for (struct list *i = rt->clients.next; i != &rt->clients; i = i->next) {
+    const struct websocket *c = LIST_ENTRY(i, struct websocket, node);
+    if (c->scope == scope || !link_is_open(&c->link)) continue;
+    link_push(L, &c->link);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
+}
+
 void websocket_dial_scope(struct runtime *rt, unsigned scope) {
   for (struct list *i = rt->clients.next; i != &rt->clients; i = i->next) {
     struct websocket *c = LIST_ENTRY(i, struct websocket, node);

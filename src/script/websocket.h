@@ -96,6 +96,9 @@ void websocket_end_scope(struct runtime *rt, unsigned scope);
 // trial_add for those of a scope, to the array on top of L.
 void websocket_list(struct runtime *rt, unsigned scope, lua_State *L);
 
+// Appends the open ones that are not of the scope to the array on top of L.
+void websocket_push_others(struct runtime *rt, unsigned scope, lua_State *L);
+
 // While a script is reloaded clients don't dial: dials those of the scope; or forgets them, no
 // callback is called.
 void websocket_dial_scope(struct runtime *rt, unsigned scope);

@@ -15,7 +15,8 @@ local KINDS = {
 -- What tells them from each other: each of these methods belongs to the handlers that it names.
 local MARKS = {
   { "onConnection", KINDS[1] }, { "onRequest", KINDS[4] },
-  { "onMessage", KINDS[2], KINDS[3] }, { "onDrain", KINDS[2], KINDS[3] }, { "onReload", KINDS[2] },
+  { "onMessage", KINDS[2], KINDS[3] }, { "onDrain", KINDS[2], KINDS[3] },
+  { "onReload", KINDS[2], KINDS[3] },
 }
 
 -- Once for each: shapes may have parents in common, and these as well.
