@@ -124,7 +124,10 @@ static void on_signal(uv_signal_t *handle, int number) {
     _exit(SIGNALED + number);
   }
   t->is_signalled = true;
-  if (!t->leaves_signals) stop_workers(t);
+  if (t->leaves_signals)
+    worker_hurry(&t->pool, t->watchdog);
+  else
+    stop_workers(t);
 }
 
 // The certificates first. A worker comes to the reload behind them, whatever has become of them.

@@ -450,6 +450,20 @@ describe("where nobody can wait", function()
 end)
 
 describe("luv in a script", function()
+  it("serves handles that don't keep the program alive while the script never rests, too", function()
+    local child = server.run [[
+      local luaws, uv = require "luaws", require "luv"
+      local isServed = false
+      local timer = uv.new_timer()
+      timer:start(1, 0, function() isServed = true end)
+      timer:unref()
+      local last = uv.hrtime() + 5e9
+      while not isServed and uv.hrtime() < last do luaws.sleep(0) end
+      print(isServed)
+    ]]
+    assert.equal("true\n", child.stdout)
+  end)
+
   it("has callbacks that may wait, and that come in their order", function()
     local child = server.run([[
       local luaws, uv = require "luaws", require "luv"

@@ -256,6 +256,33 @@ describe("luaws test", function()
     end
   end)
 
+  it("ends by SIGINT what computes, too", function()
+    local run = server.launch({ "test", "-o", "plainTerminal" }, { cwd = server.folder { ["spec/a_spec.lua"] = [[
+      after_each(function() print "after" end)
+      it("computes", function() print "computing" io.stdout:flush() while true do local _ = {} end end)
+      it("isn't run", function() print "RUN" end)
+    ]] } })
+    repeat until run:line():find("computing", 1, true)
+    run:signalProcess("sigint")
+    assert.equal(130, (run:awaitExit()))
+    trial.counts(run, 0, 0, 1)
+    trial.has(run, "spec/a_spec.lua:2: interrupted")
+    trial.has(run, "after")
+    assert.falsy(run.stdout:find("RUN", 1, true))
+  end)
+
+  it("isn't held up by a worker by name that computes for ever, whose end is told", function()
+    local run = trial.run {
+      ["spin.lua"] = "return function() print 'spinning' io.stdout:flush() while true do local _ = {} end end",
+      ["spec/a_spec.lua"] = trial.HEAD .. [[
+        it("calls", function() luaws.callWorker("spinner", "spin") luaws.callWorker("spinner", "spin") end)
+      ]],
+    }
+    assert.equal(0, run.code)
+    trial.counts(run, 1, 0, 0)
+    assert.matches("error callWorker, worker spinner\n  %S*spin.lua:1: interrupted\n", run.stderr)
+  end)
+
   it("keeps what luaws logs for the tests that fail, and shows it as it comes with -v", function()
     local spec = [[
       it("warns and passes", function() luaws.log.warn "unseen" end)

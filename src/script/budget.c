@@ -18,12 +18,13 @@
 #include "script/wss.h"
 
 enum {
-  AGAIN_MS = 200, // until the next signal to a script that has been interrupted and still runs
+  AGAIN_MS = 200,  // until the next signal to a script that has been interrupted and still runs
+  HURRY_MS = 1000, // that anything may compute for when all is to end
   GRACE_COUNT = 1000,
   GRACE = 10, // times that many instructions
 };
 
-#define INTERRUPTED "interrupted: it may compute for "
+#define INTERRUPTED ": interrupted"
 
 static void on_hook(lua_State *L, lua_Debug *ar);
 
@@ -64,9 +65,13 @@ static void answer(struct budget *b, uint64_t due) {
   atomic_store(&b->watched.answer, (uint64_t)stretch_of(b) << 32 | due);
 }
 
+static bool is_hurried(const struct runtime *rt) {
+  return atomic_load_explicit(&rt->options->pool->is_hurried, memory_order_relaxed);
+}
+
 // A call in a worker that is there for what takes long, unless somebody is served by it.
 static bool is_left_alone(const struct runtime *rt, const struct task *t) {
-  return t && t->is_patient && list_empty(&rt->wsses);
+  return t && t->is_patient && list_empty(&rt->wsses) && !is_hurried(rt);
 }
 
 static void on_signal(struct watched *w) {
@@ -194,10 +199,10 @@ static int interrupt(struct runtime *rt, lua_State *L, lua_Debug *ar, uint64_t l
   alloc_bind(&rt->alloc, false);
   lua_getinfo(L, "Sl", ar);
   if (limit > 0)
-    lua_pushfstring(L, "%s:%d: " INTERRUPTED "%f s%s", ar->short_src, ar->currentline,
-                    (lua_Number)limit / 1000, name);
+    lua_pushfstring(L, "%s:%d" INTERRUPTED ": it may compute for %f s%s", ar->short_src,
+                    ar->currentline, (lua_Number)limit / 1000, name);
   else
-    lua_pushfstring(L, "%s:%d: interrupted", ar->short_src, ar->currentline);
+    lua_pushfstring(L, "%s:%d" INTERRUPTED, ar->short_src, ar->currentline);
   rt->alloc.limit = cap;
   return lua_error(L);
 }
@@ -209,6 +214,11 @@ static void warn(struct runtime *rt, lua_State *L, uint64_t elapsed) {
   alloc_bind(&rt->alloc, false);
   failure_warn_busy(rt, L, elapsed);
   rt->alloc.limit = cap;
+}
+
+// busted itself is left alone: it has no limit, and isn't in a worker by name.
+static bool is_overdue(const struct runtime *rt, uint64_t limit, uint64_t elapsed) {
+  return is_hurried(rt) && (limit > 0 || rt->options->name) && elapsed >= HURRY_MS;
 }
 
 // A hook that has been left on a coroutine by an earlier stretch removes itself.
@@ -224,7 +234,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
   uint64_t elapsed = (uint32_t)order;
   const char *name;
   uint64_t limit = find_limit(rt, &name);
-  bool is_ended = console_is_ended(rt);
+  bool is_ended = console_is_ended(rt) || is_overdue(rt, limit, elapsed);
   if (is_ended) limit = 0;
   if (is_ended || (limit > 0 && elapsed >= limit)) {
     answer(b, elapsed + AGAIN_MS);
@@ -240,6 +250,7 @@ static void on_hook(lua_State *L, lua_Debug *ar) {
     warn(rt, L, elapsed);
   }
   uint64_t due = limit > 0 ? limit : WATCHDOG_NEVER;
+  if (is_hurried(rt) && due > HURRY_MS) due = HURRY_MS;
   if (b->warned != stretch && due > WATCHDOG_WARN_MS) due = WATCHDOG_WARN_MS;
   answer(b, due);
 }

@@ -37,15 +37,11 @@ void uvloop_preload(lua_State *L) {
 }
 
 void uvloop_run(struct runtime *rt, uint64_t timeout) {
-  if (timeout == 0) {
-    uv_run(&rt->loop, UV_RUN_NOWAIT);
-    return;
-  }
   uv_update_time(&rt->loop);
-  if (timeout != UINT64_MAX) uv_timer_start(&rt->loop_timer, on_timer, timeout, 0);
-  // Referenced for as long as it waits: a loop without referenced handles would return at once.
+  if (timeout > 0 && timeout != UINT64_MAX) uv_timer_start(&rt->loop_timer, on_timer, timeout, 0);
+  // Referenced meanwhile: a loop without referenced handles would look at none of the others.
   uv_ref((uv_handle_t *)&rt->loop_mail);
-  uv_run(&rt->loop, UV_RUN_ONCE);
+  uv_run(&rt->loop, timeout > 0 ? UV_RUN_ONCE : UV_RUN_NOWAIT);
   uv_unref((uv_handle_t *)&rt->loop_mail);
   uv_timer_stop(&rt->loop_timer);
 }

@@ -77,6 +77,14 @@ void watchdog_call(struct watched *w) {
   atomic_store(&w->is_called, true);
 }
 
+void watchdog_call_all(struct watchdog *dog) {
+  if (!dog) return;
+  pthread_mutex_lock(&dog->lock);
+  for (struct list *i = dog->watched.next; i != &dog->watched; i = i->next)
+    watchdog_call(LIST_ENTRY(i, struct watched, node));
+  pthread_mutex_unlock(&dog->lock);
+}
+
 // Only who enters writes ->thread, one after the other: to read it here needs no lock.
 void watchdog_enter(struct watched *w) {
   entered = w;

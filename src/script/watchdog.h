@@ -63,6 +63,9 @@ uint64_t watchdog_look(struct watchdog *dog, uint64_t now);
 // Has the script code that runs signalled at the next look: within a tenth of a second. Any thread.
 void watchdog_call(struct watched *w);
 
+// The same for all that there are. `dog` may be NULL.
+void watchdog_call_all(struct watchdog *dog);
+
 // `w` is zero-initialised but for on_signal. `dog` may be NULL.
 void watchdog_add(struct watchdog *dog, struct watched *w);
 void watchdog_remove(struct watched *w);

@@ -51,6 +51,11 @@ struct seat *worker_seat(struct worker *w) {
   return w->seat;
 }
 
+void worker_hurry(struct pool *pool, struct watchdog *dog) {
+  atomic_store(&pool->is_hurried, true);
+  watchdog_call_all(dog);
+}
+
 void worker_end_line(struct worker *w, uint64_t session) {
   budget_end_line(&w->runtime, session);
 }

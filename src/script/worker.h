@@ -29,6 +29,7 @@ struct worker; // private
 struct pool {
   struct ballot *ballot;  // on reloads; NULL: there is nothing to reload
   atomic_bool is_ending;  // one has begun to end the process, so that all are about to end
+  atomic_bool is_hurried; // what computes is to come to an end (worker_hurry)
   atomic_bool has_failed; // a script's failure at the start has been told: the others' is the same
   struct stats_all stats; // of the process
 };
@@ -111,6 +112,11 @@ struct seat *worker_seat(struct worker *w);
 // Interrupts a line of that session of the console, if it computes. Any thread, once the worker has
 // answered the session.
 void worker_end_line(struct worker *w, uint64_t session);
+
+// `luaws test` is to end: what computes in tests, in handlers and in workers by name is interrupted
+// by an error, which otherwise may take as long as it likes, or for as long as --timeout says. Any
+// thread.
+void worker_hurry(struct pool *pool, struct watchdog *dog);
 
 // What its thread does: begin; then turns, and waits in between; end.
 void worker_begin(struct worker *w);
