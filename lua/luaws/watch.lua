@@ -232,6 +232,9 @@ function watch.onReload(why)
   reloadedAt = now()
   findSources()
   aim()
+  for path in pairs(sought) do -- it may have come since it was looked for
+    if uv.fs_stat(path) then onChange(path) end
+  end
 end
 
 return watch
