@@ -163,6 +163,34 @@ require("luaws").WebSocketServer.new({ onConnection = function() return Chat.new
   assert.equal("other x", ask(p:open("/"), "x"))
 end)
 
+it("a handler whose methods are exchanged while it lives has the new ones", function()
+  local main = [[
+local luaws = require "luaws"
+local Chat = luaws.class "Chat"
+local function loggedIn(self, ws, event)
+  if event.data == "logout" then self.onMessage = nil end
+  ws:send "old in"
+end
+local function login(self) self.onMessage = loggedIn end
+function Chat:onMessage(ws, event)
+  if event.data == "login" then login(self) end
+  ws:send "old out"
+end
+luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, { path = "/" })
+]]
+  local p = reloading.start({ ["main.lua"] = main })
+  local c = p:open("/")
+  assert.equal("old out", ask(c, "login"))
+  for _, word in ipairs { "two", "three" } do
+    p:mustEdit({ ["main.lua"] = main:gsub("old", word) })
+    assert.equal(word .. " in", ask(c, "x"))
+  end
+  assert.is_nil(p.server.stderr:find("with old functions", 1, true))
+  assert.matches("missing", p:tryEdit({ ["main.lua"] = main .. "missing()" }))
+  assert.equal("three in", ask(c, "logout"))
+  assert.equal("three out", ask(c, "x"))
+end)
+
 describe("a server that is made by a task of the top level", function()
   it("is closed by a reload, which the log says, and made again", function()
     local main = MAIN:gsub("wss = [^\n]*", "luaws.spawn(function() %0 end)")

@@ -235,6 +235,13 @@ function Merge:mergeAll()
   end
 end
 
+-- A function in the table's field goes on as its new form, if it has one.
+function Merge:renew(t, key)
+  local value = rawget(t, key)
+  local new = value ~= nil and self.successor[value]
+  if type(new) == "function" then self:set(t, key, new) end
+end
+
 -- The new code finds the old tables ---------------------------------------------------------------
 
 function Merge:visit(value)
