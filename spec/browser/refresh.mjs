@@ -1,15 +1,12 @@
 // A page served with --watch refreshes itself in headless Chromium: node spec/browser/refresh.mjs
-//
-// With SCREENSHOTS=FOLDER it leaves pictures there. The last line is "N passed, N failed".
 
 import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile, copyFile, cp, rename } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
-import { ROOT, TIMEOUT, launch, startServer } from "./support.mjs";
+import { ROOT, TIMEOUT, complaints, picture, runAll, startServer } from "./support.mjs";
 
-let browser, server, folder, context;
-const complaints = [];
+let server, folder, context;
 
 const pagePath = name => path.join(folder, "chat", name);
 
@@ -29,10 +26,6 @@ async function openPage() {
   const socket = await listening;
   assert.equal(socket.url(), `ws://127.0.0.1:${server.port}/.luaws/refresh`);
   return page;
-}
-
-async function picture(page, name) {
-  if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
 }
 
 const shows = (page, text) => page.getByText(text, { exact: true }).waitFor();
@@ -96,32 +89,16 @@ const tests = {
   },
 };
 
-async function run(name, test) {
-  complaints.length = 0;
-  folder = await mkdtemp(path.join(os.tmpdir(), "luaws-refresh-"));
-  await copyFile(path.join(ROOT, "examples/chat.lua"), path.join(folder, "chat.lua"));
-  await cp(path.join(ROOT, "examples/chat"), path.join(folder, "chat"), { recursive: true });
-  context = await browser.newContext({ viewport: { width: 640, height: 480 } });
-  let failure;
-  try {
-    await test();
-    assert.deepEqual(complaints, []);
-  } catch (error) {
-    failure = error;
-  }
-  await context.close();
-  await server.stop().catch(error => { failure ||= error; });
-  await rm(folder, { recursive: true });
-  console.log(failure ? `FAILED  ${name}\n${failure.stack}\n  log of luaws:\n${server.log}` : `ok      ${name}`);
-  return !failure;
-}
-
-browser = await launch();
-let passed = 0, failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  if (await run(name, test)) passed++;
-  else failed++;
-}
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed ? 1 : 0;
+await runAll(tests, {
+  async begin(browser) {
+    folder = await mkdtemp(path.join(os.tmpdir(), "luaws-refresh-"));
+    await copyFile(path.join(ROOT, "examples/chat.lua"), path.join(folder, "chat.lua"));
+    await cp(path.join(ROOT, "examples/chat"), path.join(folder, "chat"), { recursive: true });
+    context = await browser.newContext({ viewport: { width: 640, height: 480 } });
+  },
+  async end() {
+    await context.close();
+    await server.stop().finally(() => rm(folder, { recursive: true }));
+  },
+  log: () => server.log,
+});

@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { ROOT, TIMEOUT, contrast, launch, startServer } from "./support.mjs";
+import { ROOT, TIMEOUT, complaints, contrast, runAll, startServer } from "./support.mjs";
 
 const start = (port = 0) => startServer("chat.lua", { port });
 
@@ -17,7 +17,11 @@ const PHONE = {
 
 let browser, server;
 let pages = [];
-const complaints = [];
+
+async function closePages() {
+  await Promise.all(pages.map(page => page.context().close()));
+  pages = [];
+}
 
 // A page in a browser window of its own. Errors in it, and requests to anywhere else, are complaints.
 async function openPage(name, options = DESKTOP) {
@@ -254,36 +258,16 @@ async function takeScreenshot() {
 
 // ---- one after the other
 
-async function closePages() {
-  await Promise.all(pages.map(page => page.context().close()));
-  pages = [];
-}
+if (process.env.UPDATE_SCREENSHOT === "1") tests["docs/chat.png"] = takeScreenshot;
 
-async function run(name, test) {
-  complaints.length = 0;
-  server = await start();
-  try {
-    await test();
-    assert.deepEqual(complaints, []);
+await runAll(tests, {
+  async begin(started) {
+    browser = started;
+    server = await start();
+  },
+  async end() {
     await closePages();
     await server.stop();
-    console.log(`ok      ${name}`);
-    return true;
-  } catch (error) {
-    console.log(`FAILED  ${name}\n${error.stack}\n  log of luaws:\n${server.log}`);
-    await closePages();
-    await server.stop().catch(() => {});
-    return false;
-  }
-}
-
-browser = await launch();
-let passed = 0, failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  if (await run(name, test)) passed++;
-  else failed++;
-}
-if (process.env.UPDATE_SCREENSHOT === "1" && failed === 0 && !(await run("docs/chat.png", takeScreenshot))) failed++;
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed ? 1 : 0;
+  },
+  log: () => server.log,
+});

@@ -1,14 +1,10 @@
 // The secrets of examples/secure.lua in headless Chromium, over https and wss: node spec/browser/secure.mjs
-//
-// With SCREENSHOTS=FOLDER it leaves pictures there. The last line is "N passed, N failed".
 
 import assert from "node:assert/strict";
-import path from "node:path";
-import { TIMEOUT, contrast, launch, startServer } from "./support.mjs";
+import { TIMEOUT, complaints, contrast, picture, runAll, startServer } from "./support.mjs";
 
 let browser, server;
 let contexts = [];
-const complaints = [];
 
 async function openPage(url, options = {}) {
   const context = await browser.newContext({
@@ -35,10 +31,6 @@ async function keep(page, text) {
   const link = page.getByLabel("The link to pass on");
   await link.waitFor();
   return link.inputValue();
-}
-
-async function picture(page, name) {
-  if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
 }
 
 const tests = {
@@ -101,29 +93,15 @@ const tests = {
 
 const start = port => startServer("secure.lua", { port, args: ["--tls-self-signed"] });
 
-async function run(name, test) {
-  complaints.length = 0;
-  server = await start(0);
-  let failure;
-  try {
-    await test();
-    assert.deepEqual(complaints, []);
-  } catch (error) {
-    failure = error;
-  }
-  await Promise.all(contexts.map(context => context.close()));
-  contexts = [];
-  await server.stop().catch(error => { failure ||= error; });
-  console.log(failure ? `FAILED  ${name}\n${failure.stack}\n  log of luaws:\n${server.log}` : `ok      ${name}`);
-  return !failure;
-}
-
-browser = await launch();
-let passed = 0, failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  if (await run(name, test)) passed++;
-  else failed++;
-}
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed ? 1 : 0;
+await runAll(tests, {
+  async begin(started) {
+    browser = started;
+    server = await start(0);
+  },
+  async end() {
+    await Promise.all(contexts.map(context => context.close()));
+    contexts = [];
+    await server.stop();
+  },
+  log: () => server.log,
+});

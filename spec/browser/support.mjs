@@ -1,6 +1,7 @@
 // What the browser specs share: luaws with an example, Chromium, and how well text can be read.
 //
-// LUAWS_BIN is the luaws under test (build/debug/luaws), CHROMIUM_BIN the browser.
+// LUAWS_BIN is the luaws under test (build/debug/luaws), CHROMIUM_BIN the browser. With SCREENSHOTS=FOLDER pictures are
+// left there.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -18,7 +19,37 @@ const FLAGS = [
   "--disable-component-update", "--disable-sync",
 ];
 
-export const launch = () => chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+// What pages do that no test asks for; one that isn't empty at the end of a test fails it.
+export const complaints = [];
+
+// Runs tests by name, each between `begin`, which gets the browser, and `end`. `log`: returns that of the server. The
+// last line is "N passed, N failed".
+export async function runAll(tests, { begin, end, log }) {
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  let passed = 0, failed = 0;
+  for (const [name, test] of Object.entries(tests)) {
+    complaints.length = 0;
+    let failure;
+    try {
+      await begin(browser);
+      await test();
+      assert.deepEqual(complaints, []);
+    } catch (error) {
+      failure = error;
+    }
+    await end().catch(error => { failure ||= error; });
+    console.log(failure ? `FAILED  ${name}\n${failure.stack}\n  log of luaws:\n${log()}` : `ok      ${name}`);
+    if (failure) failed++;
+    else passed++;
+  }
+  await browser.close();
+  console.log(`${passed} passed, ${failed} failed`);
+  process.exitCode = failed ? 1 : 0;
+}
+
+export async function picture(page, name) {
+  if (process.env.SCREENSHOTS) await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}.png`) });
+}
 
 // An example's file name, or another script's path. `args`: what stands before the script. { url, port, log, stop() }
 export async function startServer(example, { port = 0, args = [] } = {}) {

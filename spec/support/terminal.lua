@@ -3,6 +3,8 @@
 --   local t = terminal.start({ "connect", url }, { columns = 40, rows = 10, env = { NO_COLOR = "1" } })
 --   t:type("hello\r")            keys
 --   t:await("text"[, what])      until a row of the screen holds it, or until a function of the rows returns true
+--   t:awaitLast("row", ...)      until these are the last rows
+--   t:quit()                     ctrl-D on an empty line, and checks that it ends well
 --   t:lines()                    the rows (spec/support/screen.lua)
 --   t.raw                        every byte that the program has written
 --   t.pipe:read_stop(), t:read() the terminal shows nothing for a while
@@ -15,6 +17,7 @@
 -- Further options: `cwd`, and `command` for the shell in place of START. The program is luaws. It is killed at the end
 -- of the test if it still runs.
 
+local assert = require "luassert"
 local uv = require "luv"
 local probe = require "probe"
 local async = require "spec.support.async"
@@ -88,6 +91,22 @@ function Terminal:await(wanted, what)
   end
   local ok, err = pcall(child.waitFor, self, holds, nil, what or tostring(wanted))
   if not ok then error(err .. "; the screen:\n" .. table.concat(self:lines(), "\n"), 0) end
+end
+
+function Terminal:awaitLast(...)
+  local wanted = { ... }
+  self:await(function(lines)
+    for i, line in ipairs(wanted) do
+      if lines[#lines - #wanted + i] ~= line then return false end
+    end
+    return true
+  end, table.concat(wanted, " | "))
+end
+
+function Terminal:quit()
+  self:type("\21\4") -- ctrl-U first: ctrl-D ends where the line is empty
+  assert.same({ 0, 0 }, { self:awaitExit() })
+  assert.is_true(self:isCooked())
 end
 
 function Terminal:resize(columns, rows)
