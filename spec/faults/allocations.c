@@ -55,17 +55,11 @@ static bool is_asked_again(const struct alloc *a, const void *p, size_t size) {
   return is_same;
 }
 
-static bool fails(const struct alloc *a, const void *p, size_t size) {
+// Whether this one's turn has come.
+static bool is_chosen(void) {
   uint64_t first = atomic_load(&orders->first);
-  if (first == 0) return false;
-  if (is_asked_again(a, p, size)) return true;
   uint64_t number = atomic_fetch_add(&orders->seen, 1) + 1;
-  if (number < first || number - first >= atomic_load(&orders->times)) return false;
-  atomic_fetch_add(&orders->failed, 1);
-  refused.from = a;
-  refused.p = p;
-  refused.size = size;
-  return true;
+  return number >= first && number - first < atomic_load(&orders->times);
 }
 
 void *__real_alloc_for_lua(void *ud, void *p, size_t old_size, size_t size);
@@ -75,9 +69,18 @@ void *__wrap_alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
   struct alloc *a = ud;
   bool is_bound = a->limit != SIZE_MAX;
   size_t had = p ? old_size : 0; // without p it names the kind of object
-  if (orders && is_bound && size > had && fails(a, p, size)) {
-    a->refused = size;
-    return NULL;
-  }
-  return __real_alloc_for_lua(ud, p, old_size, size);
+  if (!orders || !is_bound || size <= had || atomic_load(&orders->first) == 0)
+    return __real_alloc_for_lua(ud, p, old_size, size);
+  bool is_again = is_asked_again(a, p, size);
+  if (!is_again && !is_chosen()) return __real_alloc_for_lua(ud, p, old_size, size);
+  size_t limit = a->limit;
+  a->limit = 0;
+  void *moved = __real_alloc_for_lua(ud, p, old_size, size);
+  a->limit = limit;
+  if (moved || is_again) return moved; // a finalizer gets it all the same
+  atomic_fetch_add(&orders->failed, 1);
+  refused.from = a;
+  refused.p = p;
+  refused.size = size;
+  return NULL;
 }

@@ -1,7 +1,7 @@
 -- Lets Lua's allocations in a luaws-faults fail, one after the other (spec/faults/allocations.c).
 --
 --   local orders = allocations.orders()
---   local s = server.start(script, { faults = "", env = orders.env })
+--   local s = server.start(script, { faults = "", env = orders:environment() })
 --
 --   orders:give(first [, times])   from now on the first-th allocation fails, and the next ones, `times` altogether (1)
 --   orders:take()                  none fails any more; returns how many have failed, and how many there were
@@ -28,7 +28,14 @@ end
 
 function allocations.orders()
   local path = server.folder({ orders = NONE }) .. "/orders"
-  return setmetatable({ file = assert(uv.fs_open(path, "r+", 0)), env = { LUAWS_FAULTS_LUA = path } }, Orders)
+  return setmetatable({ file = assert(uv.fs_open(path, "r+", 0)), path = path }, Orders)
+end
+
+-- With `extra` in it.
+function Orders:environment(extra)
+  local env = { LUAWS_FAULTS_LUA = self.path }
+  for name, value in pairs(extra or {}) do env[name] = value end
+  return env
 end
 
 function Orders:give(first, times)

@@ -2,6 +2,7 @@
 
 #include "script/alloc.h"
 
+#include <lua.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,10 @@ enum { POOL_MAX = 0 }; // the sanitizer shall see each object by itself
 enum { POOL_MAX = ALLOC_SMALL_MAX };
 #endif
 
-enum { CHUNK_SIZE = 64 * 1024 };
+enum {
+  CHUNK_SIZE = 64 * 1024,
+  RESERVE = 32, // this part of the cap is what finalizers may have beyond it
+};
 
 struct alloc_chunk {
   struct alloc_chunk *next;
@@ -31,7 +35,8 @@ struct alloc_chunk {
 
 static void *allocate_rarely(struct alloc *a, size_t size) __attribute__((noinline));
 static void *move(struct alloc *a, void *p, size_t old_size, size_t size) __attribute__((noinline));
-static void *refuse(struct alloc *a, size_t size) __attribute__((noinline));
+static void *refuse(struct alloc *a, void *p, size_t old_size, size_t size)
+    __attribute__((noinline));
 
 void alloc_init(struct alloc *a, size_t cap) {
   *a = (struct alloc){.cap = cap, .limit = SIZE_MAX};
@@ -73,9 +78,21 @@ static inline void release(struct alloc *a, void *p, size_t size) {
   *list = p;
 }
 
-static void *refuse(struct alloc *a, size_t size) {
-  a->refused = size;
-  return NULL;
+// In a finalizer Lua answers nothing about its collector.
+static bool is_finalizing(const struct alloc *a) {
+  return lua_gc(a->L, LUA_GCISRUNNING) < 0;
+}
+
+static void *refuse(struct alloc *a, void *p, size_t old_size, size_t size) {
+  size_t more = p ? size - old_size : size;
+  if (a->used + more > a->cap + a->cap / RESERVE || !is_finalizing(a)) {
+    a->refused = size;
+    return NULL;
+  }
+  size_t limit = alloc_unbind(a);
+  void *moved = alloc_for_lua(a, p, old_size, size);
+  a->limit = limit;
+  return moved;
 }
 
 // Without `p`, old_size names the kind of object.
@@ -85,7 +102,7 @@ void *alloc_for_lua(void *ud, void *p, size_t old_size, size_t size) {
     if (p) release(a, p, old_size);
     return NULL;
   }
-  if (!p) return a->used + size > a->limit ? refuse(a, size) : allocate(a, size);
+  if (!p) return a->used + size > a->limit ? refuse(a, NULL, 0, size) : allocate(a, size);
   return move(a, p, old_size, size);
 }
 
@@ -115,7 +132,7 @@ static void *allocate_rarely(struct alloc *a, size_t size) {
 }
 
 static void *move(struct alloc *a, void *p, size_t old_size, size_t size) {
-  if (size > old_size && a->used + (size - old_size) > a->limit) return refuse(a, size);
+  if (size > old_size && a->used + (size - old_size) > a->limit) return refuse(a, p, old_size, size);
   if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
     a->used += size - old_size;
     return p;

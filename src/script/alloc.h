@@ -13,8 +13,10 @@
 #define ALLOC_CLASSES   (ALLOC_SMALL_MAX / ALLOC_STEP)
 
 struct alloc_chunk;
+struct lua_State;
 
 struct alloc {
+  struct lua_State *L; // whose allocator it is, once there is one
   void *free[ALLOC_CLASSES]; // singly linked through their first word
   struct alloc_chunk *chunks;
   char *at; // what is left of the newest chunk
@@ -28,7 +30,7 @@ struct alloc {
 
 // The cap binds only while a script is running: it raises "not enough memory" there, inside a task.
 // What luaws allocates between two calls, where nothing would catch that, is bounded by other
-// ceilings.
+// ceilings. Finalizers may pass it by a little: one that there is no memory to call is never called.
 static inline void alloc_bind(struct alloc *a, bool is_script_running) {
   a->limit = is_script_running ? a->cap : SIZE_MAX;
 }

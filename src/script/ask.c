@@ -24,7 +24,6 @@ static const char CLASS;
 // One that waits: a userdata on its task's stack.
 struct ask {
   struct waiter waiter;
-  struct list node; // on runtime.asks until it is answered, or given up
   uint64_t number;
   enum event_answer kind;
   char *data; // of the answer
@@ -149,7 +148,7 @@ static struct span push_chain(lua_State *L, bool *is_nested) {
 static struct ask *push_ask(lua_State *L, struct task *t) {
   struct ask *ask = lua_newuserdatauv(L, sizeof *ask, 0);
   *ask = (struct ask){.waiter = {.task = t}, .number = ++runtime_of(L)->last_ask};
-  list_init(&ask->node);
+  list_init(&ask->waiter.node);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &CLASS);
   lua_setmetatable(L, -2);
   return ask;
@@ -169,7 +168,7 @@ int ask_ask_worker(lua_State *L) {
   call.number = ask->number;
   struct err err;
   if (post(L, &call, &err) != 0) return args_error(L, "%s: %s", what, err.text);
-  list_push(&runtime_of(L)->asks, &ask->node);
+  list_push(&runtime_of(L)->asks, &ask->waiter.node);
   t->state = TASK_AWAITING;
   t->waiter = &ask->waiter;
   return lua_yieldk(L, 0, (lua_KContext)t, go_on);
@@ -178,9 +177,9 @@ int ask_ask_worker(lua_State *L) {
 // They are answered more or less in their order.
 void ask_on_answer(struct runtime *rt, const struct record *record) {
   for (struct list *i = rt->asks.next; i != &rt->asks; i = i->next) {
-    struct ask *ask = LIST_ENTRY(i, struct ask, node);
+    struct ask *ask = LIST_ENTRY(i, struct ask, waiter.node);
     if (ask->number != record->id) continue;
-    list_remove(&ask->node);
+    list_remove(&ask->waiter.node);
     if (!ask->waiter.task) return;
     ask->waiter.is_done = true;
     ask->kind = (enum event_answer)record->flags;
@@ -224,7 +223,7 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
   struct ask *ask = lua_touserdata(L, ASK);
   struct task *t = (struct task *)context;
   t->waiter = NULL;
-  list_remove(&ask->node); // it may have been cancelled: an answer finds nobody then
+  list_remove(&ask->waiter.node); // it may have been cancelled: an answer finds nobody then
   if (!ask->waiter.is_done) wait_check_cancelled(L, t);
   assert(ask->waiter.is_done);
   switch (ask->kind) {
@@ -237,7 +236,6 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
 
 static int collect(lua_State *L) {
   struct ask *ask = lua_touserdata(L, 1);
-  list_remove(&ask->node);
   mem_free(ask->data);
   ask->data = NULL;
   return 0;

@@ -79,7 +79,7 @@ static void set_arg(struct runtime *rt);
 void vm_open(struct runtime *rt) {
   uint64_t limit = rt->options->memory_limit;
   alloc_init(&rt->alloc, limit > 0 ? limit : find_cap());
-  lua_State *L = rt->L = lua_newstate(alloc_for_lua, &rt->alloc);
+  lua_State *L = rt->L = rt->alloc.L = lua_newstate(alloc_for_lua, &rt->alloc);
   lua_atpanic(L, on_panic);
   buf_init(&rt->warning, WARNING_MAX);
   lua_setwarnf(L, on_warning, rt);

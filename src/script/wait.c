@@ -37,6 +37,7 @@ int wait_await(lua_State *L) {
   lua_settop(L, 1);
   struct waiter *w = lua_newuserdatauv(L, sizeof *w, 1); // its user value holds the results
   *w = (struct waiter){0};
+  list_init(&w->node);
   lua_insert(L, 1); // it stays there while this call lives
   lua_pushvalue(L, 1);
   lua_pushcclosure(L, finish_await, 1);
@@ -57,8 +58,10 @@ int wait_spawn(lua_State *L) {
   return 0;
 }
 
+// Not left to a finalizer, which may find the stack too full to be called.
 void wait_forget(struct waiter *w) {
   w->task = NULL;
+  list_remove(&w->node);
 }
 
 uint64_t wait_check_seconds(lua_State *L, int index, const char *what) {

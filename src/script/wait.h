@@ -6,6 +6,7 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include "base/list.h"
 
 struct task;
 
@@ -13,6 +14,7 @@ struct task;
 // answer of another worker.
 struct waiter {
   struct task *task; // the one that waits, NULL: not yet, or no more
+  struct list node;  // of an answer: on runtime.asks until it has come; else on itself
   bool is_done;
   bool has_failed; // there was no memory for what `done` was called with
 };
