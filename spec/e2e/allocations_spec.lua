@@ -8,17 +8,24 @@ local assert = require "luassert"
 local allocations = require "spec.support.allocations"
 local async = require "spec.support.async"
 local client = require "spec.support.client"
+local files = require "spec.support.files"
 local server = require "spec.support.server"
 
 local ALL = os.getenv("LUAWS_FAULTS_ALL")
 local SAMPLES = ALL and math.huge or 8
-local PATIENCE = 3 -- glances at a conversation in which something has failed, before it is broken off
+local PARTS = ALL and 4 or 1 -- of what takes long
+local FEW = ALL and 60 or 3
+local PATIENCE = 3 -- glances at a conversation in which something has failed and was told, before it is broken off
 local GLANCE = 20 -- ms
 
 local TELL = [[
   luaws.onError = function(event) say("told", event.errors[1].message) end
   function tell(_, _, event) say("told", event.errors[1].message) end
 ]]
+
+local function size(s)
+  return #s.stdout + #s.stderr
+end
 
 -- Waits for the task's end, but not for long.
 local function glance(task)
@@ -32,7 +39,7 @@ end
 
 -- One conversation, as far as it gets. True, or false and why not.
 local function attempt(s, converse, orders)
-  local clients = {}
+  local clients, before = {}, size(s)
   local task = async.spawn(async.isolated, function()
     converse(setmetatable({
       s = s,
@@ -53,8 +60,8 @@ local function attempt(s, converse, orders)
   local glances = 0
   while not task.results do
     glance(task)
-    if not task.results and orders:failed() > 0 then glances = glances + 1 end
-    if glances > PATIENCE then
+    if orders:failed() > 0 and size(s) > before then glances = glances + 1 end
+    if glances > PATIENCE and not task.results then
       for _, c in ipairs(clients) do c:drop() end
     end
   end
@@ -66,10 +73,6 @@ local function assertWhole(s, converse, orders, what)
   local ok, why = attempt(s, converse, orders)
   assert.is_true(ok, ("%s: %s\n%s"):format(what, why, s.stderr:sub(-4000)))
   assert.is_nil(s.code, what)
-end
-
-local function size(s)
-  return #s.stdout + #s.stderr
 end
 
 -- Which allocations of so many fail.
@@ -87,7 +90,7 @@ local function failOne(s, converse, orders, number, options)
   assert.is_nil(s.code, what .. " ended luaws:\n" .. s.stderr:sub(-4000))
   if failed == 0 then
     assert.is_true(ok, why)
-  elseif not ok then
+  elseif not ok and not options.isToldElsewhere then
     async.eventually(function() return size(s) > before end, nil,
       ("something to be told of: %s failed (%s)"):format(what, why))
   end
@@ -96,8 +99,9 @@ local function failOne(s, converse, orders, number, options)
 end
 
 -- Lets each allocation of a conversation fail, one after the other. (Not all are noticed: Lua's table of strings stays
--- as it is when it can't grow, stacks when they can't shrink.) Options: `isCold`: each time in a luaws of its own, that
--- has done nothing yet; `times`: how many fail in a row.
+-- as it is when it can't grow, stacks when they can't shrink.) Options: `part`: one of PARTS alone; `few`: FEW of them;
+-- `isCold`: each time in a luaws of its own, that has done nothing yet; `times`: how many fail in a row;
+-- `isToldElsewhere`: not in the log nor by the script.
 local function sweep(script, converse, options)
   options = options or {}
   local orders = allocations.orders()
@@ -108,7 +112,8 @@ local function sweep(script, converse, options)
   assertWhole(s, converse, orders, "counted")
   local _, count = orders:take()
   local failures = 0
-  for number = 1, count, step(count) do
+  local stride = options.few and math.max(1, count // FEW) or options.part and step(count) * PARTS or step(count)
+  for number = options.part or 1, count, stride do
     if options.isCold then
       s:stop()
       s = server.start(TELL .. script, options)
@@ -116,7 +121,6 @@ local function sweep(script, converse, options)
     if failOne(s, converse, orders, number, options) then failures = failures + 1 end
   end
   assert.is_true(failures > 0, "none failed")
-  if os.getenv "SHOW" then print(count, failures) end
   s:stop()
 end
 
@@ -453,6 +457,32 @@ describe("memory that a script doesn't get, in", function()
     }, { files = { ["m.lua"] = M } })
   end)
 
+  -- (What has failed there shows at the next save at the latest.)
+  it("--watch", function()
+    sweep([[
+      local word = require "word"
+      luaws.webServer:start { root = arg[0]:match "^(.*)/" .. "/pages" }
+      serve({ onMessage = function(_, ws) ws:send(word()) end }, { path = "/run" })
+    ]], function(t)
+      local word = fresh "word"
+      files.write(t.s.folder .. "/word.lua", ("return function() return %q end"):format(word))
+      local c = t.open("/run")
+      repeat c:send "?" until c:receive() == word
+      c:close(1000)
+    end, { args = { "--watch" }, few = true, files = {
+      ["word.lua"] = "return function() return 'first' end", ["pages/index.html"] = "<p>here</p>" } })
+  end)
+
+  it("a guest's console", function()
+    local socket = server.folder() .. "/console"
+    sweep("luaws.every(100, print)", function()
+      local guest = server.run(nil, { program = { "attach", socket },
+        input = "x = { 1, 'two', { y = 3 } }\nx\nluaws.sleep(0)\nfor i = 1, 2 do\nprint(i)\nend\nstring.re" })
+      assert.equal(0, guest.code, guest.stdout .. guest.stderr)
+      assert.equal('{ 1, "two", { y = 3 } }\ntrue\n1\n2\nnil\n', guest.stdout)
+    end, { args = { "--attach=" .. socket }, isToldElsewhere = true })
+  end)
+
   it("finalizers, however full the stack is", function()
     sweepSteps({
       [[local function deep(n)
@@ -516,7 +546,7 @@ describe("memory that a script doesn't get, in", function()
     return tonumber(a)
   end
 
-  it("a reload", function()
+  for part = 1, PARTS do it(("a reload (%d of %d)"):format(part, PARTS), function()
     sweep(RELOADED, function(t)
       local c = t.open("/run")
       local before = assertConsistent(t, c)
@@ -524,6 +554,58 @@ describe("memory that a script doesn't get, in", function()
       assert.equal(("reloaded generation %d of %d"):format(before + 1, before + 1), (c:receive()))
       assert.equal(before + 1, assertConsistent(t, c))
       c:close(1000)
-    end, { files = { ["words.lua"] = WORDS } })
+    end, { files = { ["words.lua"] = WORDS }, part = part })
+  end) end
+end)
+
+-- A program that ends by itself: whatever it doesn't get, it ends, and says why when it hasn't done what it should.
+describe("memory that isn't got by", function()
+  local RUNS = ALL and 150 or 4
+
+  local function failSome(program, options)
+    local orders = allocations.orders()
+    options.program, options.faults, options.env = program, "", orders:environment(options.env)
+    orders:give(math.maxinteger)
+    local expected = server.run(nil, options)
+    assert.equal(0, expected.code, expected.stderr)
+    local _, count = orders:take()
+    for number = 1, count, math.max(1, count // RUNS) do
+      orders:give(number)
+      local run = server.run(nil, options)
+      local failed = orders:take()
+      local what = ("allocation %d of %d: %s%s"):format(number, count, run.stdout, run.stderr)
+      assert.equal(0, run.signal, what)
+      local isWhole = run.code == 0 and (options.isEqual == false or run.stdout == expected.stdout)
+      assert.is_true(isWhole or failed > 0 and #run.stderr + #run.stdout > 0, what)
+    end
+  end
+
+  it("a script that starts servers, and waits", function()
+    local folder = server.folder({ ["m.lua"] = "return { add = function(a, b) return a + b end }", ["main.lua"] = [[
+      local luaws = require "luaws"
+      assert(luaws.webServer:start { root = "." })
+      local wss = luaws.WebSocketServer.new({ onConnection = print, onOpen = function() print "open" end })
+      luaws.sleep(0.001)
+      luaws.after(0.001, function()
+        print(luaws.askWorker("helper", "m.add", 1, 2))
+        wss:terminate()
+        luaws.exit(0)
+      end)
+      function luaws.onError() luaws.exit(1) end
+    ]] })
+    failSome({ "--port", "0", folder .. "/main.lua" }, {})
+  end)
+
+  it("a console", function()
+    failSome({ "repl" }, { input = "x = { 1, 'two', { 3 } }\nx\nluaws.sleep(0)\nfor i = 1, 2 do\nprint(i)\nend\n_",
+      isEqual = false })
+  end)
+
+  it("luaws check", function()
+    failSome({ "check", "examples/chat.lua" }, {})
+  end)
+
+  it("luaws test", function()
+    failSome({ "test", "examples/spec/uppercase_spec.lua" }, { isEqual = false, timeout = 60 })
   end)
 end)

@@ -132,7 +132,8 @@ static void *allocate_rarely(struct alloc *a, size_t size) {
 }
 
 static void *move(struct alloc *a, void *p, size_t old_size, size_t size) {
-  if (size > old_size && a->used + (size - old_size) > a->limit) return refuse(a, p, old_size, size);
+  if (size > old_size && a->used + (size - old_size) > a->limit)
+    return refuse(a, p, old_size, size);
   if (old_size <= POOL_MAX && size <= POOL_MAX && class_of(old_size) == class_of(size)) {
     a->used += size - old_size;
     return p;
