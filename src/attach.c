@@ -16,7 +16,7 @@
 enum {
   GUESTS_MAX = 16,
   HEAD = 5,                      // bytes of a frame before its text
-  TEXT_MAX = 1024 * 1024,        // bytes of a guest's text
+  TEXT_MAX = 1024 * 1024,        // bytes of a text in a frame
   WAITING_MAX = 8 * 1024 * 1024, // bytes that letters for a guest take; of what a line prints, the
                                  // rest is left out
   DUE_MAX = 16,                  // requests of a guest that aren't answered
@@ -102,6 +102,25 @@ static void write_frame(struct guest *g, enum event_console kind, const char *te
     g->waiting += l->size;
   else
     mem_free(l);
+}
+
+// How much of a text that goes on behind it is a frame of its own: whole characters.
+static size_t cut(const char *text, size_t size) {
+  if (size <= TEXT_MAX) return size;
+  size_t n = TEXT_MAX;
+  while (n > TEXT_MAX - 3 && ((unsigned char)text[n] & 0xc0) == 0x80)
+    n--;
+  return n;
+}
+
+static void write_frames(struct guest *g, enum event_console kind, const char *text, size_t size) {
+  size_t n;
+  do {
+    n = cut(text, size);
+    write_frame(g, kind, text, n);
+    text += n;
+    size -= n;
+  } while (size > 0);
 }
 
 static void write_text(struct guest *g, enum event_console kind, const char *text) {
@@ -295,7 +314,7 @@ void attach_answer(struct attach *a, uint64_t session, int kind, const char *tex
   g->has_begun = true;
   if (kind == CONSOLE_PROMPT && g->prompts_due > 0) g->prompts_due--;
   if (kind == CONSOLE_NAMES && g->names_due > 0) g->names_due--;
-  write_frame(g, (enum event_console)kind, text, size);
+  write_frames(g, (enum event_console)kind, text, size);
 }
 
 void attach_stop(struct attach *a) {

@@ -3,7 +3,8 @@
 
 // The guests of the console: those who have connected to its socket with `luaws attach`, each with
 // a session of its own. A frame, in both directions, is its length in 4 bytes (the lowest first),
-// an enum event_console, and a text; the length is that of kind and text. Main thread.
+// an enum event_console, and a text of at most 1 MiB; the length is that of kind and text. Main
+// thread.
 
 #include <uv.h>
 #include "base/err.h"

@@ -23,9 +23,8 @@ failed; 2 for a wrong command line.
 ]]
 
 local HELLO = "luaws 1"
-local LINE_MAX = 1024 * 1024       -- bytes, as src/attach.c has it
-local FRAME_MAX = 64 * 1024 * 1024 -- bytes of an answer
-local FULL = 65536                 -- bytes that are read at once: then more is waiting
+local TEXT_MAX = 1024 * 1024 -- bytes in a frame, as src/attach.c has it
+local FULL = 65536           -- bytes that are read at once: then more is waiting
 local EXIT_FAILURE, EXIT_USAGE = 1, 2
 
 local Session = {}
@@ -113,7 +112,7 @@ function Session:take(data)
   local at = 1
   while #self.rest - at + 1 >= 4 do
     local length = string.unpack("<I4", self.rest, at)
-    if length > FRAME_MAX then return nil, "the other side isn't luaws" end
+    if length > TEXT_MAX + 1 then return nil, "the other side isn't luaws" end
     if #self.rest - at + 1 < 4 + length then break end
     self:takeFrame(self.rest:sub(at + 4, at + 3 + length))
     at = at + 4 + length
@@ -170,8 +169,8 @@ function Session:pipeLines()
       complain("stdin: " .. err)
       self.hasFailed = true
     end
-    if line and #line > LINE_MAX then
-      complain(("a line of more than %d MiB is left out"):format(LINE_MAX >> 20))
+    if line and #line > TEXT_MAX then
+      complain(("a line of more than %d MiB is left out"):format(TEXT_MAX >> 20))
       self.hasFailed = true
     else
       self.showsPrompt = self.showsPrompt and line
