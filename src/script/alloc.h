@@ -16,7 +16,7 @@ struct alloc_chunk;
 struct lua_State;
 
 struct alloc {
-  struct lua_State *L; // whose allocator it is, once there is one
+  struct lua_State *L;       // whose allocator it is, once there is one
   void *free[ALLOC_CLASSES]; // singly linked through their first word
   struct alloc_chunk *chunks;
   char *at; // what is left of the newest chunk
@@ -30,7 +30,8 @@ struct alloc {
 
 // The cap binds only while a script is running: it raises "not enough memory" there, inside a task.
 // What luaws allocates between two calls, where nothing would catch that, is bounded by other
-// ceilings. Finalizers may pass it by a little: one that there is no memory to call is never called.
+// ceilings. Finalizers may pass it by a little: one that there is no memory to call is never
+// called.
 static inline void alloc_bind(struct alloc *a, bool is_script_running) {
   a->limit = is_script_running ? a->cap : SIZE_MAX;
 }
