@@ -581,7 +581,10 @@ describe("memory that isn't got by", function()
   end
 
   it("a script that starts servers, and waits", function()
-    local folder = server.folder({ ["m.lua"] = "return { add = function(a, b) return a + b end }", ["main.lua"] = [[
+    local folder = server.folder({ ["m.lua"] = [[
+      local function wait() require("luaws").sleep(100) end
+      return { add = function(a, b) return a + b end, wait = wait }
+    ]], ["main.lua"] = [[
       local luaws = require "luaws"
       assert(luaws.webServer:start { root = "." })
       local wss = luaws.WebSocketServer.new({ onConnection = print, onOpen = function() print "open" end })
@@ -589,6 +592,9 @@ describe("memory that isn't got by", function()
       luaws.after(0.001, function()
         print(luaws.askWorker("helper", "m.add", 1, 2))
         wss:terminate()
+        luaws.callWorker("main", "m.wait")
+        luaws.callWorker("main", "m.wait")
+        luaws.sleep(0.001)
         luaws.exit(0)
       end)
       function luaws.onError() luaws.exit(1) end

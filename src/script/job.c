@@ -101,14 +101,10 @@ static void fail(struct runtime *rt, struct job *job, const char *text) {
   answer(rt->options->roster, job, ANSWER_FAILURE, span_of(text));
 }
 
-static void push_loss(lua_State *L, const struct runtime *rt, const char *why) {
-  lua_pushfstring(L, "worker '%s' has not answered: %s", rt->seat->name, why);
-}
-
 static void end(struct runtime *rt, struct job *job, const char *why) {
-  push_loss(rt->L, rt, why);
-  fail(rt, job, lua_tostring(rt->L, -1));
-  lua_pop(rt->L, 1);
+  char text[ERR_TEXT_MAX];
+  snprintf(text, sizeof text, "worker '%s' has not answered: %s", rt->seat->name, why);
+  fail(rt, job, text);
   mem_free(job);
 }
 
