@@ -27,8 +27,6 @@ local LIBRARIES = {
   "string", "table", "math", "io", "os", "debug", "coroutine", "utf8", "package",
 }
 
-local CALLBACKS = { "onOpen", "onMessage", "onDrain", "onReload", "onError", "onTerminate" }
-
 core.generation = 1
 
 local pristine = {} -- _G before any script
@@ -266,11 +264,6 @@ local function checkServers()
   end
 end
 
--- A handler whose methods the program has exchanged: self.onMessage = loggedIn.
-local function renew(m, handler)
-  for _, name in ipairs(CALLBACKS) do m:renew(handler, name) end
-end
-
 local function noteTold(ws, handler)
   if handler.onReload ~= nil then attempt.told[#attempt.told + 1] = ws end
 end
@@ -282,7 +275,7 @@ local function checkConnections(m, lacking)
   for _, wss in ipairs(native.servers()) do
     for _, ws in ipairs(wss.connections) do
       local handler = ws.handler
-      renew(m, handler)
+      m:renew(handler)
       local method = handler.onMessage
       if type(method) ~= "function" then
         if not lacking[ws] then
@@ -301,7 +294,7 @@ local function checkConnections(m, lacking)
     end
   end
   for _, ws in ipairs(native.clients()) do
-    renew(m, ws.handler)
+    m:renew(ws.handler)
     noteTold(ws, ws.handler)
   end
   attempt.stale = stale

@@ -4,6 +4,7 @@ local assert = require "luassert"
 local build = require "spec.support.build"
 local client = require "spec.support.client"
 local reloading = require "spec.support.reloading"
+local process = require "spec.support.process"
 local server = require "spec.support.server"
 
 -- Sends and awaits the answer.
@@ -580,6 +581,8 @@ luaws.WebSocketServer.new({ onConnection = function() end }, { path = "/x" })
     assert.equal("nil\tthe script was given on the command line: there is no file to read again\n", s.stdout)
     s = server.run(nil, { program = { "-" }, input = script })
     assert.equal("nil\tthe script came from standard input: there is no file to read again\n", s.stdout)
+    s = process.run("sh", { "-c", ("echo '%s' | %s /dev/stdin"):format(script, os.getenv "LUAWS_BIN") })
+    assert.equal("nil\tthe script came from a pipe: there is no file to read again\n", s.stdout, s.stderr)
   end)
 
   it("in the middle of a loop over connections lets that come to its end", function()

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "mailbox/ballot.h"
 #include "script/args.h"
 #include "script/connection.h"
@@ -51,6 +52,13 @@ static int find_folder(lua_State *L) {
   struct runtime *rt = runtime_of(L);
   vm_find_folder(rt);
   lua_pushstring(L, rt->folder);
+  return 1;
+}
+
+// isEmpty(path) -> whether there is nothing in that file
+static int is_empty(lua_State *L) {
+  struct stat st;
+  lua_pushboolean(L, stat(luaL_checkstring(L, 1), &st) == 0 && st.st_size == 0);
   return 1;
 }
 
@@ -187,6 +195,7 @@ void lib_reload_push(lua_State *L) {
   static const luaL_Reg FUNCTIONS[] = {{"refusal", refusal},
                                        {"resolve", resolve},
                                        {"findFolder", find_folder},
+                                       {"isEmpty", is_empty},
                                        {"isCallback", is_callback},
                                        {"begin", begin},
                                        {"run", run},

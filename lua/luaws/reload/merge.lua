@@ -235,11 +235,15 @@ function Merge:mergeAll()
   end
 end
 
--- A function in the table's field goes on as its new form, if it has one.
-function Merge:renew(t, key)
-  local value = rawget(t, key)
-  local new = value ~= nil and self.successor[value]
-  if type(new) == "function" then self:set(t, key, new) end
+-- Functions in the fields of a live object go on as their new forms, if they have such.
+function Merge:renew(object)
+  local successor, count = self.successor, 0
+  for key, value in next, object do
+    local new = successor[value]
+    if new and type(new) == "function" then self:set(object, key, new) end
+    count = count + 1
+    if count > TABLE_MAX then return end
+  end
 end
 
 -- The new code finds the old tables ---------------------------------------------------------------

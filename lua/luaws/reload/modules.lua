@@ -93,6 +93,12 @@ function modules.files()
   return files
 end
 
+-- What a disk that is full, or a copy that has just begun, leaves of a script would end all servers.
+local function loadScript()
+  if native.isEmpty(native.script) then return nil, native.script .. " is empty" end
+  return loadfile(native.script)
+end
+
 -- Compiles the script and all modules of the project anew. Returns the chunks of -e (or nil) and of
 -- the script; or nil, message. A module whose file has gone will be missed when it is required.
 function modules.compile()
@@ -103,7 +109,7 @@ function modules.compile()
     if not code then return nil, message end
   end
   local script
-  script, message = loadfile(native.script)
+  script, message = loadScript()
   if not script then return nil, message end
   lookAround()
   local chunks = {}
