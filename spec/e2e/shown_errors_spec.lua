@@ -299,7 +299,14 @@ describe("an error value", function()
     ["one whose __tostring needs too much memory"] = {
       "error(setmetatable({}, { __tostring = function() return ('x'):rep(1 << 40) end }))",
       "whose __tostring is broken" },
-    ["one with a __name"] = { "error(setmetatable({}, { __name = 'Oops' }))", "(error object is a table value)" },
+    ["one with a __name"] = { "error(setmetatable({}, { __name = 'Oops' }))",
+      "(error object is a table value: Oops)" },
+    ["an object of a class"] = {
+      'local E = luaws.class "MyError" function E:constructor(m) self.message = m end error(E.new("hm"))',
+      '(error object is a table value: MyError { message = "hm" })' },
+    ["an array with a long text"] = {
+      'error({ "first", ("x"):rep(1000), false })',
+      '(error object is a table value { [1] = "first", [2] = "' .. ("x"):rep(200) .. '...", [3] = false })' },
     ["control characters"] = { "error('a\\27[31mb', 0)", "a\\x1b[31mb" },
     ["bad UTF-8"] = { "error('a\\xffb', 0)", "a\\xffb" },
     ["an empty string"] = { "error('', 0)", "" },
@@ -357,8 +364,8 @@ describe("an error that comes again", function()
     local shown, again = 0, 0
     for _ in s.stderr:gmatch("error task started at [^\n:]*:%d+\n") do shown = shown + 1 end
     for _ in s.stderr:gmatch("error task started at [^\n]*: the same once more in the last") do again = again + 1 end
-    assert.same({ 32, 32 }, { shown, again })
-    assert.matches("error 336 more at other places in the last %d+ s; the latest: " ..
+    assert.same({ 128, 128 }, { shown, again })
+    assert.matches("error 144 more at other places in the last %d+ s; the latest: " ..
       "task started at %S+: generated.lua:201: generated\n$", s.stderr)
   end)
 

@@ -6,11 +6,13 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/character.h"
 
 enum {
   TOSTRING_MS = 1000,
-  FIELDS_MAX = 8, // of a table that are shown
-  VALUE_MAX = 64, // bytes of a string among them
+  FIELDS_MAX = 8,  // of a table that are shown
+  KEY_MAX = 64,    // bytes of a key
+  VALUE_MAX = 200, // bytes that are shown of a string among them
 };
 
 static int call_tolstring(lua_State *L) {
@@ -44,30 +46,55 @@ static bool is_name(const char *text, size_t length) {
     bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
     if (!is_letter && (i == 0 || c < '0' || c > '9')) return false;
   }
-  return length > 0 && length <= VALUE_MAX;
+  return length > 0 && length <= KEY_MAX;
+}
+
+// Pushes "key" or "[1]" of the key at `index`; false, and nothing, for what isn't worth it.
+static bool push_key(lua_State *L, int index) {
+  size_t length;
+  if (lua_isinteger(L, index)) {
+    lua_pushfstring(L, "[%I]", (LUAI_UACINT)lua_tointeger(L, index));
+    return true;
+  }
+  if (lua_type(L, index) != LUA_TSTRING) return false;
+  const char *key = lua_tolstring(L, index, &length);
+  if (is_name(key, length)) lua_pushvalue(L, index);
+  return is_name(key, length);
+}
+
+// Pushes the value at `index` as it would be written; false, and nothing, for tables and the like.
+static bool push_value(lua_State *L, int index) {
+  size_t length, shown;
+  const char *text;
+  switch (lua_type(L, index)) {
+  case LUA_TSTRING:
+    text = lua_tolstring(L, index, &length);
+    shown = character_cut(text, length, VALUE_MAX);
+    lua_pushliteral(L, "\"");
+    lua_pushlstring(L, text, shown);
+    lua_pushstring(L, shown < length ? "...\"" : "\"");
+    lua_concat(L, 3);
+    return true;
+  case LUA_TNUMBER:
+    lua_pushvalue(L, index);
+    lua_tostring(L, -1);
+    return true;
+  case LUA_TBOOLEAN: lua_pushstring(L, lua_toboolean(L, index) ? "true" : "false"); return true;
+  default: return false;
+  }
 }
 
 // Pushes "key = value" of the pair on top; false, and nothing, for what isn't worth it.
 static bool push_pair(lua_State *L) {
-  size_t length;
-  if (lua_type(L, -2) != LUA_TSTRING) return false;
-  const char *key = lua_tolstring(L, -2, &length);
-  if (!is_name(key, length)) return false;
-  switch (lua_type(L, -1)) {
-  case LUA_TSTRING:
-    if (lua_rawlen(L, -1) > VALUE_MAX) return false;
-    lua_pushfstring(L, "%s = \"%s\"", key, lua_tostring(L, -1));
-    return true;
-  case LUA_TNUMBER:
-    lua_pushvalue(L, -1);
-    lua_pushfstring(L, "%s = %s", key, lua_tostring(L, -1));
-    lua_remove(L, -2);
-    return true;
-  case LUA_TBOOLEAN:
-    lua_pushfstring(L, "%s = %s", key, lua_toboolean(L, -1) ? "true" : "false");
-    return true;
-  default: return false;
+  int value = lua_gettop(L);
+  if (!push_key(L, value - 1)) return false;
+  lua_pushliteral(L, " = ");
+  if (!push_value(L, value)) {
+    lua_pop(L, 2);
+    return false;
   }
+  lua_concat(L, 3);
+  return true;
 }
 
 static int compare(const void *a, const void *b) {
@@ -102,6 +129,16 @@ static void push_fields(lua_State *L) {
   lua_remove(L, table + 1);
 }
 
+// Pushes what the metatable of the value at `index` calls it, ": Oops"; "" when it doesn't.
+static void push_kind(lua_State *L, int index) {
+  int type = luaL_getmetafield(L, index, "__name");
+  if (type == LUA_TSTRING)
+    lua_pushfstring(L, ": %s", lua_tostring(L, -1));
+  else
+    lua_pushliteral(L, "");
+  if (type != LUA_TNIL) lua_remove(L, -2);
+}
+
 void errorvalue_push_text(struct runtime *rt, lua_State *co) {
   lua_State *L = rt->L;
   lua_pushvalue(co, -1);
@@ -114,12 +151,16 @@ void errorvalue_push_text(struct runtime *rt, lua_State *co) {
     has_text = true;
   }
   if (has_text && convert(rt)) return;
+  int value = lua_gettop(L);
+  push_kind(L, value);
+  lua_pushvalue(L, value);
   if (type == LUA_TTABLE)
     push_fields(L);
   else
     lua_pushliteral(L, "");
-  lua_pushfstring(L, "(error object is a %s value%s%s)", lua_typename(L, type),
-                  has_text ? " whose __tostring is broken" : "", lua_tostring(L, -1));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
+  lua_pushfstring(L, "(error object is a %s value%s%s%s)", lua_typename(L, type),
+                  has_text ? " whose __tostring is broken" : "", lua_tostring(L, value + 1),
+                  lua_tostring(L, -1));
+  lua_replace(L, value);
+  lua_settop(L, value);
 }

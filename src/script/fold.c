@@ -11,7 +11,7 @@
 #include "base/mem.h"
 
 enum {
-  ENTRIES_MAX = 32,
+  ENTRIES_MAX = 128,
   MESSAGES_MAX = 8, // different ones of a place that are shown in a span; others are only counted
   TEXT_MAX = 160,   // bytes of a message that a summary repeats
   LABEL_MAX = SUBJECT_NAME_MAX * 2,
