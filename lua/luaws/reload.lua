@@ -239,13 +239,19 @@ local function placeOf(handler, method)
   return "the handler"
 end
 
+-- As src/script/args.h has it.
+local function isCallable(value)
+  local metatable = debug.getmetatable(value)
+  return type(value) == "function" or metatable ~= nil and type(metatable.__call) == "function"
+end
+
 -- Live connections whose handlers have no onMessage already: nothing of ours.
 local function noteLacking()
   local lacking = {}
   for _, wss in ipairs(native.servers()) do
     for _, ws in ipairs(wss.connections) do
       local method = ws.handler.onMessage
-      lacking[ws] = type(method) ~= "function" or nil
+      lacking[ws] = not isCallable(method) or nil
       attempt.methods[ws] = method
     end
   end
@@ -257,7 +263,7 @@ local function checkServers()
   for _, wss in ipairs(native.servers()) do handlers[wss] = wss.handler end
   for _, taken in ipairs(native.takenServers()) do handlers[taken[1]] = taken[2] end
   for wss, handler in pairs(handlers) do
-    if type(handler.onConnection) ~= "function" then
+    if not isCallable(handler.onConnection) then
       local what, file, line = placeOf(handler)
       refuse(file, line, "%s has no onConnection any more, and handles %s", what, tostring(wss))
     end
@@ -277,7 +283,7 @@ local function checkConnections(m, lacking)
       local handler = ws.handler
       m:renew(handler)
       local method = handler.onMessage
-      if type(method) ~= "function" then
+      if not isCallable(method) then
         if not lacking[ws] then
           local what, file, line = placeOf(handler, attempt.methods[ws])
           refuse(file, line, "%s has no onMessage any more, and connection %d has to go on with it",

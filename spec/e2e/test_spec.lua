@@ -353,6 +353,19 @@ describe("luaws test", function()
     trial.has(run, "spec/a_spec.lua:2: coroutine.yield outside a coroutine of the test's own")
   end)
 
+  it("leaves its own functions out of the tracebacks of -v", function()
+    local run = trial.run([[
+      it("fails", function()
+        local function helper(x) assert.equal(1, x) end
+        helper(2)
+      end)
+      it("spawns", function() luaws.spawn(error, "in a task") end)
+    ]], { "-v" })
+    trial.has(run, "stack traceback:\n\tspec/a_spec.lua:3: in local 'helper'\n\tspec/a_spec.lua:4: in ")
+    assert.falsy(run.stdout:find("\tluaws/", 1, true), run.stdout)
+    assert.equal(1, select(2, run.stdout:gsub("stack traceback", "")))
+  end)
+
   it("says the spec's line, not one of luaws's own, of what is used wrongly", function()
     local run = trial.run [[
       it("asks nothing", function() assert.sent(nil, "x") end)

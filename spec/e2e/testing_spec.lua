@@ -32,6 +32,38 @@ describe("testing.server with a handler", function()
     ]], 2)
   end)
 
+  it("takes spies and stubs for methods of handlers", function()
+    passes([[
+      it("calls them", function()
+        local handler = { onMessage = function(_, ws, event) ws:send(event.data) end, onTerminate = function() end }
+        spy.on(handler, "onMessage")
+        stub(handler, "onTerminate")
+        local ws = testing.connection(handler)
+        ws:deliver "a"
+        assert.sent(ws, "a")
+        ws:lose()
+        local server = { onConnection = spy.new(function() return handler end) }
+        local ann = testing.server(server):connect()
+        ann:send "b"
+        assert.sent(ann, "b")
+        ann:close()
+        assert.spy(server.onConnection).was.called(1)
+        assert.spy(handler.onMessage).was.called(2)
+        assert.stub(handler.onTerminate).was.called(2)
+      end)
+      it("calls those of clients", function()
+        local client = { onMessage = spy.new(function() end), onTerminate = spy.new(function() end) }
+        local echo = testing.server { onMessage = function(_, ws, event) ws:send(event.data) end }
+        local ws = luaws.WebSocket.new(echo.url, client)
+        assert(ws:opened())
+        ws:send "x"
+        while not client.onMessage.calls[1] do luaws.sleep(0.001) end
+        ws:terminate()
+        while not client.onTerminate.calls[1] do luaws.sleep(0.001) end
+      end)
+    ]], 2)
+  end)
+
   it("takes what require returns: the module's file is no options", function()
     passes({
       ["echo.lua"] = "return { onMessage = function(_, ws, event) ws:send(event.data) end }",

@@ -208,7 +208,8 @@ static void push_protocol(lua_State *L, const struct connection *c) {
 static int take_handler(lua_State *L, const struct connection *c) {
   static const char *const KEYS[] = {"protocol", "headers", NULL};
   lua_settop(L, 2);
-  if (lua_getfield(L, 1, "onMessage") != LUA_TFUNCTION)
+  lua_getfield(L, 1, "onMessage");
+  if (!args_is_callable(L, -1))
     fail(L, "onConnection returned a table without a function onMessage");
   lua_settop(L, 2);
   if (lua_isnil(L, 2)) {

@@ -40,6 +40,13 @@ int args_error(lua_State *L, const char *format, ...) {
   return lua_error(L);
 }
 
+bool args_is_callable(lua_State *L, int index) {
+  if (lua_isfunction(L, index)) return true;
+  int type = luaL_getmetafield(L, index, "__call");
+  if (type != LUA_TNIL) lua_pop(L, 1);
+  return type == LUA_TFUNCTION;
+}
+
 const char *args_describe(lua_State *L, int index) {
   index = lua_absindex(L, index);
   size_t length;

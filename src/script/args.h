@@ -21,6 +21,9 @@ char *args_copy_place(lua_State *L);
 // "WebSocketConnection". One line of valid UTF-8. Pushes the string and returns it.
 const char *args_describe(lua_State *L, int index);
 
+// Whether the value can be called: a function, or what has a metamethod for that, as spies have.
+bool args_is_callable(lua_State *L, int index);
+
 enum args_kind {
   ARGS_SECONDS, // number > 0. uint64_t, ms (at least 1); CONFIG_NONE when off
   ARGS_SIZE,    // integer > 0 (1e6 counts as one). uint64_t; CONFIG_NONE when off

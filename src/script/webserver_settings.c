@@ -27,7 +27,8 @@ static void check_handler(lua_State *L, const char *label, void *target) {
   if (!lua_istable(L, -1))
     args_error(L, "%s must be a table with a function onRequest, got %s", label,
                args_describe(L, -1));
-  bool is_function = lua_getfield(L, -1, "onRequest") == LUA_TFUNCTION;
+  lua_getfield(L, -1, "onRequest");
+  bool is_function = args_is_callable(L, -1);
   lua_pop(L, 1);
   if (!is_function) args_error(L, "%s must have a function onRequest", label);
 }

@@ -195,7 +195,7 @@ static void check_callbacks(lua_State *L, struct websocket *c) {
   c->link.keeps = true;
   for (int i = 0; !lua_isnil(L, HANDLER) && NAMES[i]; i++) {
     int type = lua_getfield(L, HANDLER, NAMES[i]);
-    if (type != LUA_TNIL && type != LUA_TFUNCTION)
+    if (type != LUA_TNIL && !args_is_callable(L, -1))
       args_error(L, NEW ": the handler's %s must be a function, got %s", NAMES[i],
                  args_describe(L, -1));
     if (type != LUA_TNIL && strcmp(NAMES[i], "onMessage") == 0) c->link.keeps = false;

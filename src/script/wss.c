@@ -206,7 +206,8 @@ int wss_new(lua_State *L) {
     return args_error(L, NEW ": expected a handler (a table with a function onConnection), got %s",
                       args_describe(L, 1));
   lua_settop(L, 2);
-  if (lua_getfield(L, 1, "onConnection") != LUA_TFUNCTION)
+  lua_getfield(L, 1, "onConnection");
+  if (!args_is_callable(L, -1))
     return args_error(L, NEW ": the handler's onConnection must be a function, got a %s",
                       luaL_typename(L, -1));
   lua_pop(L, 1);

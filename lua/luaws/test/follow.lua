@@ -64,8 +64,10 @@ local function followCore(newCore, bench)
       frame = debug.getinfo(first, "S")
     end
     local isSpecs = frame and not frame.source:find("[/\\]busted[/\\]")
-    -- A tail call: it counts the frames above it.
-    return getTrace(element, isSpecs and first or from, message)
+    local trace = getTrace(element, (isSpecs and first or from) + 1, message)
+    local frames = trace.traceback and trace.traceback:gsub("\n%s+luaws/[^\n]*", "")
+    trace.traceback = frames and frames:find "\n%s+%S" and frames or ""
+    return trace
   end
 
   local rewrite = core.rewriteMessage
