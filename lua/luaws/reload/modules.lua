@@ -93,7 +93,7 @@ function modules.files()
   return files
 end
 
--- What a disk that is full, or a copy that has just begun, leaves of a script would end all servers.
+-- What a full disk, or a copy that has just begun, leaves of a script would end all servers.
 local function loadScript()
   if native.isEmpty(native.script) then return nil, native.script .. " is empty" end
   return loadfile(native.script)
