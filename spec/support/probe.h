@@ -5,6 +5,7 @@
 // table with one field for each spec/support/probe_<name>.c; that file defines probe_open_<name>,
 // which leaves the field's value on the stack.
 
+#include <lauxlib.h>
 #include <lua.h>
 #include "probe_list.h"
 
@@ -13,5 +14,8 @@ PROBE_LIST
 #undef PROBE
 
 int luaopen_probe(lua_State *L);
+
+// Makes the metatable `name` for userdata with these methods, "__gc" among them.
+void probe_add_class(lua_State *L, const char *name, const luaL_Reg *methods);
 
 #endif

@@ -83,18 +83,13 @@ static int storm(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg METHODS[] = {
-    {"enter", enter}, {"leave", leave}, {"used", used}, {"storm", storm}, {NULL, NULL}};
+static const luaL_Reg METHODS[] = {{"enter", enter}, {"leave", leave}, {"used", used},
+                                   {"storm", storm}, {"__gc", gc},     {NULL, NULL}};
 
 static const luaL_Reg FUNCTIONS[] = {{"new", new}, {NULL, NULL}};
 
 int probe_open_addresses(lua_State *L) {
-  luaL_newmetatable(L, ADDRESSES);
-  luaL_newlib(L, METHODS);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  probe_add_class(L, ADDRESSES, METHODS);
   luaL_newlib(L, FUNCTIONS);
   return 1;
 }

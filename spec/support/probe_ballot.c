@@ -208,13 +208,8 @@ int probe_open_ballot(lua_State *L) {
   static const luaL_Reg METHODS[] = {
       {"take", take},   {"call", call},     {"come", come},   {"expire", expire},
       {"vote", vote},   {"finish", finish}, {"leave", leave}, {"close", close_ballot},
-      {"storm", storm}, {NULL, NULL}};
-  luaL_newmetatable(L, BALLOT);
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  luaL_newlib(L, METHODS);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+      {"storm", storm}, {"__gc", gc},       {NULL, NULL}};
+  probe_add_class(L, BALLOT, METHODS);
   lua_newtable(L);
   lua_pushcfunction(L, new_ballot);
   lua_setfield(L, -2, "new");

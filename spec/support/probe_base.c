@@ -21,15 +21,6 @@
 
 enum { NODES = 256, TIMERS = 4096, FIELDS = 16, LOG_SEEN = 2 << 20 };
 
-// Registers a class: `methods` with __index to itself.
-static void open_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 static void push_result(lua_State *L, int result) {
   if (result == ERR_TOO_BIG)
     lua_pushliteral(L, "too big");
@@ -492,9 +483,9 @@ int probe_open_base(lua_State *L) {
                                        {"giveBack", give_back},
                                        {"clock", read_clock},
                                        {NULL, NULL}};
-  open_class(L, BUF, BUF_METHODS);
-  open_class(L, RINGS, RINGS_METHODS);
-  open_class(L, WHEEL, WHEEL_METHODS);
+  probe_add_class(L, BUF, BUF_METHODS);
+  probe_add_class(L, RINGS, RINGS_METHODS);
+  probe_add_class(L, WHEEL, WHEEL_METHODS);
   luaL_newlib(L, functions);
   return 1;
 }

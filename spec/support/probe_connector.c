@@ -181,14 +181,6 @@ static int close_fd(lua_State *L) {
   return 0;
 }
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 int probe_open_connector(lua_State *L) {
   static const luaL_Reg resolver[] = {{"cancel", cancel}, {"__gc", cancel}, {NULL, NULL}};
   static const luaL_Reg connector[] = {
@@ -199,8 +191,8 @@ int probe_open_connector(lua_State *L) {
                                        {"blackHole", open_black_hole},
                                        {"closeDescriptor", close_fd},
                                        {NULL, NULL}};
-  new_class(L, RESOLVER, resolver);
-  new_class(L, CONNECTOR, connector);
+  probe_add_class(L, RESOLVER, resolver);
+  probe_add_class(L, CONNECTOR, connector);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -343,11 +343,7 @@ int probe_open_dialer(lua_State *L) {
                                      {"fd", get_fd},          {"taken", taken},
                                      {"stats", get_stats},    {"finishAll", end_dialer},
                                      {"__gc", end_dialer},    {NULL, NULL}};
-  luaL_newmetatable(L, DIALER);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  probe_add_class(L, DIALER, methods);
   lua_pushcfunction(L, new_dialer);
   return 1;
 }

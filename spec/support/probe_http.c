@@ -596,17 +596,9 @@ static const luaL_Reg FUNCTIONS[] = {
     {NULL, NULL},
 };
 
-static void make_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 int probe_open_http(lua_State *L) {
-  make_class(L, REQUEST, REQUEST_METHODS);
-  make_class(L, PATTERN, PATTERN_METHODS);
+  probe_add_class(L, REQUEST, REQUEST_METHODS);
+  probe_add_class(L, PATTERN, PATTERN_METHODS);
   luaL_newlib(L, FUNCTIONS);
   return 1;
 }

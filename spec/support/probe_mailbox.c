@@ -268,6 +268,7 @@ static const luaL_Reg METHODS[] = {
     {"waitUntilDone", wait_until_done},
     {"pending", pending},
     {"stats", stats},
+    {"__gc", gc},
     {NULL, NULL},
 };
 
@@ -279,12 +280,7 @@ static const luaL_Reg FUNCTIONS[] = {
 };
 
 int probe_open_mailbox(lua_State *L) {
-  luaL_newmetatable(L, MAILBOX);
-  luaL_newlib(L, METHODS);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  probe_add_class(L, MAILBOX, METHODS);
   luaL_newlib(L, FUNCTIONS);
   lua_pushinteger(L, MAILBOX_BLOCK_SIZE);
   lua_setfield(L, -2, "BLOCK_SIZE");

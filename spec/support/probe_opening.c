@@ -268,11 +268,7 @@ int probe_open_opening(lua_State *L) {
       {"isTunnel", is_tunnel},
       {NULL, NULL},
   };
-  luaL_newmetatable(L, REPLY);
-  luaL_setfuncs(L, METHODS, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  probe_add_class(L, REPLY, METHODS);
   luaL_newlib(L, FUNCTIONS);
   return 1;
 }

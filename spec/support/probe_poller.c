@@ -240,11 +240,7 @@ int probe_open_poller(lua_State *L) {
                                      {"__gc", close_poller},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"new", new_poller}, {NULL, NULL}};
-  luaL_newmetatable(L, POLLER);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  probe_add_class(L, POLLER, methods);
   luaL_newlib(L, functions);
 #ifdef POLLER_EPOLL
   lua_pushboolean(L, true);

@@ -25,16 +25,6 @@
 #define OUTBOX   "probe.outbox"
 #define ECHO     "probe.echo"
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  lua_newtable(L);
-  luaL_setfuncs(L, methods, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 // registry -------------------------------------------------------------------------------------
 
 static int registry_new(lua_State *L) {
@@ -73,7 +63,7 @@ static int drop(lua_State *L) {
 }
 
 static const luaL_Reg REGISTRY_METHODS[] = {
-    {"add", add}, {"find", find}, {"remove", drop}, {NULL, NULL}};
+    {"add", add}, {"find", find}, {"remove", drop}, {"__gc", registry_gc}, {NULL, NULL}};
 
 // outbox ---------------------------------------------------------------------------------------
 
@@ -142,7 +132,7 @@ static int size(lua_State *L) {
 static const luaL_Reg OUTBOX_METHODS[] = {{"push", outbox_add}, {"pushShared", outbox_add_shared},
                                           {"peek", peek},       {"consume", consume},
                                           {"clear", clear},     {"size", size},
-                                          {NULL, NULL}};
+                                          {"__gc", outbox_gc},  {NULL, NULL}};
 
 // files ----------------------------------------------------------------------------------------
 
@@ -352,11 +342,9 @@ static int echo_fd(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg ECHO_METHODS[] = {{"port", echo_port},
-                                        {"serve", echo_serve},
-                                        {"fd", echo_fd},
-                                        {"close", echo_close},
-                                        {NULL, NULL}};
+static const luaL_Reg ECHO_METHODS[] = {{"port", echo_port},  {"serve", echo_serve},
+                                        {"fd", echo_fd},      {"close", echo_close},
+                                        {"__gc", echo_close}, {NULL, NULL}};
 
 static const luaL_Reg FUNCTIONS[] = {{"registry", registry_new},
                                      {"outbox", outbox_new},
@@ -365,9 +353,9 @@ static const luaL_Reg FUNCTIONS[] = {{"registry", registry_new},
                                      {NULL, NULL}};
 
 int probe_open_reactor(lua_State *L) {
-  new_class(L, REGISTRY, REGISTRY_METHODS, registry_gc);
-  new_class(L, OUTBOX, OUTBOX_METHODS, outbox_gc);
-  new_class(L, ECHO, ECHO_METHODS, echo_close);
+  probe_add_class(L, REGISTRY, REGISTRY_METHODS);
+  probe_add_class(L, OUTBOX, OUTBOX_METHODS);
+  probe_add_class(L, ECHO, ECHO_METHODS);
   luaL_newlib(L, FUNCTIONS);
   return 1;
 }

@@ -101,11 +101,7 @@ int probe_open_table(lua_State *L) {
                                      {"size", size}, {"__gc", collect}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"hash", hash}, {"key", new_key}, {"new", new_table}, {NULL, NULL}};
-  luaL_newmetatable(L, TABLE);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  probe_add_class(L, TABLE, methods);
   luaL_newlib(L, functions);
   return 1;
 }

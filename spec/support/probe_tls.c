@@ -363,14 +363,6 @@ static int get_facts(lua_State *L) {
   return 1;
 }
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 int probe_open_tls(lua_State *L) {
   static const luaL_Reg context[] = {{"engine", new_engine}, {"__gc", free_context}, {NULL, NULL}};
   static const luaL_Reg engine[] = {{"feed", feed},
@@ -387,9 +379,9 @@ int probe_open_tls(lua_State *L) {
                                     {NULL, NULL}};
   static const luaL_Reg ticket[] = {{"__gc", free_ticket}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"context", new_context}, {NULL, NULL}};
-  new_class(L, CONTEXT, context);
-  new_class(L, ENGINE, engine);
-  new_class(L, TICKET, ticket);
+  probe_add_class(L, CONTEXT, context);
+  probe_add_class(L, ENGINE, engine);
+  probe_add_class(L, TICKET, ticket);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -476,18 +476,8 @@ static int certificate(lua_State *L) {
   return 1;
 }
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods, lua_CFunction gc) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
-}
-
 int probe_open_tls_transport(lua_State *L) {
-  static const luaL_Reg context[] = {{"open", open_end}, {NULL, NULL}};
+  static const luaL_Reg context[] = {{"open", open_end}, {"__gc", context_gc}, {NULL, NULL}};
   static const luaL_Reg end[] = {{"feed", feed},
                                  {"breakDown", break_down},
                                  {"turn", turn},
@@ -505,11 +495,12 @@ int probe_open_tls_transport(lua_State *L) {
                                  {"isOpen", is_open},
                                  {"failure", failure},
                                  {"certificate", certificate},
+                                 {"__gc", end_gc},
                                  {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"server", new_server}, {"client", new_client}, {"selfSigned", self_signed}, {NULL, NULL}};
-  new_class(L, CONTEXT, context, context_gc);
-  new_class(L, END, end, end_gc);
+  probe_add_class(L, CONTEXT, context);
+  probe_add_class(L, END, end);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -107,11 +107,7 @@ int probe_open_topics(lua_State *L) {
                                      {"__gc", collect},
                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"check", check}, {"new", new_topics}, {NULL, NULL}};
-  luaL_newmetatable(L, TOPICS);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
+  probe_add_class(L, TOPICS, methods);
   luaL_newlib(L, functions);
   return 1;
 }

@@ -361,14 +361,9 @@ int probe_open_worker(lua_State *L) {
                                      {"takeBytes", take_bytes},
                                      {"counters", counters},
                                      {"join", join},
+                                     {"__gc", gc},
                                      {NULL, NULL}};
-  luaL_newmetatable(L, WORKER);
-  lua_newtable(L);
-  luaL_setfuncs(L, METHODS, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
-  lua_pop(L, 1);
+  probe_add_class(L, WORKER, METHODS);
   lua_newtable(L);
   lua_pushcfunction(L, start);
   lua_setfield(L, -2, "start");

@@ -454,32 +454,18 @@ static const luaL_Reg pass_functions[] = {
 };
 
 static const luaL_Reg methods[] = {
-    {"feed", feed_session},
-    {"ping", ping_session},
-    {"pong", pong_session},
-    {"close", close_session},
-    {"state", session_state},
-    {"deflate", deflate_message},
-    {NULL, NULL},
+    {"feed", feed_session},    {"ping", ping_session},
+    {"pong", pong_session},    {"close", close_session},
+    {"state", session_state},  {"deflate", deflate_message},
+    {"__gc", collect_session}, {NULL, NULL},
 };
 
 static const luaL_Reg codec_methods[] = {
-    {"state", codec_state}, {"release", release_codec}, {NULL, NULL}};
-
-static void new_class(lua_State *L, const char *name, lua_CFunction collect,
-                      const luaL_Reg *of_class) {
-  luaL_newmetatable(L, name);
-  lua_pushcfunction(L, collect);
-  lua_setfield(L, -2, "__gc");
-  lua_newtable(L);
-  luaL_setfuncs(L, of_class, 0);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
+    {"state", codec_state}, {"release", release_codec}, {"__gc", collect_codec}, {NULL, NULL}};
 
 int probe_open_ws(lua_State *L) {
-  new_class(L, SESSION, collect_session, methods);
-  new_class(L, CODEC, collect_codec, codec_methods);
+  probe_add_class(L, SESSION, methods);
+  probe_add_class(L, CODEC, codec_methods);
   luaL_newlib(L, functions);
   lua_pushlightuserdata(L, &here);
   luaL_setfuncs(L, pass_functions, 1);

@@ -149,14 +149,6 @@ static int free_inflater(lua_State *L) {
   return 0;
 }
 
-static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
-  luaL_newmetatable(L, name);
-  luaL_setfuncs(L, methods, 0);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
-  lua_pop(L, 1);
-}
-
 int probe_open_zlib(lua_State *L) {
   static const luaL_Reg deflater[] = {
       {"deflate", run_deflate}, {"reset", reset_deflater}, {"__gc", free_deflater}, {NULL, NULL}};
@@ -164,8 +156,8 @@ int probe_open_zlib(lua_State *L) {
       {"inflate", run_inflate}, {"reset", reset_inflater}, {"__gc", free_inflater}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
       {"deflater", new_deflater}, {"inflater", new_inflater}, {NULL, NULL}};
-  new_class(L, DEFLATER, deflater);
-  new_class(L, INFLATER, inflater);
+  probe_add_class(L, DEFLATER, deflater);
+  probe_add_class(L, INFLATER, inflater);
   luaL_newlib(L, functions);
   return 1;
 }
