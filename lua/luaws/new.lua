@@ -63,8 +63,13 @@ local function writeFile(path, content)
   local written
   written, err = uv.fs_write(fd, content)
   local isClosed, closeErr = uv.fs_close(fd)
-  if written ~= #content then return nil, err or path .. ": no room" end
+  if written ~= #content then return nil, err or "no room" end
   return isClosed, closeErr
+end
+
+-- "no such file or directory" out of "ENOENT: no such file or directory: chat"
+local function why(err)
+  return err:match("^E%u+: ([^:]*)") or err
 end
 
 -- Removes what has been made, newest first.
@@ -80,9 +85,10 @@ local function write(name)
   local folder = name .. "/"
   local ok, err, code = uv.fs_mkdir(name, FOLDER_MODE)
   if code == "EEXIST" then
-    err = ("there is a '%s' here already: nothing is written"):format(name)
+    return nil, ("there is a '%s' here already: nothing is written"):format(name)
+  elseif not ok then
+    return nil, ("can't make '%s': %s"):format(name, why(err))
   end
-  if not ok then return nil, err end
   local made = { folder }
   for _, part in ipairs(PROJECT) do
     local path, source = folder .. part[1], part[2]
@@ -94,17 +100,18 @@ local function write(name)
     made[#made + 1] = path
     if not ok then
       undo(made)
-      return nil, ("%s (nothing is left)"):format(err)
+      return nil, ("can't write '%s': %s (nothing is left)"):format(path, why(err))
     end
   end
   return true
 end
 
 local function tell(name)
-  local lines = { name .. " is there:", "" }
+  local lines, width = { name .. " is there:", "" }, 0
+  for _, part in ipairs(PROJECT) do width = math.max(width, #name + 1 + #part[1]) end
   for _, part in ipairs(PROJECT) do
     local path = name .. "/" .. part[1]
-    if part[2] then lines[#lines + 1] = ("  %-30s %s"):format(path, part[3]) end
+    if part[2] then lines[#lines + 1] = "  " .. path .. (" "):rep(width - #path + 2) .. part[3] end
   end
   local steps = {
     "", "Next:", "", "  cd " .. name,

@@ -40,6 +40,9 @@ describe("luaws new", function()
       assert.truthy(said:find("  Chat-1_b/" .. name .. " ", 1, true), name)
       assert.falsy(files.read(folder .. "/" .. name):find("PROJECT", 1, true), name)
     end
+    local places = {}
+    for path in said:gmatch("\n  (Chat%-1_b/%S+ +)%S") do places[#path] = path end
+    assert.equal(1, #require "spec.support.sorted"(places), said) -- what they are for stands in one column
     assert.truthy(said:find("cd Chat-1_b\n  luaws --watch server.lua", 1, true), said)
     assert.truthy(files.read(folder .. "/README.md"):find("# Chat-1_b", 1, true))
   end)
@@ -104,6 +107,12 @@ describe("luaws new", function()
       assert.same({ "chat/server.lua", "file" }, listBelow(folder))
     end
     assert.equal("mine", files.read(folder .. "/chat/server.lua"))
+  end)
+
+  it("says why there can be no folder", function()
+    local child = luaws("/proc", "new", "chat")
+    assert.equal("luaws new: can't make 'chat': no such file or directory\n", child.stderr)
+    assert.equal(1, child.code)
   end)
 
   it("leaves nothing behind when it can't write all", function()
