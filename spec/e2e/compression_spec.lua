@@ -529,7 +529,8 @@ describe("contexts", function()
     for _ = 1, 10 do round() end
     if async.seconds(1) == 1 and not s.tls then
       local now = s:memory()
-      assert.is_true(now - before < 3, ("%.1f MiB more"):format(now - before)) -- 200 of them would take 60
+      -- 200 of them would take 60; who allocates changes on a busy machine, and so does where.
+      assert.is_true(now - before < 12, ("%.1f MiB more"):format(now - before))
     end
   end)
 
@@ -548,7 +549,7 @@ describe("contexts", function()
     local before = more(50)
     local now = more(200)
     if async.seconds(1) == 1 and not s.tls then
-      assert.is_true(now - before < 2, ("%.1f MiB more"):format(now - before))
+      assert.is_true(now - before < 8, ("%.1f MiB more"):format(now - before))
     end
   end)
 end)

@@ -16,8 +16,8 @@
 --
 -- server.start(script [, options])   a script's text; a prelude in front of its first line gives it `luaws`,
 --     serve(connection, options, server), say(...), which prints a line, and spin(), which says "spins" and computes
---     until the spec calls s:release(). Without a closeTimeout among its options serve gives one that is longer than
---     any spec waits: who needs that clock names it. Returns when its main chunk has ended.
+--     until the spec calls s:release(). Without a closeTimeout or pingInterval among its options serve gives one that
+--     is longer than any spec waits: who needs these clocks names them. Returns when its main chunk has ended.
 -- server.startFile(path [, options]) a script's file; returns when it has told its address. Where that is https or
 --     wss, clients that are given `s` speak TLS, and believe any certificate.
 -- server.run(script [, options])     runs a program that ends by itself (no prelude): a finished child, with
@@ -70,6 +70,7 @@ end
 function serve(connection, options, handler)
   handler, options = handler or {}, options or {}
   if options.closeTimeout == nil then options.closeTimeout = 60 end
+  if options.pingInterval == nil then options.pingInterval = 300 end
   handler.onConnection = handler.onConnection or function() return connection end
   return luaws.WebSocketServer.new(handler, options)
 end
