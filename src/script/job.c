@@ -117,7 +117,8 @@ void job_drop_waiting(struct runtime *rt, const char *why) {
     end(rt, job, why);
   }
   if (lost > 0)
-    log_warn("worker '%s': %u calls that waited for it are dropped: %s", rt->seat->name, lost, why);
+    log_warn("worker '%s': %u %s that waited for it %s dropped: %s", rt->seat->name, lost,
+             lost == 1 ? "call" : "calls", lost == 1 ? "is" : "are", why);
 }
 
 void job_drop_all(struct runtime *rt, const char *why) {
