@@ -353,6 +353,12 @@ describe("luaws test", function()
     trial.has(run, "spec/a_spec.lua:2: coroutine.yield outside a coroutine of the test's own")
   end)
 
+  it("names the file that leaves something running at its end", function()
+    local run = trial.run [[ luaws.every(1, print) it("is", function() end) ]]
+    trial.has(run, "Error -> spec/a_spec.lua @ 1\nsuite spec/a_spec.lua\n"
+      .. "spec/a_spec.lua:1: this is still running at the end:\n  timer started at spec/a_spec.lua:2")
+  end)
+
   it("leaves its own functions out of the tracebacks of -v", function()
     local run = trial.run([[
       it("fails", function()

@@ -10,8 +10,11 @@ local function replace(module, call)
   package.loaded[module] = function(...) return call(original, ...) end
 end
 
-local function isNoSpec(frame)
-  return frame.what == "C" or frame.source:find("^=luaws/") or frame.short_src:find("luassert[/\\]")
+-- Whether a frame is of the specs' own: not of C, luaws, busted or what comes with that.
+local function isSpecs(frame)
+  local path = frame.source:match("^@(.*)")
+  return path and not path:find("[/\\]busted[/\\]") and not path:find("[/\\]luassert[/\\]")
+    and not path:find("[/\\]mediator%.lua$")
 end
 
 -- busted's core with what it runs bracketed.
@@ -59,14 +62,16 @@ local function followCore(newCore, bench)
     local from = level or 3
     local first = from
     local frame = debug.getinfo(first, "S")
-    while frame and isNoSpec(frame) do -- it is the spec's line that is wanted
+    while frame and not isSpecs(frame) do -- it is the spec's line that is wanted
       first = first + 1
       frame = debug.getinfo(first, "S")
     end
-    local isSpecs = frame and not frame.source:find("[/\\]busted[/\\]")
-    local trace = getTrace(element, (isSpecs and first or from) + 1, message)
+    local trace = getTrace(element, (frame and first or from) + 1, message)
     local frames = trace.traceback and trace.traceback:gsub("\n%s+luaws/[^\n]*", "")
-    trace.traceback = frames and frames:find "\n%s+%S" and frames or ""
+    trace.traceback = frame and frames or ""
+    if not frame and element.descriptor == "file" then
+      trace.short_src, trace.currentline = element.name, 1
+    end
     return trace
   end
 
