@@ -61,6 +61,17 @@ describe("completion", function()
     end
   end)
 
+  it("looks at a part of what is large, and adds nothing then", function()
+    local large, long = {}, { field = 1 }
+    for i = 1, 50000 do
+      large["name" .. i] = i
+      long[i] = i
+    end
+    local addition, names = complete.line("t.na", { t = large })
+    assert.same({ "", 200 }, { addition, #names })
+    assert.equal("eld", (complete.line("t.fi", { t = long })))
+  end)
+
   it("follows no chain of metatables for ever", function()
     local loop = setmetatable({}, {})
     getmetatable(loop).__index = loop

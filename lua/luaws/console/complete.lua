@@ -2,8 +2,9 @@
 -- are looked at raw and through metatables whose __index is a table, so that no code of the
 -- script's runs; luaws's own objects are asked, which is without effect.
 
-local NAMES = 200 -- that are offered
-local CHAIN = 32  -- metatables behind a value
+local NAMES = 200    -- that are offered
+local LOOKED = 20000 -- keys that are looked at: nothing interrupts a completion
+local CHAIN = 32     -- metatables behind a value
 
 local KEYWORDS = {}
 for word in ("and break do else elseif end false for function goto if in local nil not or repeat "
@@ -88,17 +89,25 @@ local function follow(path, environment, members)
   return value
 end
 
--- Names of `tables` that begin with `beginning`; those that begin with "_" only where that does.
+-- Whether a key is a name that begins with `beginning`; with "_" only where that does.
+local function fits(key, beginning)
+  return key:find("^[%a_][%w_]*$") and key:sub(1, #beginning) == beginning
+    and (beginning ~= "" or key:sub(1, 1) ~= "_")
+end
+
+-- Names of `tables` that fit, and whether there may be more.
 local function collect(tables, beginning, isWanted)
-  local found = {}
+  local found, left = {}, LOOKED
   for _, t in ipairs(tables) do
     for key, value in next, t do
-      local isName = type(key) == "string" and key:find("^[%a_][%w_]*$")
-        and key:sub(1, #beginning) == beginning and (beginning ~= "" or key:sub(1, 1) ~= "_")
-      if isName and not found[key] and isWanted(value) then found[key] = true end
+      if type(key) == "string" then
+        if left == 0 then return found, true end
+        left = left - 1
+        if fits(key, beginning) and isWanted(value) then found[key] = true end
+      end
     end
   end
-  return found
+  return found, false
 end
 
 local function always() return true end
@@ -119,15 +128,16 @@ end
 function complete.line(line, environment, members)
   local path, operator, beginning = line:match("^(.-)%s*([.:])%s*([%a_]?[%w_]*)$")
   if path and path:sub(-1) == "." then path = nil end -- a..b
-  local found
+  local found, isPartial
   if path then
     local value = follow(path, environment, members)
     if value == nil then return "", {} end
-    found = collect(tablesOf(value, members), beginning, operator == ":" and isFunction or always)
+    local isWanted = operator == ":" and isFunction or always
+    found, isPartial = collect(tablesOf(value, members), beginning, isWanted)
   else
     beginning = line:match("[%a_][%w_]*$") or ""
     if beginning == "" then return "", {} end
-    found = collect(tablesOf(environment, members), beginning, always)
+    found, isPartial = collect(tablesOf(environment, members), beginning, always)
     for word in pairs(KEYWORDS) do
       if word:sub(1, #beginning) == beginning then found[word] = true end
     end
@@ -135,7 +145,7 @@ function complete.line(line, environment, members)
   local names = {}
   for name in pairs(found) do names[#names + 1] = name end
   table.sort(names)
-  local addition = commonBeginning(names):sub(#beginning + 1)
+  local addition = isPartial and "" or commonBeginning(names):sub(#beginning + 1)
   return addition, table.move(names, 1, math.min(#names, NAMES), 1, {})
 end
 
