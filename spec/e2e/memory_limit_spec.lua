@@ -173,6 +173,27 @@ describe("--memory-limit", function()
     async.eventually(function() return select(2, client.handshake(s, "/")).status == 101 end)
   end)
 
+  it("counts what a message is decoded to: onError is told, and the next message comes", function()
+    local s = server.start([[
+      serve({
+        onMessage = function(_, ws, event) ws:send(#event.data) end,
+        onError = function(_, ws, event)
+          local e = event.errors[1]
+          ws:send { e.componentSignature, e.errCode, e.message }
+        end,
+      }, { dataType = "object", maxPayload = 8 << 20 })
+    ]], { args = { "--memory-limit", LIMIT .. "M" } })
+    local c = client.open(s, "/")
+    for _ = 1, 2 do
+      c:send("[" .. ("{},"):rep(1 << 20) .. "0]")
+      assert.matches('^%["LUAW",7,"a message of 3145731 bytes: not enough memory: Lua may have 24 MiB', (c:receive(60)))
+      c:send "[1]"
+      assert.equal("1", (c:receive(60)))
+    end
+    s:awaitLog("warn  a message of 3145731 bytes: not enough memory")
+    s:assertPeakBelow(80)
+  end)
+
   it("is each worker's own", function()
     local s = server.start([[
       serve({ onMessage = function(_, ws)

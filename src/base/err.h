@@ -31,7 +31,7 @@ enum err_code {
   ERR_CODE_CANCELLED = 4,   // a callback was still waiting long after its connection had ended
   ERR_CODE_YIELD = 5,       // a callback yielded outside luaws's waiting functions
   ERR_CODE_INTERRUPTED = 6, // a callback computed for longer than handlerTimeout
-  ERR_CODE_MEMORY = 7,      // a callback would have needed more memory than Lua may have
+  ERR_CODE_MEMORY = 7,      // a callback or its message would have needed more than Lua may have
 };
 
 struct err {

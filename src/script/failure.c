@@ -211,18 +211,26 @@ static void format_size(char text[24], size_t bytes) {
   snprintf(text, 24, "%.*f %s", size < 10 && unit > 0 ? 1 : 0, size, UNITS[unit]);
 }
 
-// Lua's own says neither where nor why.
-static void push_memory_message(struct runtime *rt, lua_State *co) {
-  struct place p;
-  place_find(&p, co, NULL, false);
+void failure_set_memory(const struct runtime *rt, struct err *e) {
   char limit[24], refused[24];
   format_size(limit, rt->alloc.cap);
   format_size(refused, rt->alloc.refused);
   bool is_set = rt->options->memory_limit > 0;
-  if (p.line > 0) lua_pushfstring(rt->L, "%s:%d: ", p.file, p.line);
-  lua_pushfstring(rt->L, "not enough memory: Lua may have %s (%s), and %s more would pass that",
-                  limit, is_set ? "--memory-limit" : "see --memory-limit", refused);
-  if (p.line > 0) lua_concat(rt->L, 2);
+  err_set(e, ERR_LUAW, ERR_CODE_MEMORY,
+          "not enough memory: Lua may have %s (%s), and %s more would pass that", limit,
+          is_set ? "--memory-limit" : "see --memory-limit", refused);
+}
+
+// Lua's own says neither where nor why.
+static void push_memory_message(struct runtime *rt, lua_State *co) {
+  struct place p;
+  place_find(&p, co, NULL, false);
+  struct err e;
+  failure_set_memory(rt, &e);
+  if (p.line > 0)
+    lua_pushfstring(rt->L, "%s:%d: %s", p.file, p.line, e.text);
+  else
+    lua_pushstring(rt->L, e.text);
 }
 
 // Makes the traceback of `co` out of the value on top: the lines of the coroutines that the error

@@ -42,6 +42,9 @@ void failure_warn_caught(struct runtime *rt);
 // Writes to the log that a finalizer has failed. In the middle of a collection: uses no Lua.
 void failure_tell_finalizer(struct runtime *rt, const char *message);
 
+// The error that Lua has just been refused memory.
+void failure_set_memory(const struct runtime *rt, struct err *e);
+
 // Gives the event on top of L to luaws.onError, and pops it.
 void failure_tell_script(lua_State *L);
 

@@ -9,6 +9,7 @@
 #include "script/failure.h"
 #include "script/json.h"
 #include "script/task.h"
+#include "script/vm.h"
 #include "script/wired.h"
 
 // A record that waits, copied out of its block. Bounded by the credit window.
@@ -114,6 +115,44 @@ static void tell_bad_json(struct runtime *rt, struct link *link) {
   tell_fault(rt, link, on_error_done);
 }
 
+// A message of `length` bytes can't be decoded.
+static void tell_no_memory(struct runtime *rt, struct link *link, size_t length) {
+  struct err why, e;
+  failure_set_memory(rt, &why);
+  err_set(&e, why.component, why.code, "a message of %zu bytes: %s", length, why.text);
+  vm_collect(rt);
+  failure_push(rt->L, &e, LOG_WARN, link, NULL);
+  tell_fault(rt, link, on_error_done);
+}
+
+// Values may take many times the room of their text, which peers choose: the cap binds as in the
+// script.
+static int decode(lua_State *L) {
+  const struct span *text = lua_touserdata(L, 1);
+  bool ok = json_decode(L, text->p, text->n);
+  lua_pushboolean(L, ok);
+  return 2;
+}
+
+// Leaves the value on top of the main stack; or says why it isn't there, and false.
+static bool push_decoded(struct runtime *rt, struct link *link, struct span text) {
+  lua_State *L = rt->L;
+  lua_pushcfunction(L, decode);
+  lua_pushlightuserdata(L, &text);
+  alloc_bind(&rt->alloc, true);
+  int status = lua_pcall(L, 1, 2, 0);
+  alloc_bind(&rt->alloc, false);
+  if (status != LUA_OK) {
+    lua_pop(L, 1);
+    tell_no_memory(rt, link, text.n);
+    return false;
+  }
+  bool ok = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!ok) tell_bad_json(rt, link);
+  return ok;
+}
+
 // The event without its data: calls.lua puts that in, at a lower price than lua_setfield's.
 static void push_message_event(struct runtime *rt, lua_State *co, bool is_binary) {
   lua_createtable(co, 0, is_binary ? 2 : 1);
@@ -129,9 +168,8 @@ static void start_message(struct runtime *rt, struct link *link, const struct re
   const char *data = (const char *)record->payload;
   uint32_t cost = EVENT_COST(record->length);
   bool is_object = link->data == DATATYPE_OBJECT;
-  if (is_object && !json_decode(rt->L, data, record->length)) {
+  if (is_object && !push_decoded(rt, link, (struct span){data, record->length})) {
     link_credit(rt, link, cost);
-    tell_bad_json(rt, link);
     return;
   }
   struct task *t = begin(rt, link, CALL_MESSAGE, "onMessage", on_message_done);
