@@ -61,9 +61,13 @@ describe("opened", function()
       local ws = luaws.WebSocket.new(url)
       luaws.spawn(function() say(ws:opened()) end)
       luaws.spawn(function() say(ws:receive()) end)
-      luaws.after(0.05, function() ws:terminate() end)
+      luaws.spawn(function()
+        repeat luaws.sleep(0.01) until os.remove(arg[0] .. ".go")
+        ws:terminate()
+      end)
     ]])
     p:accept():readRequest()
+    s:release()
     s:expectLines("nil closed", "nil closed 1006")
     s:awaitExit()
   end)
@@ -403,8 +407,10 @@ describe("a client that doesn't receive", function()
   it("doesn't hold up others, however many there are of them", function()
     if build.isTiny then pending("megabytes, 3 bytes at a time") end
     local s = server.start([[
-      serve({ onMessage = print, onOpen = function(_, ws) ws:send(("x"):rep(400000)) end }, { path = "/flood" })
-      serve({ onMessage = function(_, ws, event) ws:send(event.data) end }, { path = "/echo" })
+      assert(luaws.webServer:start { handshakeTimeout = false })
+      serve({ onMessage = print, onOpen = function(_, ws) ws:send(("x"):rep(400000)) end },
+        { path = "/flood", answerTimeout = false })
+      serve({ onMessage = function(_, ws, event) ws:send(event.data) end }, { path = "/echo", answerTimeout = false })
       local base = luaws.webServer.url:gsub("^http", "ws")
       all = {}
       for i = 1, 250 do all[i] = luaws.WebSocket.new(base .. "flood", nil, { connectTimeout = 100 }) end
