@@ -19,11 +19,20 @@ local function readAll(handle)
   return source or ""
 end
 
+local function isFolder(path)
+  local stat = uv.fs_stat(path)
+  return stat and stat.type == "directory"
+end
+
 -- The source text of a file, of stdin for "-", or nil and what is wrong.
 function project.read(path)
   if path == "-" then return readAll(io.stdin) end
   local handle, err = io.open(path, "rb")
   if not handle then return nil, (err:gsub("^.*: ", "")) end
+  if isFolder(path) then
+    handle:close()
+    return nil, ("it is a folder, name the files in it: %s/*.lua"):format(path:match("^(.-)/*$"))
+  end
   local source
   source, err = readAll(handle)
   handle:close()
