@@ -132,8 +132,9 @@ end
 --                   members[name]: type, isOptional, isReadOnly, isMethod (called with a colon),
 --                   isStatic (with a dot), call = { params (types, that of self included), result }
 --   aliases[name]   the type that it stands for
+--   alternatives    what names.alternatives has found
 function names.read(text)
-  local all = { classes = {}, aliases = {} }
+  local all = { classes = {}, aliases = {}, alternatives = {} }
   local self = setmetatable({ names = all, classOf = {}, params = {} }, Reader)
   for line in text:gmatch("[^\n]+") do self:read(line) end
   for _, class in pairs(self.names.classes) do
@@ -146,10 +147,7 @@ function names.read(text)
   return self.names
 end
 
--- The alternatives of a type, aliases replaced by what they stand for: "nil", "string", '"text"',
--- "luaws.Request", "luaws.Request[]", "table<string, luaws.X>", ...
-function names.alternatives(all, type, found)
-  found = found or {}
+local function addAlternatives(all, type, found)
   for _, part in ipairs(split(type, "|")) do
     local bare = part:match("^(.-)%?$")
     if bare then found[#found + 1] = "nil" end
@@ -157,12 +155,23 @@ function names.alternatives(all, type, found)
     local inner = part:match("^%((.*)%)$")
     local alias = inner or all.aliases[part]
     if alias then
-      names.alternatives(all, alias, found)
+      addAlternatives(all, alias, found)
     else
       found[#found + 1] = part
     end
   end
   return found
+end
+
+-- The alternatives of a type, aliases replaced by what they stand for: "nil", "string", '"text"',
+-- "luaws.Request", "luaws.Request[]", "table<string, luaws.X>", ... The list is kept: look at it.
+function names.alternatives(all, type)
+  local known = all.alternatives[type]
+  if not known then
+    known = addAlternatives(all, type, {})
+    all.alternatives[type] = known
+  end
+  return known
 end
 
 -- Whether a class of the annotations is one of handlers.

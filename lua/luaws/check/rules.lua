@@ -41,7 +41,7 @@ end
 -- starts), isKnownGlobal(name), libraries (name -> table), isFull() (enough is reported).
 -- report(at, message): of several at one place the first counts.
 return function(context, report)
-  local self = setmetatable({ report = report }, Rules)
+  local self = setmetatable({ report = report, passed = {} }, Rules)
   for key, value in pairs(context) do self[key] = value end
   self.called, self.assigned = collect(self.unit.nodes)
   self.handlerMethods = self:methodsOf(names.handlerKinds(self.all))

@@ -77,17 +77,23 @@ function Shapes:calledFunction(base)
   return value and value.kind == "function" and value or nil
 end
 
--- What a function makes: the one thing that it returns, nil aside.
-function Shapes:madeBy(f)
-  local made
+-- The one thing that a function returns, nil aside; or nil.
+local function onlyReturn(f)
+  local only
   for _, values in ipairs(f.returns) do
     local value = values[1]
     if value and value.kind ~= "nil" then
-      if made then return nil end
-      made = value
+      if only then return nil end
+      only = value
     end
   end
-  return made and self:of(made)
+  return only
+end
+
+-- What a function makes.
+function Shapes:madeBy(f)
+  if self.made[f] == nil then self.made[f] = onlyReturn(f) or false end
+  return self.made[f] and self:of(self.made[f])
 end
 
 local FROM = {}
@@ -172,6 +178,6 @@ end
 return function(types, nodes, shapeOfModule)
   gather(nodes)
   local self = setmetatable({ types = types, shapeOfModule = shapeOfModule }, Shapes)
-  self.known, self.ofSymbol, self.depth = {}, {}, 0
+  self.known, self.ofSymbol, self.made, self.depth = {}, {}, {}, 0
   return self
 end

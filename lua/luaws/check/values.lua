@@ -128,10 +128,18 @@ local function tableOf(symbol)
   return { kind = "table", at = value.at, items = items, isOpen = value.isOpen }
 end
 
+-- The same, once for each type that is wanted: wherever it is passed, it is the same table.
+function Values:takeTable(symbol, type)
+  self.passed[symbol] = self.passed[symbol] or {}
+  if self.passed[symbol][type] then return nil end
+  self.passed[symbol][type] = true
+  return tableOf(symbol)
+end
+
 -- A node that stands where something of the type is wanted. `label` is what messages call it.
 function Values:checkValue(node, type, label)
   if node.kind == "string" then return self:checkString(node, type, label) end
-  if node.kind == "name" then node = tableOf(node.symbol) or node end
+  if node.kind == "name" then node = self:takeTable(node.symbol, type) or node end
   if node.kind == "table" then return self:checkTable(node, type) end
 end
 
