@@ -406,7 +406,7 @@ function reload.rollback()
   restoreAll(attempt.saved)
   core.onError = attempt.onError
   core.generation = attempt.generation
-  classes.rollback()
+  classes.rollback(merge.handOn)
   attempt = nil
 end
 

@@ -112,6 +112,30 @@ end
     assert.equal("4 4", p:eval "return #kept .. ' ' .. #all.list")
   end)
 
+  it("goes on with the next reload when this one has failed", function()
+    local main = [[
+local luaws = require "luaws"
+local Room = luaws.class "Room"
+function Room:who() return "old" end
+rooms = luaws.persist("rooms", { list = {} })
+rooms.list.lobby = rooms.list.lobby or Room.new()
+]] .. MAIN
+    local more = main .. [[
+local Hall = luaws.class("Hall", Room)
+function Hall:size() return self:who() .. "!" end
+rooms.list.kitchen = rooms.list.kitchen or Room.new()
+rooms.list.hall = rooms.list.hall or Hall.new()
+]]
+    local p = reloading.start({ ["main.lua"] = main })
+    assert.matches("late", p:tryEdit({ ["main.lua"] = more:gsub('"old"', '"two"') .. "error 'late'" }))
+    assert.equal("old old", p:eval "return rooms.list.lobby:who() .. ' ' .. rooms.list.kitchen:who()")
+    for _, word in ipairs { "three", "four" } do
+      p:mustEdit({ ["main.lua"] = more:gsub('"old"', ("%q"):format(word)) })
+      assert.equal(("%s %s %s!"):format(word, word, word),
+        p:eval "local r = rooms.list return r.lobby:who() .. ' ' .. r.kitchen:who() .. ' ' .. r.hall:size()")
+    end
+  end)
+
   it("is the table that is used elsewhere: by a callback of luv's", function()
     local main = [[
 local uv = require "luv"

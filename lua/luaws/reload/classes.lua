@@ -133,7 +133,16 @@ function classes.commit(live)
   fresh, moved = nil, nil
 end
 
-function classes.rollback()
+-- It doesn't. Objects of its classes may be left where nothing can be undone: they belong to the old
+-- ones, by handOn(class, former), or to those that come next.
+function classes.rollback(handOn)
+  for key, list in pairs(fresh or {}) do
+    for i = 1, list.n do
+      local former = list[i] and classes.former(list[i])
+      if former then handOn(list[i], former) end
+    end
+    known[key] = known[key] or list
+  end
   fresh, moved = nil, nil
 end
 

@@ -313,7 +313,7 @@ local HandsOn = {
   __pairs = function(t) return pairs(stands[t]) end,
 }
 
-local function handOn(new, old)
+function merge.handOn(new, old)
   stands[new] = old
   for key, value in next, new do
     if not isMeta(key) then
@@ -329,7 +329,7 @@ end
 -- The generation stands: the tables that it has made in vain hand on.
 function Merge:handOn()
   for i, new in ipairs(self.news) do
-    if type(new) == "table" then handOn(new, self.olds[i]) end
+    if type(new) == "table" then merge.handOn(new, self.olds[i]) end
   end
 end
 
