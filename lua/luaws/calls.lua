@@ -65,11 +65,12 @@ function calls.clientError(ws, handler, event, luaws)
   if handler.onError ~= nil then
     handler:onError(ws, event)
   else
-    calls.failed(luaws, event)
+    calls.failed(event, luaws)
   end
 end
 
-function calls.failed(luaws, event)
+-- luaws stands where handlers do, so that its name is in the headline of an error.
+function calls.failed(event, luaws)
   if luaws.onError ~= nil then luaws.onError(event) end
 end
 

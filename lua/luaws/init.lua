@@ -19,6 +19,8 @@ local function iterate()
   return next, core, nil
 end
 
+setmetatable(core, { __name = "luaws" }) -- for the headlines of errors in luaws.onError
+
 return setmetatable({}, {
   __name = "luaws",
   __metatable = false,

@@ -136,6 +136,13 @@ describe("an error in a callback", function()
     end
   end)
 
+  it("is luaws.onError's where that stands in for a client's", function()
+    local child = server.run([[local luaws = require "luaws"
+      function luaws.onError() error "again" end
+      luaws.WebSocket.new("ws://127.0.0.1:1/", { onMessage = print })]])
+    assert.matches("error luaws:onError, client 1 of ws://127.0.0.1:1/\n  %S+script.lua:2: again\n", child.stderr)
+  end)
+
   it("in a finalizer is shown, and counted like any other, up to the end of the program", function()
     local child = server.run([[
       local function finalized() return setmetatable({}, { __gc = function() error("in __gc") end }) end

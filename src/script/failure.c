@@ -128,8 +128,8 @@ void failure_tell_script(lua_State *L) {
   struct runtime *rt = runtime_of(L);
   struct task *t = task_new(rt, "luaws.onError", failure_done, NULL);
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[CALL_FAILED]);
-  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->module);
   lua_xmove(L, t->co, 1);
+  lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->module);
   task_defer(rt, t);
 }
 
