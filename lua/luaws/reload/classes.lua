@@ -133,8 +133,8 @@ function classes.commit(live)
   fresh, moved = nil, nil
 end
 
--- It doesn't. Objects of its classes may be left where nothing can be undone: they belong to the old
--- ones, by handOn(class, former), or to those that come next.
+-- It doesn't. Objects of its classes may be left where nothing can be undone: they go on as the old
+-- ones', by handOn(class, former), or as those of the classes that come next.
 function classes.rollback(handOn)
   for key, list in pairs(fresh or {}) do
     for i = 1, list.n do
