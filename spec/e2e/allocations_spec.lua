@@ -475,6 +475,13 @@ describe("memory that a script doesn't get, in", function()
       ["word.lua"] = "return function() return 'first' end", ["pages/index.html"] = "<p>here</p>" } })
   end)
 
+  it("what --watch is told of files and servers", function()
+    sweepSteps({
+      "package.loaded.late = nil return require 'late'", "late",
+      "return luaws.webServer:start { keepAliveTimeout = 5 }", "true",
+    }, { args = { "--watch" }, env = SUPPRESSED, files = { ["late.lua"] = "return 'late'" } })
+  end)
+
   it("a guest's console", function()
     local socket = server.folder() .. "/console"
     sweep("luaws.every(100, print)", function()
@@ -491,7 +498,7 @@ describe("memory that a script doesn't get, in", function()
         if n == 0 then collectgarbage() return 0 end
         return 1 + deep(n - 1)
       end
-      for depth = 1, 40 do
+      for depth = 1, 40, 3 do
         luaws.WebServer.new { port = 0, trustProxy = { "10.0.0.0/8" } }
         deep(depth)
       end

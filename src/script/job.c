@@ -54,12 +54,14 @@ static void run_next(struct runtime *rt) {
   if (!node) return;
   struct job *job = rt->job = job_of(node);
   roster_begin(rt->options->roster, rt->seat, job->cost);
+  size_t limit = alloc_unbind(&rt->alloc); // nothing catches an error on the new task's stack
   struct task *t = task_new(rt, job->from ? "askWorker" : "callWorker", on_done, job);
   job->task = t;
   t->is_patient = rt->options->name != NULL;
   lua_rawgeti(t->co, LUA_REGISTRYINDEX, rt->calls[job->from ? CALL_ASKED : CALL_CALLED]);
   lua_pushstring(t->co, job->target.p);
   lua_pushlightuserdata(t->co, job);
+  rt->alloc.limit = limit;
   task_defer(rt, t);
 }
 

@@ -102,10 +102,12 @@ static bool is_watching(const struct runtime *rt) {
 // In a task of its own: a script may be running. `value`: a string or NULL.
 static void call(struct runtime *rt, const char *function, const char *value) {
   if (!is_watching(rt)) return;
+  size_t limit = alloc_unbind(&rt->alloc); // nothing catches an error on the new task's stack
   struct task *t = task_new(rt, "watch", task_done_alone, NULL);
   lua_pushcfunction(t->co, tell);
   lua_pushstring(t->co, function);
   lua_pushstring(t->co, value);
+  rt->alloc.limit = limit;
   task_defer(rt, t);
 }
 
