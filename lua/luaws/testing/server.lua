@@ -20,7 +20,7 @@ Server.__index = Server
 -- serves nothing.
 local function webOf(self, path, level)
   if self.isStopped then
-    error(self.name .. " has ended with the test that started it", level + 1)
+    error(self.name .. " has been stopped, as it is at the end of its test", level + 1)
   end
   local found = self.servers[1]
   for _, server in ipairs(self.servers) do
@@ -38,7 +38,15 @@ local function addressOf(web)
   return ("%s://127.0.0.1:%d"):format(scheme, web.port)
 end
 
+local function checkPath(path)
+  if type(path) ~= "string" or path:sub(1, 1) ~= "/" then
+    error(("expected a path, which begins with '/', got %s"):format(
+      type(path) == "string" and "'" .. path .. "'" or "a " .. type(path)), 4)
+  end
+end
+
 local function dial(self, path, options)
+  checkPath(path)
   local base = addressOf(webOf(self, path:match("^[^?]*"), 3))
   local client, failure = connect(base .. path, options)
   if client then table.insert(self.clients, client) end
