@@ -73,7 +73,7 @@ local function listed()
 end
 
 local function eachOption(check)
-  for _, paths in ipairs({ { "src/script/wss.c", table.unpack(LINK) }, { "src/script/webserver.c" } }) do
+  for _, paths in ipairs({ { "src/script/wss.c", table.unpack(LINK) }, { "src/script/webserver_settings.c" } }) do
     local options = optionsOf(table.unpack(paths))
     assert.is_true((options.maxPayload or options.maxBody).default == 1024 ^ 2)
     for name, option in pairs(options) do check(name, option) end
@@ -161,11 +161,11 @@ describe(PAGE, function()
     assert.equal("none", measure "none")
     assert.is_nil(measure "the host's own")
     assert.equal(8192, constant("src/http/message.h", "HTTP_LINE_MAX"))
-    assert.equal(30000, constant("src/script/webserver.c", "request_timeout"))
+    assert.equal(30000, constant("src/script/webserver_settings.c", "request_timeout"))
     assert.has_error(function() constant("src/http/message.h", "HTTP_NONE") end)
     assert.has_error(function() evaluate("os.exit()") end)
     assert.has_error(function() tableUnder(markdown.read(PAGE), "none") end)
     assert.equal("none", optionsOf("src/script/wss.c", table.unpack(LINK)).maxConnections.default)
-    assert.equal(10000, optionsOf("src/script/webserver.c").handshakeTimeout.default)
+    assert.equal(10000, optionsOf("src/script/webserver_settings.c").handshakeTimeout.default)
   end)
 end)
