@@ -112,6 +112,24 @@ end
     assert.equal("4 4", p:eval "return #kept .. ' ' .. #all.list")
   end)
 
+  it("goes on when nothing else is left of its class", function()
+    local main = [[
+local luaws = require "luaws"
+rooms = luaws.persist("rooms", {})
+do
+  local Room = luaws.class "Room"
+  function Room:who() return "old" end
+  rooms.lobby = rooms.lobby or Room.new()
+end
+collectgarbage()
+]] .. MAIN
+    local p = reloading.start({ ["main.lua"] = main })
+    for _, word in ipairs { "two", "three" } do
+      p:mustEdit({ ["main.lua"] = main:gsub('"old"', ("%q"):format(word)) })
+      assert.equal(word, p:eval "return rooms.lobby:who()")
+    end
+  end)
+
   it("goes on with the next reload when this one has failed", function()
     local main = [[
 local luaws = require "luaws"

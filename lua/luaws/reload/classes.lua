@@ -8,9 +8,11 @@ local classes = {
 
 local parents, children = classes.parents, classes.children
 
--- By file and name the classes so called, in the order in which they were made. A script that is
--- read again makes its own, which go to `fresh` meanwhile.
+-- By file and name the classes so called, in the order in which they were made; weak. A script that
+-- is read again makes its own, which go to `fresh` meanwhile and stay until it is known whether they
+-- are new forms: all that is left of the old ones may be objects of theirs.
 local known, fresh = {}, nil
+local Weak = { __mode = "v" }
 local moved -- class of the new generation -> { list, index }: the old one, of another file
 local places = setmetatable({}, { __mode = "k" }) -- class -> { key, index, file, line }
 local makers = setmetatable({}, { __mode = "k" }) -- class -> the `new` that it was born with
@@ -22,7 +24,7 @@ function classes.register(class, name, level)
   local all = fresh or known
   local list = all[key]
   if not list then
-    list = setmetatable({ n = 0 }, { __mode = "v" })
+    list = setmetatable({ n = 0 }, not fresh and Weak or nil)
     all[key] = list
   end
   list.n = list.n + 1
@@ -127,7 +129,7 @@ function classes.commit(live)
     for i = 1, list.n do
       if list[i] then list[i] = live(list[i]) end
     end
-    known[key] = list
+    known[key] = setmetatable(list, Weak)
   end
   for _, old in pairs(moved) do old[1][old[2]] = nil end
   fresh, moved = nil, nil
@@ -141,7 +143,7 @@ function classes.rollback(handOn)
       local former = list[i] and classes.former(list[i])
       if former then handOn(list[i], former) end
     end
-    known[key] = known[key] or list
+    known[key] = known[key] or setmetatable(list, Weak)
   end
   fresh, moved = nil, nil
 end
