@@ -82,7 +82,8 @@ const tests = {
     const page = await openPage();
     await page.getByLabel("Your name").fill("Ann");
     await page.getByRole("button", { name: "Join" }).click();
-    await page.getByRole("textbox", { name: "Message" }).fill("hello"); // there is none before the answer is here
+    await page.getByText("Connected as Ann").waitFor(); // before that, nothing is sent
+    await page.getByRole("textbox", { name: "Message" }).fill("hello");
     await page.keyboard.press("Enter");
     await shows(page, "hello");
     await picture(page, "chat");

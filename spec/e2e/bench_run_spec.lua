@@ -25,7 +25,7 @@ end
 
 local function bench(...)
   local arguments = { "-C", folder, "LUAWS=" .. BIN, "BASE=", "LINES=", "PEERS=luaws", "ROUNDS=1", "ROUNDS_MAX=",
-                      "DURATION=" .. async.seconds(0.05), "WARMUP=0.01", "DOCS=0", "KEEP=", "PIN=", "MINUTES=" }
+                      "DURATION=" .. async.seconds(0.3), "WARMUP=0.01", "DOCS=0", "KEEP=", "PIN=", "MINUTES=" }
   table.move({ ... }, 1, select("#", ...), #arguments + 1, arguments)
   return process.run("env", arguments, 150)
 end
