@@ -9,8 +9,8 @@ local classes = {
 local parents, children = classes.parents, classes.children
 
 -- By file and name the classes so called, in the order in which they were made; weak. A script that
--- is read again makes its own, which go to `fresh` meanwhile and stay until it is known whether they
--- are new forms: all that is left of the old ones may be objects of theirs.
+-- is read again makes its own, which go to `fresh` meanwhile and stay until it is known whether
+-- they are new forms: all that is left of the old ones may be objects of theirs.
 local known, fresh = {}, nil
 local Weak = { __mode = "v" }
 local moved -- class of the new generation -> { list, index }: the old one, of another file
