@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "base/buf.h"
+#include "base/character.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -104,19 +105,11 @@ static void write_frame(struct guest *g, enum event_console kind, const char *te
     mem_free(l);
 }
 
-// How much of a text that goes on behind it is a frame of its own: whole characters.
-static size_t cut(const char *text, size_t size) {
-  if (size <= TEXT_MAX) return size;
-  size_t n = TEXT_MAX;
-  while (n > TEXT_MAX - 3 && ((unsigned char)text[n] & 0xc0) == 0x80)
-    n--;
-  return n;
-}
-
 static void write_frames(struct guest *g, enum event_console kind, const char *text, size_t size) {
   size_t n;
   do {
-    n = cut(text, size);
+    n = character_cut(text, size, TEXT_MAX);
+    if (n == 0 && size > 0) n = TEXT_MAX; // no text at all
     write_frame(g, kind, text, n);
     text += n;
     size -= n;

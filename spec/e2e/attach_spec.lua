@@ -238,6 +238,14 @@ describe("the console's socket", function()
       assert.is_true(#text <= 1024 * 1024 and utf8.len(text) ~= nil)
     end
     assert.same({ 3, 2800001 }, { #texts, sum })
+    guest:send(frame("L", [[print(("\x80"):rep(2000000))]])) -- there is no character to cut at
+    sum = 0
+    for kind, text in guest.receive, guest do
+      if kind == "P" then break end
+      sum = sum + #text
+      assert.is_true(#text <= 1024 * 1024)
+    end
+    assert.equal(2000001, sum)
   end)
 
   it("takes frames byte by byte", function()

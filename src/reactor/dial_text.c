@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
+#include "base/character.h"
 #include "http/header.h"
 #include "http/reply.h"
 #include "http/tunnel.h"
@@ -19,9 +20,7 @@ enum { QUOTE_MAX = 100 };
 
 // The beginning of what a server has sent.
 static void quote(struct span s, char text[QUOTE_MAX + 4]) {
-  size_t n = s.n < QUOTE_MAX ? s.n : QUOTE_MAX;
-  while (n > 0 && n < s.n && ((unsigned char)s.p[n] & 0xc0) == 0x80) // not within a character
-    n--;
+  size_t n = character_cut(s.p, s.n, QUOTE_MAX);
   bool is_text = ws_utf8_valid(s.p, n);
   for (size_t i = 0; i < n; i++) {
     unsigned char c = (unsigned char)s.p[i];
