@@ -7,12 +7,6 @@ local files = require "spec.support.files"
 local reloading = require "spec.support.reloading"
 local server = require "spec.support.server"
 
--- Sends and awaits the answer.
-local function ask(c, text)
-  c:send(text)
-  return (c:receive())
-end
-
 local MAIN = [[
 local luaws = require "luaws"
 local Echo = luaws.class "Echo"
@@ -34,10 +28,10 @@ luaws.WebSocketServer.new({ onConnection = function() return shared end }, { pat
 ]]):gsub("BODY", body)
       local p = reloading.start({ ["main.lua"] = main })
       local c = p:open("/")
-      assert.equal("old", ask(c, "x"))
+      assert.equal("old", c:ask("x"))
       p:mustEdit({ ["main.lua"] = { main, '"old"', '"new"' } })
-      assert.equal("new", ask(c, "x"))
-      assert.equal("new", ask(p:open("/"), "x"))
+      assert.equal("new", c:ask("x"))
+      assert.equal("new", p:open("/"):ask("x"))
     end)
   end
 
@@ -62,10 +56,10 @@ end
       local told = p:tryEdit({ ["main.lua"] = { main, '"old "', '"new "' } })
       assert.truthy(told:find(body[2], 1, true), told)
       assert.equal(before, p:dump())
-      assert.equal("old x", ask(c, "x"))
+      assert.equal("old x", c:ask("x"))
       p:eval "BAD = false"
       p:mustEdit({})
-      assert.equal("new x", ask(c, "x"))
+      assert.equal("new x", c:ask("x"))
     end)
   end
 end)
@@ -193,16 +187,16 @@ require("luaws").WebSocketServer.new({ onConnection = function() return Chat.new
 ]]
   local p = reloading.start({ ["main.lua"] = main, ["chat.lua"] = chat })
   local c = p:open("/")
-  assert.equal("old x", ask(c, "x"))
+  assert.equal("old x", c:ask("x"))
   local moved = { main, '"chat"', '"rooms.chat"' }
   p:mustEdit({ ["main.lua"] = moved, ["rooms/chat.lua"] = { chat, '"old', '"new' }, ["chat.lua"] = false })
-  assert.equal("new x", ask(c, "x"))
+  assert.equal("new x", c:ask("x"))
   p:mustEdit({ ["rooms/chat.lua"] = chat })
-  assert.equal("old x", ask(c, "x"))
+  assert.equal("old x", c:ask("x"))
   -- Back again, beside another one of that name.
   p:mustEdit({ ["main.lua"] = main .. 'require "rooms.chat"', ["chat.lua"] = { chat, '"old', '"other' } })
-  assert.equal("old x", ask(c, "x"))
-  assert.equal("other x", ask(p:open("/"), "x"))
+  assert.equal("old x", c:ask("x"))
+  assert.equal("other x", p:open("/"):ask("x"))
 end)
 
 it("a handler whose methods are exchanged while it lives has the new ones", function()
@@ -222,15 +216,15 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, {
 ]]
   local p = reloading.start({ ["main.lua"] = main })
   local c = p:open("/")
-  assert.equal("old out", ask(c, "login"))
+  assert.equal("old out", c:ask("login"))
   for _, word in ipairs { "two", "three" } do
     p:mustEdit({ ["main.lua"] = main:gsub("old", word) })
-    assert.equal(word .. " in", ask(c, "x"))
+    assert.equal(word .. " in", c:ask("x"))
   end
   assert.is_nil(p.server.stderr:find("with old functions", 1, true))
   assert.matches("missing", p:tryEdit({ ["main.lua"] = main .. "missing()" }))
-  assert.equal("three in", ask(c, "logout"))
-  assert.equal("three out", ask(c, "x"))
+  assert.equal("three in", c:ask("logout"))
+  assert.equal("three out", c:ask("x"))
 end)
 
 describe("a server that is made by a task of the top level", function()
@@ -242,7 +236,7 @@ describe("a server that is made by a task of the top level", function()
     c:expectClose(1001)
     p.server:awaitLog "path '/' is closed: the new script doesn't make it"
     async.eventually(function() return select(2, p.server.stderr:gsub("127%.0%.0%.1:%d+/\n", "")) == 2 end)
-    assert.equal("new x", ask(p:open("/"), "x"))
+    assert.equal("new x", p:open("/"):ask("x"))
   end)
 end)
 
@@ -298,7 +292,7 @@ describe("a module", function()
     for i, value in ipairs { "nil", "false", "{ word = function() return 'mine' end }" } do
       p:eval("package.loaded.word = " .. value)
       p:mustEdit({ ["word.lua"] = { word, "old", "new" .. i } })
-      assert.equal(("new%d x"):format(i), ask(c, "x"))
+      assert.equal(("new%d x"):format(i), c:ask("x"))
     end
   end)
 
@@ -308,7 +302,7 @@ describe("a module", function()
     local p = reloading.start({ ["main.lua"] = main, ["say.lua"] = say, ["nothing.lua"] = "X = 1" })
     local c = p:open("/")
     p:mustEdit({ ["say.lua"] = { say, "old", "new" }, ["nothing.lua"] = "X = 2" })
-    assert.equal("new x", ask(c, "x"))
+    assert.equal("new x", c:ask("x"))
     assert.equal("2", p:eval "return X")
   end)
 
@@ -317,7 +311,7 @@ describe("a module", function()
     local told = p:tryEdit({ ["a.lua"] = "return require 'b'", ["b.lua"] = "return require 'a'" })
     assert.matches("C stack overflow", told)
     assert.matches("b.lua:1: in main chunk", told)
-    assert.equal("old x", ask(p:open("/"), "x"))
+    assert.equal("old x", p:open("/"):ask("x"))
   end)
 end)
 
@@ -327,7 +321,7 @@ it("a top level that recurses without end, or raises a very long text, fails", f
   local isLate = async.seconds(1) > 1 and told:find("interrupted", 1, true) -- by a slow build, before it comes so far
   assert.truthy(isLate or told:find("main.lua:6: stack overflow", 1, true), told)
   assert.is_true(#p:tryEdit({ ["main.lua"] = MAIN .. "error(('x'):rep(1000000))" }) < 20000)
-  assert.equal("old x", ask(p:open("/"), "x"))
+  assert.equal("old x", p:open("/"):ask("x"))
 end)
 
 it("a top level that ends the process ends it", function()
@@ -365,19 +359,19 @@ end
   it("hand on a server without an end of it, and close it when nobody makes it", function()
     local s, reload = start("serve('/both', 1, 2) serve('/one', 1)", 2)
     local both, one = client.open(s, "/both"), client.open(s, "/one")
-    assert.equal("old 1", ask(one, "x"))
+    assert.equal("old 1", one:ask("x"))
     reload "serve('/both', 1, 2) serve('/one', 2)"
     one:expectClose(1001)
     one = client.open(s, "/one")
-    assert.equal("new 2", ask(one, "x"))
+    assert.equal("new 2", one:ask("x"))
     reload "serve('/both', 1, 2) serve('/one', 1, 2)"
-    assert.equal("new 2", ask(one, "x"))
-    assert.equal("new 1", ask(client.open(s, "/one"), "x"))
+    assert.equal("new 2", one:ask("x"))
+    assert.equal("new 1", client.open(s, "/one"):ask("x"))
     reload "serve('/both', 1, 2)"
     one:expectClose(1001)
     local _, answer = client.handshake(s, "/one")
     assert.equal(404, answer.status)
-    assert.matches("^new", ask(both, "x"))
+    assert.matches("^new", both:ask("x"))
   end)
 
   it("leave the others' alone when they have none any more", function()
@@ -385,13 +379,13 @@ end
     local of = {}
     async.eventually(function()
       local c = client.open(s, "/")
-      of[ask(c, "x")] = c
+      of[c:ask("x")] = c
       return of["old 1"] and of["old 2"]
     end)
     reload "serve('/', 1)"
     of["old 2"]:expectClose(1001)
-    assert.equal("new 1", ask(of["old 1"], "x"))
-    assert.equal("new 1", ask(client.open(s, "/"), "x"))
+    assert.equal("new 1", of["old 1"]:ask("x"))
+    assert.equal("new 1", client.open(s, "/"):ask("x"))
   end)
 
   it("keep them all where a reload fails, whose new ones nobody hears of", function()
@@ -399,12 +393,12 @@ end
     local c = client.open(s, "/one")
     reload "serve('/one', 1, 2) serve('/new', 1, 2) if luaws.workerIndex == 2 then error 'no' end"
     reload "serve('/one', 1, 2) serve('/new', 1, 2) if luaws.workerIndex == 1 then error 'no' end"
-    assert.equal("old 1", ask(c, "x"))
+    assert.equal("old 1", c:ask("x"))
     assert.is_nil(s.stderr:find("/new\n"))
     reload "serve('/one', 1, 2) serve('/new', 1, 2)"
-    assert.equal("new 1", ask(c, "x"))
+    assert.equal("new 1", c:ask("x"))
     local _, count = s.stderr:gsub("serving [^\n]*/new\n", "")
     assert.equal(1, count)
-    assert.matches("^new", ask(client.open(s, "/new"), "x"))
+    assert.matches("^new", client.open(s, "/new"):ask("x"))
   end)
 end)

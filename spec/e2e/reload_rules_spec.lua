@@ -7,12 +7,6 @@ local reloading = require "spec.support.reloading"
 local process = require "spec.support.process"
 local server = require "spec.support.server"
 
--- Sends and awaits the answer.
-local function ask(c, text)
-  c:send(text)
-  return (c:receive())
-end
-
 local ECHO = [[
 local luaws = require "luaws"
 local Echo = luaws.class "Echo"
@@ -35,8 +29,8 @@ wss = luaws.WebSocketServer.new(handler, { path = "/old" })
     assert.equal("true true 1 1 nil", p:eval [[
       return ("%s %s %d %d %s"):format(SAVED == wss, CONNECTION.wss == wss and wss.connections[1] == CONNECTION,
         #wss.connections, OPENED, TERMINATED)]])
-    assert.equal("x", ask(c, "x"))
-    assert.equal("x", ask(p:open("/old"), "x"))
+    assert.equal("x", c:ask("x"))
+    assert.equal("x", p:open("/old"):ask("x"))
   end)
 
   it("has its new handler where that is of another class", function()
@@ -50,9 +44,9 @@ end
 luaws.WebSocketServer.new(add "A", { path = "/" })
 ]]
     local p = reloading.start({ ["main.lua"] = main })
-    assert.equal("A", ask(p:open("/"), "x"))
+    assert.equal("A", p:open("/"):ask("x"))
     p:mustEdit({ ["main.lua"] = { main, '"A"', '"B"' } })
-    assert.equal("B", ask(p:open("/"), "x"))
+    assert.equal("B", p:open("/"):ask("x"))
   end)
 
   it("that the new script has not is terminated with 1001, and its new ones are there", function()
@@ -60,7 +54,7 @@ luaws.WebSocketServer.new(add "A", { path = "/" })
     local c = p:open("/old")
     p:mustEdit({ ["main.lua"] = { MAIN, '"/old"', '"/new"' } })
     c:expectClose(1001)
-    assert.equal("x", ask(p:open("/new"), "x"))
+    assert.equal("x", p:open("/new"):ask("x"))
     local _, answer = client.handshake(p.server, "/old")
     assert.equal(404, answer.status)
     assert.equal("2 1", p:eval "return OPENED .. ' ' .. TERMINATED")
@@ -71,8 +65,8 @@ luaws.WebSocketServer.new(add "A", { path = "/" })
     p:eval "require('luaws').WebSocketServer.new(wss.handler, { path = '/made' })"
     local c = p:open("/made")
     p:mustEdit({})
-    assert.equal("x", ask(c, "x"))
-    assert.equal("x", ask(p:open("/made"), "x"))
+    assert.equal("x", c:ask("x"))
+    assert.equal("x", p:open("/made"):ask("x"))
   end)
 
   it("that closes at the moment is none to take over", function()
@@ -80,7 +74,7 @@ luaws.WebSocketServer.new(add "A", { path = "/" })
     local c = p:open("/old")
     p:eval "wss:terminate()"
     p:mustEdit({})
-    assert.equal("x", ask(p:open("/old"), "x"))
+    assert.equal("x", p:open("/old"):ask("x"))
     c:expectClose(1001)
     assert.equal("2", p:eval "return OPENED")
   end)
@@ -91,7 +85,7 @@ luaws.WebSocketServer.new(add "A", { path = "/" })
     p:mustEdit({ ["main.lua"] = "" })
     c:expectClose(1001)
     p:mustEdit({ ["main.lua"] = MAIN })
-    assert.equal("x", ask(p:open("/old"), "x"))
+    assert.equal("x", p:open("/old"):ask("x"))
   end)
 end)
 
@@ -103,21 +97,21 @@ describe("options that are new", function()
     local old = { MAIN, '"/",', '"/",' .. (before or "") }
     local p = reloading.start({ ["main.lua"] = old }, { ioThreads = ioThreads })
     local c = p:open("/")
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
     p:mustEdit({ ["main.lua"] = { MAIN, '"/",', '"/",' .. options } })
     return c, p
   end
 
   it("limit messages on open connections", function()
     local c = change("maxPayload = 10")
-    assert.equal("1234567890", ask(c, "1234567890"))
+    assert.equal("1234567890", c:ask("1234567890"))
     c:send("12345678901")
     c:expectFail(1009)
   end)
 
   it("allow larger messages on open connections, also on several I/O threads", function()
     local c = change("maxPayload = 10", "maxPayload = 3", 2)
-    assert.equal("1234567890", ask(c, "1234567890"))
+    assert.equal("1234567890", c:ask("1234567890"))
   end)
 
   it("count for the rest of a message that has begun", function()
@@ -137,7 +131,7 @@ describe("options that are new", function()
 
   it("say what data are, at once", function()
     local c = change 'dataType = "object"'
-    assert.equal('{"a":1}', ask(c, '{ "a" : 1 }'))
+    assert.equal('{"a":1}', c:ask('{ "a" : 1 }'))
   end)
 
   it("ping open connections", function()
@@ -148,7 +142,7 @@ describe("options that are new", function()
   it("no longer ping them", function()
     local c, p = change("pingInterval = false", "pingInterval = 0.02, pongTimeout = 0.02")
     p:eval "require('luaws').sleep(0.1)"
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
   end)
 
   it("slow down open connections, or no longer", function()
@@ -191,7 +185,7 @@ describe("options that are new", function()
 
   it("compress new connections only, which the log says", function()
     local c, p = change("compression = true")
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
     p.server:awaitLog "path '/': the new compression counts for new connections only"
     local name = "Sec-WebSocket-Extensions"
     local _, answer = client.handshake(p.server, "/", { [name] = "permessage-deflate" })
@@ -266,7 +260,7 @@ TOP = luaws.WebSocket.new(URL .. "?own=1", { onTerminate = function(_, ws, event
     p:eval "while OLD.status ~= 'Closed' or TOP.status ~= 'Connected' do require('luaws').sleep(0.001) end TICKS = 0"
     assert.equal("1001 nil Connected", p:eval "return ('%s %s %s'):format(ENDED, OWN_ENDED, OWN.status)")
     p:eval "while TICKS < 3 do require('luaws').sleep(0.001) end"
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
   end)
 end)
 
@@ -318,7 +312,7 @@ luaws.WebSocketServer.new(handler, { path = "/own", web = web })
     p:eval "OLD = web"
     p:mustEdit({})
     assert.equal("true", p:eval "return OLD == web")
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
     p:mustEdit({ ["main.lua"] = "" })
     c:expectClose(1001)
     p:eval "while OLD.isRunning do require('luaws').sleep(0.001) end"
@@ -371,11 +365,11 @@ require("luaws").WebSocketServer.new({ onConnection = function() return Chat end
 ]]
     local p = reloading.start({ ["main.lua"] = main })
     local c = p:open("/")
-    assert.equal("1 of 1", ask(c, "x"))
-    assert.equal("2 of 1", ask(c, "x"))
+    assert.equal("1 of 1", c:ask("x"))
+    assert.equal("2 of 1", c:ask("x"))
     p:mustEdit({ ["main.lua"] = { main, "{}, 1", "{}, 2" } })
-    assert.equal("1 of 2", ask(c, "x"))
-    assert.equal("2 of 2", ask(p:open("/"), "x"))
+    assert.equal("1 of 2", c:ask("x"))
+    assert.equal("2 of 2", p:open("/"):ask("x"))
   end)
 end)
 
@@ -399,14 +393,14 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, {
   it("can have another parent", function()
     local p = reloading.start({ ["main.lua"] = MAIN })
     local c = p:open("/")
-    assert.matches("^A an A function", ask(c, "x"))
+    assert.matches("^A an A function", c:ask("x"))
     p:mustEdit({ ["main.lua"] = {
       MAIN, "limit = 1", "limit = 2", '"Chat", A', '"Chat", B', "Chat:old()", "Chat:other()",
     } })
-    assert.matches("^B Chat: .* nil 2$", ask(c, "x"))
+    assert.matches("^B Chat: .* nil 2$", c:ask("x"))
     p:mustEdit({ ["main.lua"] = { MAIN, '"an A"', '"one A"' } })
-    assert.matches("^A one A function: .* 1$", ask(c, "x"))
-    assert.matches("^A one A function: .* 1$", ask(p:open("/"), "x"))
+    assert.matches("^A one A function: .* 1$", c:ask("x"))
+    assert.matches("^A one A function: .* 1$", p:open("/"):ask("x"))
   end)
 
   it("that has become something else keeps its methods in objects that there are, and the log says so", function()
@@ -418,12 +412,12 @@ function Chat() return { onMessage = function(_, ws) ws:send "a function" end } 
 luaws.WebSocketServer.new({ onConnection = function() return Chat() end }, { path = "/" })
 ]] })
     p.server:awaitLog "1 connection with old functions: the onMessage of"
-    assert.equal("a function", ask(p:open("/"), "x"))
+    assert.equal("a function", p:open("/"):ask("x"))
     c:send("x")
     p.server:awaitLog "attempt to index a function value (global 'Chat')"
     -- And back.
     p:mustEdit({ ["main.lua"] = MAIN })
-    assert.matches("^A an A function", ask(p:open("/"), "x"))
+    assert.matches("^A an A function", p:open("/"):ask("x"))
   end)
 end)
 
@@ -442,9 +436,9 @@ luaws.WebSocketServer.new({
     p:mustEdit({ ["main.lua"] = { main, '"old"', '"new"' } })
     p.server:awaitLog "2 connections with old functions: the onMessage of"
     assert.is_truthy(p.server.stderr:find("main.lua:4 is made anew for each handler", 1, true))
-    assert.equal("old", ask(c, "x"))
-    assert.equal("old", ask(d, "x"))
-    assert.equal("new", ask(p:open("/"), "x"))
+    assert.equal("old", c:ask("x"))
+    assert.equal("old", d:ask("x"))
+    assert.equal("new", p:open("/"):ask("x"))
   end)
 end)
 
@@ -470,13 +464,13 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, {
     for _, x in ipairs { c, d } do assert.equal("reload 2 2", (x:receive())) end
     p:mustEdit({ ["main.lua"] = { MAIN, "event.type", '"new"' } })
     for _, x in ipairs { c, d } do assert.equal("new 3 3", (x:receive())) end
-    assert.equal("old x", ask(c, "x"))
+    assert.equal("old x", c:ask("x"))
   end)
 
   it("waits for the callback that waits, and comes before what has come after it", function()
     local p = reloading.start({ ["main.lua"] = MAIN })
     local c = p:open("/")
-    assert.equal("waits", ask(c, "wait"))
+    assert.equal("waits", c:ask("wait"))
     p:mustEdit({ ["main.lua"] = { MAIN, '"old "', '"new "' } })
     c:send("later")
     c:ping()
@@ -495,7 +489,7 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, {
       "function Chat:onError(ws, event) ws:send(event.errors[1].message) end luaws.WebSocketServer",
     } })
     assert.matches("main.lua:10: reload 2 2", (c:receive()))
-    assert.equal("old x", ask(c, "x"))
+    assert.equal("old x", c:ask("x"))
   end)
 
   it("is called on the clients that callbacks have made, too", function()
@@ -519,7 +513,7 @@ luaws.WebSocketServer.new({ onConnection = function() return Chat.new() end }, {
 ]]
     local p = reloading.start({ ["main.lua"] = main })
     local c = p:open("/")
-    assert.equal("linked", ask(c, ("ws://127.0.0.1:%d/"):format(p.server.port)))
+    assert.equal("linked", c:ask(("ws://127.0.0.1:%d/"):format(p.server.port)))
     p:mustEdit({ ["main.lua"] = { main, '"old', '"new' } })
     assert.equal("new reload 2 1 Connected", (c:receive()))
     p:mustEdit({ ["main.lua"] = main })
@@ -618,7 +612,7 @@ wss = luaws.WebSocketServer.new({ onConnection = function() return Chat.new() en
     local before = p:dump()
     assert.matches("once.lua:1: loaded twice", p:reload())
     assert.equal(before, p:dump())
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
     p:mustEdit({ ["once.lua"] = "return {}" })
   end)
 end)
@@ -646,7 +640,7 @@ luaws.WebSocketServer.new({
     p:eval "GO = true"
     assert.equal("old answer", p.server:line())
     assert.equal(101, c:response().status)
-    assert.equal("new", ask(c, "x"))
+    assert.equal("new", c:ask("x"))
   end)
 
   it("ends where it is the old main chunk", function()
@@ -661,7 +655,7 @@ luaws.sleep(1000)
     p:mustEdit({ ["main.lua"] = { main, "luaws.sleep(1000)", "" } })
     assert.equal("closed", p.server:line()) -- the new one's
     assert.equal("closed", p.server:line())
-    assert.equal("x", ask(c, "x"))
+    assert.equal("x", c:ask("x"))
   end)
 end)
 
@@ -673,7 +667,7 @@ describe("a top level", function()
     local p = reloading.start({ ["main.lua"] = MAIN .. strict })
     local c = p:open("/")
     p:mustEdit({ ["main.lua"] = { MAIN .. strict, "ws:send(event.data)", "ws:send 'new'" } })
-    assert.equal("new", ask(c, "x"))
+    assert.equal("new", c:ask("x"))
     local told = p:tryEdit({ ["main.lua"] = MAIN .. strict .. "NEW = 1" })
     assert.matches("no NEW", told)
     assert.equal("nil", p:eval "return rawget(_G, 'NEW')")
@@ -718,7 +712,7 @@ luaws.WebSocketServer.new(handler, { path = "/" })
     assert.matches("main.lua:2: attempt to call a nil value",
       p:tryEdit({ ["main.lua"] = { main, "return key", "return missing() or key" } }))
     assert.equal(before, p:dump())
-    assert.equal("old", ask(c, "x"))
+    assert.equal("old", c:ask("x"))
   end)
 end)
 
@@ -805,5 +799,5 @@ luaws.WebSocketServer.new(handler, { path = "/" })
   local c = p:open("/")
   p:mustEdit({})
   p.server:awaitLog "the script holds more data than is looked through"
-  assert.equal("x", ask(c, "x"))
+  assert.equal("x", c:ask("x"))
 end)

@@ -3,12 +3,6 @@
 local assert = require "luassert"
 local reloading = require "spec.support.reloading"
 
--- Sends and awaits the answer.
-local function ask(c, text)
-  c:send(text)
-  return (c:receive())
-end
-
 local SERVE = [[
 local luaws = require "luaws"
 luaws.WebSocketServer.new({ onConnection = function() return %s end }, { path = "/" })
@@ -19,12 +13,12 @@ describe("a reload gives a live connection the new code of", function()
   local function proves(files, edit)
     local p = reloading.start(files)
     local c = p:open("/")
-    assert.equal("old 1", ask(c, "x"))
+    assert.equal("old 1", c:ask("x"))
     p:mustEdit(edit)
-    assert.equal("new 2", ask(c, "x"))
-    assert.equal("new 1", ask(p:open("/"), "x"))
+    assert.equal("new 2", c:ask("x"))
+    assert.equal("new 1", p:open("/"):ask("x"))
     p:mustEdit(files)
-    assert.equal("old 3", ask(c, "x"))
+    assert.equal("old 3", c:ask("x"))
   end
 
   local CLASS = [[
@@ -181,21 +175,21 @@ return Chat
   local function fails(edit, place, shown)
     local p = reloading.start(FILES)
     local c = p:open("/chat")
-    assert.equal("hello x", ask(c, "x"))
+    assert.equal("hello x", c:ask("x"))
     p:eval "COUNT = (COUNT or 0) + 1"
     local before = p:dump()
     local told = p:tryEdit(edit)
     assert.equal("string", type(told), "it was reloaded")
     assert.equal(before, p:dump())
-    assert.equal("hello y", ask(c, "y"))
-    assert.equal("hello z", ask(p:open("/chat"), "z"))
+    assert.equal("hello y", c:ask("y"))
+    assert.equal("hello z", p:open("/chat"):ask("z"))
     assert.equal("nil", p:eval "return NEW")
     assert.is_truthy(told:find(place, 1, true), told)
     for _, text in ipairs(shown or {}) do assert.is_truthy(told:find(text, 1, true), told) end
     -- The next save tries again.
     p:edit(FILES)
     p:mustEdit({ ["second.lua"] = { SECOND, '"hello"', '"bye"' } })
-    assert.equal("bye y", ask(c, "y"))
+    assert.equal("bye y", c:ask("y"))
     return told
   end
 

@@ -462,6 +462,12 @@ function Client:receive(timeout)
   return frame.payload, frame.opcode == client.BINARY
 end
 
+-- Sends a text and awaits the answer.
+function Client:ask(text)
+  self:send(text)
+  return (self:receive())
+end
+
 -- The next `count` messages as an array.
 function Client:receiveMany(count, timeout)
   local messages = {}
